@@ -1,0 +1,688 @@
+"""The seven networks, their training with the paper's callbacks, and the files that a training leaves.
+
+A network is a list of `Layer` rows: the same rows are built by Keras and counted without being built. L, U, D, F, K,
+P, H in the docstrings are the study's num_layers, num_dnn, num_dil, num_filt, krnl_size, pool_val, num_lstm.
+"""
+
+import csv
+import json
+import math
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import dataPlotting  # before Keras: it keeps TensorFlow's start-up messages off the screen
+import keras
+import numpy as np
+
+from dataGeneration import check_choice, check_whole
+from dataPreProcessing import CustomDataGen, root_mean_squared_error
+
+ACTIVATION = "swish"
+L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
+DROPOUT_RATE = 0.1
+LOSS_HISTORY_FOLDER = "loss_history_all"
+LOG_COLUMNS = {
+    "loss": "loss",
+    "learning_rate": "lr",
+    "rmse": "rmse",
+    "val_loss": "val_loss",
+    "val_rmse": "val_rmse",
+}
+
+
+# --- Networks as rows
+
+
+class Layer(NamedTuple):
+    """One layer of a network; every layer of a kind uses the fields that it has a use for."""
+
+    kind: str  # a key of LAYER_KINDS
+    width: int = 0  # units, filters
+    kernel: int = 1
+    stride: int = 1  # of a convolution; factor of a pooling or upsampling layer
+    dilation: int = 1  # of a convolution; largest of a TCN
+    penalised: bool = False  # R on kernel, bias and activity
+    per_sample: bool = False  # activity penalty averaged over samples, as for the Dense layers behind a TCN
+    activation: str | None = ACTIVATION
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Hyperparameters of one network, named as in the study; the defaults are the paper's base values.
+
+    Raises ValueError for an unknown network or a value outside its range.
+    """
+
+    arch_type: str = "CNN"  # DNN, CNN, CNN_VAR, CNN_LSTM, TCN
+    net_type: str = "SEQ"  # SEQ: velocity inversion; AE: autoencoder, denoising
+    num_layers: int = 1  # L, depth
+    num_dnn: int = 1024  # U, dense units
+    num_dil: int = 32  # D, largest dilation
+    num_filt: int = 64  # F, filters
+    krnl_size: int = 32  # K, samples
+    pool_val: int = 1  # P, pooling factor of the autoencoders
+    num_lstm: int = 10  # H, LSTM units
+    learning_rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        check_choice("network", f"{self.arch_type} {self.net_type}", [" ".join(key) for key in NETWORKS])
+        for name in ("num_layers", "num_dnn", "num_dil", "num_filt", "krnl_size", "pool_val", "num_lstm"):
+            check_whole(name, getattr(self, name), 1)
+        if self.net_type == "SEQ" and self.pool_val != 1:
+            raise ValueError(
+                f"pool_val must be 1 for a SEQ network, whose output is as long as its input, not {self.pool_val}"
+            )
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be a number above 0, not {self.learning_rate!r}")
+
+    @property
+    def label(self) -> str:
+        """Model label of the paper; dilation and LSTM units are 0 where the network has none."""
+        network = NETWORKS[self.arch_type, self.net_type]
+        dilation, lstm = self.num_dil * network.has_dilation, self.num_lstm * network.has_lstm
+        return (
+            f"{self.arch_type}_{self.net_type}_LYR{self.num_layers}_DNN{self.num_dnn}_DIL{dilation}_FIL{self.num_filt}"
+            f"_KRNL{self.krnl_size}_POL{self.pool_val}_LSTM{lstm}_"
+        )
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The network as rows, without the padding of its input."""
+        return NETWORKS[self.arch_type, self.net_type].layers(self)
+
+    @property
+    def length_factor(self) -> int:
+        """The number of samples is padded to a multiple of this: what pooling or striding must divide."""
+        return self.pool_val**self.num_layers if self.net_type == "AE" else 1
+
+
+def _dnn_layers(c: NetworkConfig) -> list[Layer]:
+    """L x [Dense U, Dropout], Dense 1 (swish)."""
+    return [*[Layer("dense", c.num_dnn), Layer("dropout")] * c.num_layers, Layer("dense", 1)]
+
+
+def _cnn_layers(c: NetworkConfig) -> list[Layer]:
+    """L x Conv1D(F, K, stride P), Conv1D(1, K, linear)."""
+    convolution = Layer("conv", c.num_filt, c.krnl_size, c.pool_val)
+    return [*[convolution] * c.num_layers, Layer("conv", 1, c.krnl_size, activation=None)]
+
+
+def _cnn_variant_layers(c: NetworkConfig) -> list[Layer]:
+    """i < L: Conv1D(max(2, F // 2^i), K 2^i, stride P, dilation D), Dense(U / 2^i; R if i > 0); Conv1D(1), Dense 1."""
+    layers = []
+    for i in range(c.num_layers):
+        layers += [
+            Layer("conv", max(2, c.num_filt // 2**i), c.krnl_size * 2**i, c.pool_val, c.num_dil),
+            Layer("dense", max(1, c.num_dnn // 2**i), penalised=i > 0),
+        ]
+    last = Layer("conv", 1, c.krnl_size, dilation=c.num_dil, activation=None)
+    return [*layers, last, Layer("dense", 1, activation=None)]
+
+
+def _cnn_lstm_layers(c: NetworkConfig) -> list[Layer]:
+    """i < 2L: Conv1D(max(2, F // 2^i), K 2^i, dilation D, R), for odd i LSTM(H (i+1), R), Dense(U (i+1), R)."""
+    layers = []
+    for i in range(2 * c.num_layers):
+        width = max(2, c.num_filt // 2**i)
+        layers.append(Layer("conv", width, c.krnl_size * 2**i, dilation=c.num_dil, penalised=True))
+        if i % 2:
+            layers += [
+                # Keras' own activation: the published run times need its fast path, which swish would rule out
+                Layer("lstm", c.num_lstm * (i + 1), penalised=True, activation="tanh"),
+                Layer("dense", c.num_dnn * (i + 1), penalised=True),
+            ]
+    return [*layers, Layer("conv", 1, c.krnl_size, activation=None), Layer("dense", 1, activation=None)]
+
+
+def _tcn_dense(c: NetworkConfig, filters: int, i: int) -> list[Layer]:
+    """TCN(filters, K 2^i, dilations 1, 2, 4 .. <= D), Dense(U (i+1), R)."""
+    return [
+        Layer("tcn", filters, c.krnl_size * 2**i, dilation=c.num_dil),
+        Layer("dense", c.num_dnn * (i + 1), penalised=True, per_sample=True),
+    ]
+
+
+def _tcn_layers(c: NetworkConfig) -> list[Layer]:
+    """i < L: TCN(max(2, F // 2^i), K 2^i), Dense(U (i+1), R); Dense 1."""
+    stages = [_tcn_dense(c, max(2, c.num_filt // 2**i), i) for i in range(c.num_layers)]
+    return [*sum(stages, []), Layer("dense", 1, activation=None)]
+
+
+def _cnn_ae_layers(c: NetworkConfig) -> list[Layer]:
+    """i < L: Conv1D(F, K + i^2, stride P); i < L: Conv1DTranspose, the same; Conv1D(U, K + (2L)^2), Dense 1."""
+    down, up = (
+        [Layer(kind, c.num_filt, c.krnl_size + i**2, c.pool_val) for i in range(c.num_layers)]
+        for kind in ("conv", "deconv")
+    )
+    wide = Layer("conv", c.num_dnn, c.krnl_size + (2 * c.num_layers) ** 2)
+    return [*down, *up, wide, Layer("dense", 1, activation=None)]
+
+
+def _tcn_ae_layers(c: NetworkConfig) -> list[Layer]:
+    """i < L: [TCN(max(1, F // 2^i), K 2^i), Dense(U (i+1), R), MaxPool P]; i < L: [TCN(last F), Dense, UpSample P]."""
+    filters = [max(1, c.num_filt // 2**i) for i in range(c.num_layers)]
+    pool, upsample = Layer("pool", stride=c.pool_val), Layer("upsample", stride=c.pool_val)
+    encoder = [[*_tcn_dense(c, filters[i], i), pool] for i in range(c.num_layers)]
+    decoder = [[*_tcn_dense(c, filters[-1], i), upsample] for i in range(c.num_layers)]
+    return [*sum(encoder + decoder, []), Layer("dense", 1, activation=None)]
+
+
+class Network(NamedTuple):
+    """What is particular to one of the seven networks."""
+
+    method: str  # of BaseMLClass
+    layers: Callable[[NetworkConfig], list[Layer]]
+    has_dilation: bool = False
+    has_lstm: bool = False
+
+
+NETWORKS = {
+    ("DNN", "SEQ"): Network("seq_dnn_ml", _dnn_layers),
+    ("CNN", "SEQ"): Network("seq_cnn_ml", _cnn_layers),
+    ("CNN_VAR", "SEQ"): Network("seq_cnn_variant_ml", _cnn_variant_layers, has_dilation=True),
+    ("CNN_LSTM", "SEQ"): Network("seq_cnn_lstm_ml", _cnn_lstm_layers, has_dilation=True, has_lstm=True),
+    ("TCN", "SEQ"): Network("seq_tcn_ml", _tcn_layers, has_dilation=True),
+    ("CNN", "AE"): Network("seq_cnn_ae", _cnn_ae_layers),
+    ("TCN", "AE"): Network("seq_tcn_ae", _tcn_ae_layers, has_dilation=True),
+}
+
+
+# --- Layers: how each kind is built, and how many parameters it has
+
+
+def tcn_dilations(largest: int) -> list[int]:
+    """1, 2, 4 .. up to ``largest``."""
+    return [2**i for i in range(largest.bit_length())]
+
+
+def _penalties(layer: Layer, n_samples: int) -> dict:
+    """R for one layer. Keras divides an activity penalty by the batch only; ``per_sample`` divides by samples too."""
+    if not layer.penalised:
+        return {}
+    divisor = n_samples if layer.per_sample else 1
+    return {
+        "kernel_regularizer": keras.regularizers.L1L2(L1, L2),
+        "bias_regularizer": keras.regularizers.L1L2(L1, L2),
+        "activity_regularizer": keras.regularizers.L1L2(L1 / divisor, L2 / divisor),
+    }
+
+
+def _convolution(layer: Layer, n_samples: int) -> keras.layers.Layer:
+    kind = keras.layers.Conv1D if layer.kind == "conv" else keras.layers.Conv1DTranspose
+    options = {"padding": "same", "activation": layer.activation, **_penalties(layer, n_samples)}
+    return kind(layer.width, layer.kernel, strides=layer.stride, dilation_rate=layer.dilation, **options)
+
+
+def _tcn(layer: Layer, n_samples: int) -> keras.layers.Layer:
+    from tcn import TCN  # imports TensorFlow whatever the backend, so only where a TCN is built
+
+    return TCN(
+        nb_filters=layer.width,
+        kernel_size=layer.kernel,
+        dilations=tcn_dilations(layer.dilation),
+        padding="same",
+        use_skip_connections=True,
+        return_sequences=True,
+        activation=layer.activation,
+    )
+
+
+def _dense(layer: Layer, n_samples: int) -> keras.layers.Layer:
+    return keras.layers.Dense(layer.width, layer.activation, **_penalties(layer, n_samples))
+
+
+def _lstm(layer: Layer, n_samples: int) -> keras.layers.Layer:
+    return keras.layers.LSTM(layer.width, layer.activation, return_sequences=True, **_penalties(layer, n_samples))
+
+
+def _convolution_parameters(layer: Layer, channels: int) -> int:
+    return (channels * layer.kernel + 1) * layer.width
+
+
+def _tcn_parameters(layer: Layer, channels: int) -> int:
+    """Residual blocks of two convolutions; the first has a 1 x 1 convolution too where it changes the channels."""
+    inner = (layer.width * layer.kernel + 1) * layer.width
+    n_blocks = len(tcn_dilations(layer.dilation))
+    matching = (channels + 1) * layer.width if channels != layer.width else 0
+    return _convolution_parameters(layer, channels) + (2 * n_blocks - 1) * inner + matching
+
+
+class LayerKind(NamedTuple):
+    """How a kind of layer is built from (row, samples), and counted from (row, input channels)."""
+
+    build: Callable[[Layer, int], keras.layers.Layer]
+    parameters: Callable[[Layer, int], int] = lambda layer, channels: 0
+
+
+LAYER_KINDS = {
+    "dense": LayerKind(_dense, lambda layer, channels: (channels + 1) * layer.width),
+    "dropout": LayerKind(lambda layer, n_samples: keras.layers.Dropout(DROPOUT_RATE)),
+    "conv": LayerKind(_convolution, _convolution_parameters),
+    "deconv": LayerKind(_convolution, _convolution_parameters),
+    "lstm": LayerKind(_lstm, lambda layer, channels: 4 * (channels + layer.width + 1) * layer.width),
+    "tcn": LayerKind(_tcn, _tcn_parameters),
+    "pool": LayerKind(lambda layer, n_samples: keras.layers.MaxPooling1D(layer.stride)),
+    "upsample": LayerKind(lambda layer, n_samples: keras.layers.UpSampling1D(layer.stride)),
+}
+
+
+def count_parameters(config: NetworkConfig, n_channels: int = 1) -> int:
+    """Trainable parameters of a network, from its hyperparameters alone."""
+    total, channels = 0, n_channels
+    for layer in config.layers:
+        total += LAYER_KINDS[layer.kind].parameters(layer, channels)
+        channels = layer.width or channels
+    return total
+
+
+# --- Callbacks
+
+
+class Dwell_CB(keras.callbacks.Callback):
+    """Go back to the best weights, at a lower rate, when the validation loss has grown too much.
+
+    A validation loss above ``loss_factor`` times the lowest so far (or one that is not a number) restores the best
+    weights and multiplies the learning rate by ``lr_factor``; one at or below the lowest becomes the best.
+    """
+
+    def __init__(self, lr_factor: float = 0.5, loss_factor: float = 1.5) -> None:
+        super().__init__()
+        self.lr_factor = lr_factor
+        self.loss_factor = loss_factor
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.lowest_loss = math.inf
+        self.best_weights = self.model.get_weights()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        loss = logs["val_loss"]
+        if loss <= self.lowest_loss:
+            self.lowest_loss = loss
+            self.best_weights = self.model.get_weights()
+        elif not loss <= self.loss_factor * self.lowest_loss:
+            self.model.set_weights(self.best_weights)
+            _set_learning_rate(self.model, self.lr_factor * _learning_rate(self.model))
+
+
+class CLR_CB(keras.callbacks.Callback):
+    """Raise a learning rate that has become too small: below ``criteria_factor`` times the reference rate it is
+    multiplied by ``lr_factor`` and becomes the new reference. The first reference is the rate at the start."""
+
+    def __init__(self, lr_factor: float = 5.0, criteria_factor: float = 0.10) -> None:
+        super().__init__()
+        self.lr_factor = lr_factor
+        self.criteria_factor = criteria_factor
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.reference_rate = _learning_rate(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        rate = _learning_rate(self.model)
+        if rate < self.criteria_factor * self.reference_rate:
+            self.reference_rate = rate * self.lr_factor
+            _set_learning_rate(self.model, self.reference_rate)
+
+
+def _learning_rate(model: keras.Model) -> float:
+    return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+
+
+def _set_learning_rate(model: keras.Model, rate: float) -> None:
+    model.optimizer.learning_rate = rate
+
+
+class LossHistory(keras.callbacks.CSVLogger):
+    """A row an epoch with the published column names (epoch, loss, lr, val_loss), and the plain RMSE beside them."""
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        super().on_epoch_end(epoch, {column: logs[name] for name, column in LOG_COLUMNS.items() if name in logs})
+
+
+# --- Training
+
+
+class BaseMLClass:
+    """One of the seven networks: built, trained, saved, loaded, asked for predictions.
+
+    Parameters: ``config``, the hyperparameters; ``n_samples`` and ``n_channels`` of a trace. Any trace length works:
+    the input is padded to what pooling divides, and the output cropped back. Each of the methods seq_... builds
+    ``model``, compiled with a fresh Adam (amsgrad) and the paper's loss.
+    """
+
+    def __init__(self, config: NetworkConfig | None = None, n_samples: int = 4096, n_channels: int = 1) -> None:
+        self.config = config or NetworkConfig()
+        self.n_samples = check_whole("n_samples", n_samples, 1)
+        self.n_channels = check_whole("n_channels", n_channels, 1)
+        self.provenance: dict = {}  # settings and versions that are written beside a saved model
+        self.model: keras.Model | None = None
+        self.best_model_path: Path | None = None
+
+    def seq_dnn_ml(self) -> keras.Model:
+        """DNN: L x [Dense U, Dropout], Dense 1 (swish)."""
+        return self._build(_dnn_layers)
+
+    def seq_cnn_ml(self) -> keras.Model:
+        """CNN: L x Conv1D(F, K), Conv1D(1, K, linear)."""
+        return self._build(_cnn_layers)
+
+    def seq_cnn_variant_ml(self) -> keras.Model:
+        """CNN_VAR: L x [dilated Conv1D, Dense] with growing kernels; Conv1D(1, K, linear), Dense 1."""
+        return self._build(_cnn_variant_layers)
+
+    def seq_cnn_lstm_ml(self) -> keras.Model:
+        """CNN_LSTM: L x [2 dilated Conv1D, LSTM, Dense]; Conv1D(1, K, linear), Dense 1."""
+        return self._build(_cnn_lstm_layers)
+
+    def seq_tcn_ml(self) -> keras.Model:
+        """TCN: L x [TCN, Dense]; Dense 1."""
+        return self._build(_tcn_layers)
+
+    def seq_cnn_ae(self) -> keras.Model:
+        """CNN autoencoder: L strided Conv1D, L strided Conv1DTranspose; Conv1D(U), Dense 1."""
+        return self._build(_cnn_ae_layers)
+
+    def seq_tcn_ae(self) -> keras.Model:
+        """TCN autoencoder: L x [TCN, Dense, MaxPool P], L x [TCN, Dense, UpSample P]; Dense 1."""
+        return self._build(_tcn_ae_layers)
+
+    def _build(self, layers: Callable[[NetworkConfig], list[Layer]]) -> keras.Model:
+        padding = -self.n_samples % self.config.length_factor
+        inputs = x = keras.Input((self.n_samples, self.n_channels))
+        if padding:
+            x = keras.layers.ZeroPadding1D((0, padding))(x)
+        for layer in layers(self.config):
+            x = LAYER_KINDS[layer.kind].build(layer, x.shape[1])(x)
+        if padding:
+            x = keras.layers.Cropping1D((0, padding))(x)
+        model = keras.Model(inputs, x, name=self.config.label)
+        model.compile(
+            optimizer=keras.optimizers.Adam(self.config.learning_rate, amsgrad=True),
+            loss=root_mean_squared_error,
+            metrics=[keras.metrics.MeanMetricWrapper(root_mean_squared_error, name="rmse")],
+        )
+        self.model = model
+        return model
+
+    def fit_model(
+        self,
+        training: CustomDataGen,
+        validation: CustomDataGen,
+        num_epochs: int,
+        folder: str | Path,
+        run_name: str,
+        *,
+        plot_learning: bool = False,
+        tensorboard: bool = False,
+        extra_callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> dict[str, list[float]]:
+        """Train with the paper's callbacks in the paper's order; returns Keras' history, a list an epoch.
+
+        The best model goes to ``folder/<run_name>.keras``, the loss history to
+        `loss_history_path`; an interrupted training of this ``run_name`` goes on.
+        """
+        num_epochs = check_whole("num_epochs", num_epochs, 1)
+        model = self.get_model()
+        folder = Path(folder)
+        log_path = loss_history_path(folder, run_name)
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        self.best_model_path = folder / f"{run_name}.keras"
+        plateaus = ((0.95, 10, 5), (0.80, 25, 10), (0.50, 50, 10))  # factor, patience, cooldown
+        callbacks = [
+            keras.callbacks.EarlyStopping("val_loss", patience=100, mode="min"),
+            keras.callbacks.ModelCheckpoint(self.best_model_path, "val_loss", save_best_only=True, mode="min"),
+            keras.callbacks.BackupAndRestore(folder / f"{run_name}_backup"),
+            *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
+            *(
+                keras.callbacks.ReduceLROnPlateau("val_loss", factor, patience, mode="min", cooldown=cooldown)
+                for factor, patience, cooldown in plateaus
+            ),
+            LossHistory(log_path, append=True),
+            *([dataPlotting.PlotLearning(folder / f"{run_name}_learning.png")] if plot_learning else []),
+            Dwell_CB(),
+            CLR_CB(),
+            *extra_callbacks,
+        ]
+        history = model.fit(
+            training,
+            validation_data=validation,
+            epochs=num_epochs,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+        self._write_config(self.best_model_path)
+        return history.history
+
+    def get_model(self) -> keras.Model:
+        """The Keras model; ValueError when none was built or loaded yet."""
+        if self.model is None:
+            raise ValueError("there is no network yet: call one of the seq_ methods, create_model or load_model first")
+        return self.model
+
+    def save_model(self, path: str | Path) -> Path:
+        """Save as ``path`` (.keras), which takes its name only when it is complete, and the configuration beside it."""
+        path = Path(path)
+        if path.suffix != ".keras":
+            raise ValueError(f"a model is saved as .keras, not as {path.name!r}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{os.getpid()}_{path.name}")
+        self.get_model().save(unfinished)
+        unfinished.replace(path)
+        self._write_config(path)
+        return path
+
+    @classmethod
+    def load_model(cls, path: str | Path) -> "BaseMLClass":
+        """The network in a .keras file, with its configuration where that stands beside it (.json).
+
+        Raises ValueError when the file is not there or is not a model.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise ValueError(f"there is no model file {str(path)!r}")
+        config_path = path.with_suffix(".json")
+        stored = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else {}
+        config = NetworkConfig(**stored["network"]) if "network" in stored else None
+        if config is None or config.arch_type == "TCN":
+            import tcn  # noqa: F401  registers the layer; imports TensorFlow whatever the backend
+        model = keras.models.load_model(path)
+        network = cls(config, *model.input_shape[1:])
+        network.model = model
+        network.provenance = stored.get("run", {})
+        network.best_model_path = path
+        return network
+
+    def _write_config(self, model_path: Path) -> None:
+        stored = {"network": asdict(self.config), "run": self.provenance}
+        model_path.with_suffix(".json").write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
+
+    def plot_model(self, save_path: str | Path | None = None):
+        """Block diagram of the network, a Matplotlib figure."""
+        blocks = [
+            (type(layer).__name__, _details(layer), str(layer.output.shape[1:]), layer.count_params())
+            for layer in self.get_model().layers
+        ]
+        return dataPlotting.plot_network(blocks, title=self.config.label.rstrip("_"), save_path=save_path)
+
+    def predict_result(self, x: np.ndarray) -> np.ndarray:
+        """Outputs (n_traces, n_samples) for traces (n_traces, n_samples) or (n_traces, n_samples, n_channels).
+
+        Raises ValueError when their length or channels are not the network's.
+        """
+        return _predict(self.get_model(), x)
+
+    def predict_best_result(self, x: np.ndarray) -> np.ndarray:
+        """`predict_result` with the weights of the epoch of lowest validation loss."""
+        if self.best_model_path is None or not self.best_model_path.is_file():
+            raise ValueError("there is no best model yet: call fit_model first")
+        return type(self).load_model(self.best_model_path).predict_result(x)
+
+
+def _details(layer: keras.layers.Layer) -> str:
+    """A layer's main settings in a few words."""
+    names = {
+        **{"units": "units", "filters": "filters", "nb_filters": "filters", "kernel_size": "kernel"},
+        **{"strides": "stride", "dilation_rate": "dilation", "dilations": "dilations", "rate": "rate"},
+        **{"pool_size": "factor", "size": "factor", "activation": "activation"},
+    }
+    config = layer.get_config()
+    words = {}
+    for key, word in names.items():
+        value = config.get(key)
+        value = value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
+        if value not in (None, "linear") and not (word in ("stride", "dilation") and value == 1):
+            words.setdefault(word, value)
+    return ", ".join(f"{word} {value}" for word, value in words.items())
+
+
+def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    n_samples, n_channels = model.input_shape[1:]
+    x = np.asarray(x, np.float32)
+    x = x[..., None] if x.ndim == 2 else x
+    if x.ndim != 3 or x.shape[1:] != (n_samples, n_channels):
+        raise ValueError(f"traces must be (n_traces, {n_samples}, {n_channels}) for this network, not {x.shape}")
+    return model.predict(x, batch_size=8, verbose=0)[..., 0]
+
+
+def create_model(config: NetworkConfig, n_samples: int = 4096, n_channels: int = 1) -> BaseMLClass:
+    """The network that ``config`` names, built and compiled."""
+    network = BaseMLClass(config, n_samples, n_channels)
+    getattr(network, NETWORKS[config.arch_type, config.net_type].method)()
+    return network
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a training gave. Losses include the penalties; ``validation_rmse`` is plain, in the data's own unit."""
+
+    run_name: str  # model label and date, unique
+    n_parameters: int
+    epochs: int
+    best_epoch: int  # from 1
+    training_loss: float  # in the best epoch
+    validation_loss: float  # the lowest
+    validation_rmse: float  # in the best epoch
+    seconds: float
+    seed: int
+
+
+class DivergedError(RuntimeError):
+    """No epoch of a training gave a finite validation loss."""
+
+
+def new_run_name(config: NetworkConfig, transform_type: str = "NA") -> str:
+    """Name of a training's files: model label, transform, date, and what makes it unique."""
+    return f"{config.label}{transform_type}_{datetime.now():%Y%m%d_%H%M%S}_{uuid.uuid4().hex[:8]}"
+
+
+def loss_history_path(folder: str | Path, run_name: str) -> Path:
+    """The table of a training's losses."""
+    return Path(folder, LOSS_HISTORY_FOLDER, f"{run_name}_log.csv")
+
+
+def remove_run_files(folder: str | Path, run_name: str) -> None:
+    """Remove what a training left in ``folder``, except its loss history."""
+    for path in Path(folder).glob(f"{run_name}*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def move_best_model(folder: str | Path, destination: str | Path, run_name: str) -> None:
+    """Move a training's best model and its configuration, with a copy of its loss history."""
+    destination = Path(destination)
+    destination.mkdir(parents=True, exist_ok=True)
+    log_path = loss_history_path(folder, run_name)
+    shutil.copyfile(log_path, destination / log_path.name)
+    for ending in (".json", ".keras"):
+        Path(folder, run_name + ending).replace(destination / (run_name + ending))
+
+
+def run_model(
+    config: NetworkConfig,
+    training: CustomDataGen,
+    validation: CustomDataGen,
+    num_epochs: int,
+    folder: str | Path,
+    run_name: str,
+    seed: int,
+    provenance: Mapping[str, object] | None = None,
+    **fit_options,
+) -> tuple[BaseMLClass, RunResult]:
+    """Build and train one network from a clean Keras session; ``fit_options`` go to `BaseMLClass.fit_model`.
+
+    ``seed`` decides the first weights and the dropout; the data have their own. ``provenance`` is written
+    beside the model. Raises DivergedError.
+    """
+    started = time.perf_counter()
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    network = create_model(config, training.n_samples)
+    network.provenance = dict(provenance or {}, seed=seed)
+    history = network.fit_model(training, validation, num_epochs, folder, run_name, **fit_options)
+    losses = np.array(history["val_loss"])
+    if not np.isfinite(losses).any():
+        raise DivergedError(f"the validation loss of {config.label} is not a number in any of {losses.size} epochs")
+    best = int(np.nanargmin(losses))
+    result = RunResult(
+        run_name=run_name,
+        n_parameters=network.get_model().count_params(),
+        epochs=losses.size,
+        best_epoch=best + 1,
+        training_loss=float(history["loss"][best]),
+        validation_loss=float(losses[best]),
+        validation_rmse=float(history["val_rmse"][best]) * validation.unit_per_output,
+        seconds=time.perf_counter() - started,
+        seed=seed,
+    )
+    return network, result
+
+
+# --- Result tables
+
+SUMMARY_COLUMNS = (
+    *("Model Name", "Type", "LYR", "DNN", "DIL", "FIL", "KRNL", "POL"),
+    *("Epochs", "Min Epoch Loss", "Training Loss", "Validation Loss"),
+)
+
+
+def init_results_file(path: str | Path, columns: Sequence[str] = SUMMARY_COLUMNS) -> Path:
+    """Start a table of results with its header row, unless it is there already.
+
+    Raises ValueError when a table with other columns is there.
+    """
+    path = Path(path)
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            found = next(csv.reader(file), [])
+        if found != list(columns):
+            raise ValueError(f"{path} has other columns than expected: {found} instead of {list(columns)}")
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        append_results_to_file(path, columns)
+    return path
+
+
+def append_results_to_file(path: str | Path, values: Sequence[object]) -> None:
+    """Add one row to a table of results; it is on the disk when the call returns."""
+    with Path(path).open("a", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerow(values)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def summary_row(config: NetworkConfig, result: RunResult) -> list[object]:
+    """One training as a row under SUMMARY_COLUMNS."""
+    return [
+        *(config.label, config.arch_type, config.num_layers, config.num_dnn, config.num_dil, config.num_filt),
+        *(config.krnl_size, config.pool_val, result.epochs, result.best_epoch),
+        *(result.training_loss, result.validation_loss),
+    ]

@@ -1,0 +1,743 @@
+"""Random earth models and the seismic traces that they give, made in whole blocks of traces.
+
+    sequences -> lithologies -> velocity, density -> logs in two-way time -> heterogeneity
+              -> impedance -> reflectivity -> wavelet -> noise -> gap
+
+Units: depth ft, velocity ft/s, density g/cm3, two-way time s, impedance ft/s g/cm3. Arrays are (n_traces, n_samples),
+float32, unless a docstring says otherwise. Every number is from section "Synthetic earth model" of the paper;
+the density polynomials are those of Mavko et al. (2020).
+
+    python dataGeneration.py                       one data set and its pictures, in the folder Data
+    python dataGeneration.py --traces 5 --save     five traces, saved as .npy files too
+"""
+
+import argparse
+import contextlib
+import operator
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+from scipy import fft
+
+FT_PER_KM = 3280.84
+WAVELET_DURATION = 0.512  # s
+TIME_STEPS = (0.001, 0.002, 0.004, 0.008)  # s, what variable_dt draws from
+DATA_LENGTHS = (400, 5999)  # samples, what variable_data_length draws from, both ends included
+SHORTEST_TRACE = 3  # samples: a reflection coefficient needs a sample on either side
+
+SEQUENCES_PER_MODEL = (1, 99)
+LAYERS_PER_SEQUENCE = (3, 9)
+LAYER_THICKNESS = (10.0, 1000.0)  # ft
+STOPPING_DEPTH = (10_000.0, 25_000.0)  # ft
+COMPACTION_DEPTH = 10_000.0  # ft, where compaction ends
+VELOCITY_HETEROGENEITY = 500.0  # ft/s
+DENSITY_HETEROGENEITY = 0.09  # g/cm3
+NOISE_RANGE = (0.001, 1.0)
+SEQUENCES_PER_DRAW = 16  # more than nearly every model needs, so that one draw does
+
+
+class Lithology(NamedTuple):
+    """One row of the lithology table: density = a v^2 + b v + c with v in km/s; velocity limits in km/s."""
+
+    name: str
+    a: float
+    b: float
+    c: float
+    v_low: float
+    v_high: float
+    low_factor: float  # of v_low, at COMPACTION_DEPTH
+    high_divisor: float  # of v_high, at the surface
+
+
+LITHOLOGIES = (  # a lithology's code is its place in this table
+    Lithology("shale", -0.0261, 0.373, 1.458, 1.50, 5.0, 1.5, 2.0),
+    Lithology("sandstone", -0.0115, 0.261, 1.515, 1.50, 6.0, 1.5, 2.0),
+    Lithology("limestone", -0.0296, 0.461, 0.963, 3.50, 6.4, 1.5, 1.8),
+    Lithology("dolomite", -0.0235, 0.390, 1.242, 4.50, 7.1, 1.5, 1.8),
+    Lithology("anhydrite", -0.0203, 0.321, 1.732, 4.60, 7.4, 1.5, 1.5),
+    Lithology("halite", -0.0455, 0.5892, 0.4358, 4.37, 4.8, 1.0, 1.0),
+)
+LITHOLOGY_NAMES = tuple(row.name for row in LITHOLOGIES)
+
+SEQUENCES = {  # kind of sequence: its probability, and that of each lithology in it
+    "clastic": (0.65, {"shale": 0.50, "sandstone": 0.50}),
+    "carbonate": (0.30, {"shale": 0.30, "limestone": 0.30, "dolomite": 0.30, "anhydrite": 0.10}),
+    "salt": (0.05, {"shale": 0.40, "anhydrite": 0.40, "halite": 0.20}),
+}
+
+WAVELETS = {  # code in file names: name, and the limits (Hz) of each of its frequencies
+    "RW": ("ricker", ((10, 50),)),
+    "KW": ("klauder", ((2, 8), (80, 120))),
+    "OW": ("ormsby", ((2, 8), (10, 20), (60, 80), (90, 120))),
+}
+WAVELET_NAMES = tuple(name for name, _ in WAVELETS.values())
+
+# What a wavelet gives: the clean trace, with noise, with noise and a gap; a random wavelet a trace, or one of the three
+TRACE_FAMILIES = {
+    "random": ("CONV_REFL_CLEAN", "CONV_REFL_NOISY", "CONV_REFL_GAPS"),
+    **{code: (f"REFL_{code}", f"REFL_{code}_NOISE", f"REFL_{code}_GAPS") for code in WAVELETS},
+}
+LOGS = ("VEL", "DENS", "IMP")
+DATA_NAMES = ("REFL", *TRACE_FAMILIES["random"], *(name for log in LOGS for name in (log, f"{log}_GAPS")))
+SAVED_KINDS = (
+    *("TIME", "DT", "VEL", "DENS", "REFL"),
+    *(TRACE_FAMILIES[code][version] for version in range(3) for code in WAVELETS),
+    *("VEL_GAPS", "DENS_GAPS"),
+)
+
+STREAMS = {"training": 0, "validation": 1, "blind": 2, "data set": 3}
+
+
+class Layers(NamedTuple):
+    """Layered models in depth: (n_traces, most layers), models with fewer layers padded with layers of no thickness."""
+
+    lithology: np.ndarray  # code, int
+    thickness: np.ndarray  # ft
+    base_depth: np.ndarray  # ft
+    velocity: np.ndarray  # ft/s
+    density: np.ndarray  # g/cm3
+    n_layers: np.ndarray  # (n_traces,)
+
+
+class Gap(NamedTuple):
+    """The muted samples of each trace, top <= i < bottom: two integer arrays (n_traces,)."""
+
+    top: np.ndarray
+    bottom: np.ndarray
+
+
+def stream_generator(seed: int, stream: str, epoch: int = 0, block: int = 0) -> np.random.Generator:
+    """Generator of one block of traces: no two of (seed, stream, epoch, block) share draws.
+
+    Raises ValueError for a stream that is not in STREAMS, or a seed that is not a whole number >= 0.
+    """
+    check_choice("stream", stream, STREAMS)
+    seed = check_whole("seed", seed, 0)
+    sequence = np.random.SeedSequence(seed, spawn_key=(STREAMS[stream], epoch, block))
+    return np.random.Generator(np.random.SFC64(sequence))
+
+
+class OneSentenceParser(argparse.ArgumentParser):
+    """A command line whose mistakes are answered with one sentence, without the usage, and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}\n")
+
+
+def check_choice(what: str, value: object, valid: Iterable[str]) -> None:
+    """Raise a ValueError that lists the valid names when ``value`` is not one of them."""
+    valid = tuple(valid)
+    if value not in valid:
+        raise ValueError(f"{what} {value!r} is unknown; valid: {', '.join(valid)}")
+
+
+def check_whole(what: str, value: object, lowest: int) -> int:
+    """``value`` as an int; ValueError when it is no whole number or below ``lowest``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < lowest:
+        raise ValueError(f"{what} must be a whole number of at least {lowest}, not {value!r}")
+    return number
+
+
+def check_flag(what: str, value: object) -> bool:
+    """``value`` as a bool; ValueError when it is not True, False, 0 or 1."""
+    if not isinstance(value, (bool, int, np.bool_, np.integer)) or value not in (0, 1):
+        raise ValueError(f"{what} must be True or False (or 1 or 0), not {value!r}")
+    return bool(value)
+
+
+def check_time(dt: float, t0: float) -> tuple[float, float]:
+    """(dt, t0) in s as floats; ValueError unless dt > 0 and t0 >= 0, both finite."""
+    for what, value, valid in (("dt", dt, "above 0"), ("t0", t0, "at least 0")):
+        number = isinstance(value, (int, float, np.number)) and np.isfinite(value)
+        if not number or value < 0 or (what == "dt" and value == 0):
+            raise ValueError(f"{what} must be a time in seconds, {valid}, not {value!r}")
+    return float(dt), float(t0)
+
+
+# --- Earth models in depth
+
+
+def _cumulative(probabilities: Sequence[float]) -> np.ndarray:
+    """Inner limits of the classes on [0, 1); rounded so that a class of probability 0 is never drawn."""
+    return np.cumsum(probabilities, axis=-1).round(12)[..., :-1]
+
+
+_LITHOLOGY_ROWS = np.array([row[1:] for row in LITHOLOGIES])
+_SEQUENCE_LIMITS = _cumulative([probability for probability, _ in SEQUENCES.values()])
+_LITHOLOGY_LIMITS = _cumulative([[mix.get(name, 0.0) for name in LITHOLOGY_NAMES] for _, mix in SEQUENCES.values()])
+
+
+def _draw_classes(rng: np.random.Generator, shape: tuple[int, ...], limits: np.ndarray) -> np.ndarray:
+    """Class numbers of the given shape; ``limits`` (..., n_classes - 1) as made by `_cumulative`."""
+    return (rng.random(shape)[..., None] >= limits).sum(axis=-1)
+
+
+def _draw_sequences(rng: np.random.Generator, n_traces: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Candidate layers of each model, (n_traces, candidates): whether it is in the model, thickness (ft), lithology."""
+    n_sequences = rng.integers(*SEQUENCES_PER_MODEL, (n_traces, 1), endpoint=True)
+    depth = np.zeros((n_traces, 1))
+    growing = np.ones((n_traces, 1), bool)
+    shape = (n_traces, SEQUENCES_PER_DRAW)
+    number = np.arange(1, SEQUENCES_PER_DRAW + 1)
+    draws = []
+    while growing.any():
+        kind = _draw_classes(rng, shape, _SEQUENCE_LIMITS)
+        n_layers = rng.integers(*LAYERS_PER_SEQUENCE, shape, endpoint=True)
+        present = np.arange(LAYERS_PER_SEQUENCE[1]) < n_layers[..., None]  # (n_traces, sequences, layers)
+        thickness = np.where(present, rng.uniform(*LAYER_THICKNESS, present.shape), 0.0)
+        lithology = _draw_classes(rng, present.shape, _LITHOLOGY_LIMITS[kind][:, :, None])
+        reached = depth + thickness.sum(axis=-1).cumsum(axis=1)
+        stops = (reached >= rng.uniform(*STOPPING_DEPTH, shape)) | (number >= n_sequences)
+        kept = growing & (stops.cumsum(axis=1) - stops == 0)  # up to the first sequence that stops, and that one
+        draws.append([part.reshape(n_traces, -1) for part in (present & kept[..., None], thickness, lithology)])
+        growing = growing & ~stops.any(axis=1, keepdims=True)
+        depth = reached[:, -1:]
+        number = number + SEQUENCES_PER_DRAW
+    return tuple(np.concatenate(parts, axis=1) for parts in zip(*draws, strict=True))
+
+
+def draw_layers(rng: np.random.Generator, n_traces: int, density_empirical: bool = True) -> Layers:
+    """Random layered models with compaction.
+
+    The very first layer drawn is dropped; depth counts from the top of the next one. Velocity is uniform between
+    bounds that close in with the depth of the layer's base; density follows from velocity, or is drawn at random
+    (U(0, 0.1) + U(1.9, 3.1) g/cm3) when ``density_empirical`` is False.
+    """
+    present, thickness, lithology = _draw_sequences(rng, n_traces)
+    present[:, 0] = False
+    n_layers = present.sum(axis=1)
+    place = np.arange(n_layers.max()) < n_layers[:, None]
+
+    def packed(values: np.ndarray) -> np.ndarray:
+        padded = np.zeros(place.shape, values.dtype)
+        padded[place] = values[present]
+        return padded
+
+    thickness, lithology = packed(thickness), packed(lithology)
+    base_depth = thickness.cumsum(axis=1)
+    a, b, c, v_low, v_high, low_factor, high_divisor = _LITHOLOGY_ROWS[lithology].transpose(2, 0, 1)
+    compaction = np.minimum(base_depth / COMPACTION_DEPTH, 1.0)
+    bounds = (
+        v_low * (1 + (low_factor - 1) * compaction),
+        v_high / (high_divisor + (1 - high_divisor) * compaction),
+    )
+    v = rng.uniform(np.minimum(*bounds), np.maximum(*bounds))  # km/s; dolomite's bounds cross near the surface
+    if density_empirical:
+        density = (a * v + b) * v + c
+    else:
+        density = rng.uniform(0.0, 0.1, v.shape) + rng.uniform(1.9, 3.1, v.shape)
+    return Layers(lithology, thickness, base_depth, v * FT_PER_KM, density, n_layers)
+
+
+# --- Logs in two-way time
+
+
+def samples_per_layer(layers: Layers, n_samples: int, dt: float, t0: float = 0.0) -> np.ndarray:
+    """How many samples t0 + i dt (s) fall in each layer: integers (n_traces, most layers), each row sums to n_samples.
+
+    Two-way time of a layer is 2 thickness / velocity. What lies past the last layer counts to it.
+    """
+    base_time = (2 * layers.thickness / layers.velocity).cumsum(axis=1)
+    end = np.ceil((base_time - t0) / dt).clip(0, n_samples).astype(np.int64)
+    end[np.arange(end.shape[1]) >= layers.n_layers[:, None] - 1] = n_samples
+    return np.diff(end, axis=1, prepend=0)
+
+
+def log_in_time(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Blocky logs (n_traces, n_samples) from layer values and `samples_per_layer`, both (n_traces, most layers)."""
+    return np.repeat(values.ravel(), counts.ravel()).reshape(len(values), -1)
+
+
+def _heterogeneity(rng: np.random.Generator, shape: tuple[int, int], amplitude: float) -> np.ndarray:
+    """U(-amplitude, amplitude), float32."""
+    return (2 * amplitude) * rng.random(shape, np.float32) - np.float32(amplitude)
+
+
+def reflectivity(impedance: np.ndarray) -> np.ndarray:
+    """r[i] = (z[i+1] - z[i]) / (z[i+1] + z[i]) for i = 1 .. N-3, zero at the ends; z the impedance (..., n_samples)."""
+    r = np.zeros_like(impedance)
+    above, below = impedance[..., 1:-2], impedance[..., 2:-1]
+    r[..., 1:-2] = (below - above) / (below + above)
+    return r
+
+
+# --- Wavelets
+
+
+def wavelet_time(dt: float) -> np.ndarray:
+    """Times (s) at which a wavelet is sampled: symmetric around 0, an odd count, at most WAVELET_DURATION long."""
+    half = int(WAVELET_DURATION / (2 * dt) + 1e-9)
+    return np.arange(-half, half + 1) * dt
+
+
+def ricker(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """(1 - 2 a) exp(-a) with a = (pi f t)^2: (n_traces, n_times) from times t (s) and f (n_traces, 1) in Hz."""
+    a = (np.pi * frequency * t) ** 2
+    return (1 - 2 * a) * np.exp(-a)
+
+
+def klauder(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Autocorrelation of a linear sweep with a Blackman taper, peak 1: (n_traces, n_times) from (n_traces, 2) in Hz.
+
+    The sweep reaches the first frequency at -WAVELET_DURATION / 2 and the second at +WAVELET_DURATION / 2.
+    """
+    f1, f2 = frequency[:, :1], frequency[:, 1:]
+    sweep = np.cos(2 * np.pi * ((f1 + f2) / 2 + (f2 - f1) / (2 * WAVELET_DURATION) * t) * t)
+    n = t.size
+    n_fft = fft.next_fast_len(2 * n - 1, real=True)
+    correlation = fft.irfft(np.abs(fft.rfft(sweep, n_fft)) ** 2, n_fft)[:, : n // 2 + 1]  # lags 0 .. n // 2
+    w = np.concatenate([correlation[:, :0:-1], correlation], axis=1)
+    return w / w.max(axis=1, keepdims=True) * np.blackman(n)
+
+
+def ormsby(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Trapezoid spectrum with the four corners ``frequency`` (n_traces, 4) in Hz, peak 1: (n_traces, n_times)."""
+    f = frequency[:, :, None]
+    f1, f2, f3, f4 = np.moveaxis(np.pi * (f * np.sinc(f * t)) ** 2, 1, 0)
+    c1, c2, c3, c4 = np.moveaxis(f, 1, 0)
+    w = (f4 - f3) / (c4 - c3) - (f2 - f1) / (c2 - c1)
+    return w / w.max(axis=1, keepdims=True)
+
+
+_WAVELET_FORMULAS = {"ricker": ricker, "klauder": klauder, "ormsby": ormsby}
+
+
+def draw_wavelets(rng: np.random.Generator, n_traces: int, dt: float, families: Iterable[str]) -> dict[str, np.ndarray]:
+    """Wavelets with random frequencies for the asked-for keys of TRACE_FAMILIES: each (n_traces, n_times), float32.
+
+    "random" is one of the three for every trace; a trace's Ricker, Klauder and Ormsby frequencies do not depend on
+    what was asked for.
+    """
+    t = wavelet_time(dt)
+    frequencies = {
+        code: np.stack([rng.uniform(*limits, n_traces) for limits in bands], axis=1)
+        for code, (_, bands) in WAVELETS.items()
+    }
+    picked = rng.integers(len(WAVELETS), size=n_traces)
+    drawn = {family: np.empty((n_traces, t.size), np.float32) for family in families}
+    for number, (code, (name, _)) in enumerate(WAVELETS.items()):
+        formula = _WAVELET_FORMULAS[name]
+        if code in drawn:
+            drawn[code][:] = formula(t, frequencies[code])
+        rows = picked == number
+        if "random" in drawn and rows.any():
+            drawn["random"][rows] = drawn[code][rows] if code in drawn else formula(t, frequencies[code][rows])
+    return drawn
+
+
+def convolve(traces: np.ndarray, wavelets: np.ndarray) -> np.ndarray:
+    """Row by row convolution, 'same': (n_traces, n_samples), the wavelets' (n_traces, n_times) centre on the sample."""
+    n_samples, n_times = traces.shape[-1], wavelets.shape[-1]
+    shortest = max(n_samples + n_times // 2, n_times)  # what wraps round stays outside the part kept
+    n_fft = fft.next_fast_len(shortest, real=True)
+    full = fft.irfft(fft.rfft(traces, n_fft) * fft.rfft(wavelets, n_fft), n_fft)
+    return full[..., n_times // 2 : n_times // 2 + n_samples]
+
+
+def wavelet_convolution(
+    traces: np.ndarray,
+    dt: float = 0.001,
+    wavelet: str = "ricker",
+    seed: int | np.random.Generator | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Convolve reflectivity with wavelets of random frequency.
+
+    Returns the traces (n_traces, n_samples) and the wavelets (n_traces, n_times). ``wavelet`` is one of WAVELET_NAMES.
+    Raises ValueError for an unknown wavelet, a time step that is not above 0, or traces that are not a block.
+    """
+    check_choice("wavelet", wavelet, WAVELET_NAMES)
+    dt, _ = check_time(dt, 0.0)
+    traces = _check_block("traces", traces)
+    code = list(WAVELETS)[WAVELET_NAMES.index(wavelet)]
+    wavelets = draw_wavelets(np.random.default_rng(seed), len(traces), dt, (code,))[code]
+    return convolve(traces, wavelets), wavelets
+
+
+# --- Noise and gaps
+
+
+def _check_block(what: str, values: np.ndarray) -> np.ndarray:
+    """``values`` as a float array (n_traces, n_samples) of finite numbers; ValueError when it is something else."""
+    block = np.asarray(values)
+    if block.ndim != 2 or block.size == 0 or not np.issubdtype(block.dtype, np.number):
+        raise ValueError(f"{what} must be numbers (n_traces, n_samples), not {block.dtype} of shape {block.shape}")
+    if not np.isfinite(block).all():
+        raise ValueError(f"{what} must be finite, but {np.count_nonzero(~np.isfinite(block))} samples are not")
+    return block if block.dtype in (np.float32, np.float64) else block.astype(np.float64)
+
+
+def data_noise(clean: np.ndarray, seed: int | np.random.Generator | None = None) -> np.ndarray:
+    """clean + u g with u ~ U(0.001, 1) and g ~ Normal(mean(clean), std(clean)) per sample: noise of 0.577 the RMS.
+
+    ``clean`` and the result are (n_traces, n_samples); mean and standard deviation are those of each trace.
+    """
+    clean = _check_block("clean", clean)
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal(clean.shape, np.float32)
+    noise *= clean.std(axis=1, keepdims=True)
+    noise += clean.mean(axis=1, keepdims=True)
+    low, high = NOISE_RANGE
+    noise *= low + (high - low) * rng.random(clean.shape, np.float32)
+    return clean + noise
+
+
+def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int) -> Gap:
+    """A gap between two random samples for every trace."""
+    return Gap(*np.sort(rng.integers(n_samples, size=(2, n_traces)), axis=0))
+
+
+def _inside(gap: Gap, shape: tuple[int, int]) -> np.ndarray:
+    """Whether a sample is in the gap, bool (n_traces, n_samples); ValueError when the gap does not fit the traces."""
+    top, bottom = (np.asarray(edge).reshape(-1, 1) for edge in gap)
+    if (top > bottom).any():
+        raise ValueError("top mute below bottom mute: every gap needs top <= bottom")
+    if (top < 0).any() or (bottom > shape[1]).any():
+        raise ValueError(f"a gap must lie between sample 0 and sample {shape[1]}, not {top.min()} and {bottom.max()}")
+    sample = np.arange(shape[1])
+    return (sample >= top) & (sample < bottom)
+
+
+def data_gaps(traces: np.ndarray, gap: Gap) -> np.ndarray:
+    """Traces (n_traces, n_samples) with the samples top <= i < bottom of each set to zero."""
+    return np.where(_inside(gap, np.shape(traces)), np.zeros((), np.asarray(traces).dtype), traces)
+
+
+def data_average(logs: np.ndarray, gap: Gap) -> np.ndarray:
+    """Logs (n_traces, n_samples) with the samples top <= i < bottom of each replaced by their mean."""
+    inside = _inside(gap, np.shape(logs))
+    total = np.where(inside, logs, 0.0).sum(axis=1, keepdims=True, dtype=np.float64)
+    mean = total / np.maximum(inside.sum(axis=1, keepdims=True), 1)
+    return np.where(inside, mean.astype(np.asarray(logs).dtype), logs)
+
+
+# --- All steps together
+
+
+def generate_block(
+    rng: np.random.Generator,
+    n_traces: int,
+    names: Iterable[str],
+    *,
+    n_samples: int = 4096,
+    dt: float = 0.001,
+    t0: float = 0.0,
+    layers: Layers | None = None,
+    density_empirical: bool = True,
+    add_noise: bool = True,
+) -> dict[str, np.ndarray]:
+    """The data that ``names`` asks for, and only those: name -> (n_traces, n_samples) float32.
+
+    ``names`` are from DATA_NAMES, TRACE_FAMILIES and "LITHOLOGY" (codes, int). The earth, the wavelets, the noise
+    and the gap have generators of their own, so that none of them changes with what else is asked for.
+    ``layers``: these models in depth instead of random ones. ``add_noise=False``: gaps in clean traces.
+    """
+    names = frozenset(names)
+    families = {family: wanted for family, wanted in TRACE_FAMILIES.items() if names.intersection(wanted)}
+    earth_rng, wavelet_rng, noise_rng, gap_rng = rng.spawn(4)
+    if layers is None:
+        layers = draw_layers(earth_rng, n_traces, density_empirical)
+    counts = samples_per_layer(layers, n_samples, dt, t0)
+    shape = (n_traces, n_samples)
+    data = {"LITHOLOGY": log_in_time(layers.lithology, counts)} if "LITHOLOGY" in names else {}
+    velocity = log_in_time(layers.velocity.astype(np.float32), counts)
+    velocity += _heterogeneity(earth_rng, shape, VELOCITY_HETEROGENEITY)
+    density = log_in_time(layers.density.astype(np.float32), counts)
+    density += _heterogeneity(earth_rng, shape, DENSITY_HETEROGENEITY)
+    data |= {"VEL": velocity, "DENS": density, "IMP": velocity * density}
+    data["REFL"] = reflectivity(data["IMP"])
+    gap = draw_gap(gap_rng, n_traces, n_samples)
+    for log in LOGS:
+        if f"{log}_GAPS" in names:
+            data[f"{log}_GAPS"] = data_average(data[log], gap)
+    for family, wavelets in draw_wavelets(wavelet_rng, n_traces, dt, families).items():
+        clean, noisy, gapped = families[family]
+        data[clean] = convolve(data["REFL"], wavelets)
+        if noisy in names or (gapped in names and add_noise):
+            data[noisy] = data_noise(data[clean], noise_rng)
+        if gapped in names:
+            data[gapped] = data_gaps(data[noisy] if add_noise else data[clean], gap)
+    return {name: data[name] for name in names}
+
+
+def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, save_data_as_txt: bool = False) -> Path:
+    """Write one array to ``folder/kind/kind_<10-digit number>.npy`` (or .txt) and return the path.
+
+    The file takes its name only when it is complete. Raises ValueError for a kind that is not in SAVED_KINDS.
+    """
+    check_choice("kind of data", kind, SAVED_KINDS)
+    number = check_whole("number", number, 0)
+    path = Path(folder, kind, f"{kind}_{number:010d}{'.txt' if save_data_as_txt else '.npy'}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            if save_data_as_txt:
+                np.savetxt(file, np.atleast_1d(values), fmt="%.9g")
+            else:
+                np.save(file, values)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+class DataGenerationClass:
+    """One data set of synthetic traces with the paper's options.
+
+    Parameters (flags are bools, 0 and 1 are accepted):
+
+    variable_dt : draw each trace's time step from TIME_STEPS instead of 1 ms
+    variable_data_length : draw each trace's number of samples from DATA_LENGTHS instead of ``constant_data_length``
+    constant_data_length : samples a trace, at least 3
+    density_empirical : density from velocity; otherwise random
+    convolve_with_wavelets : make traces with a Ricker, a Klauder and an Ormsby wavelet
+    add_noise, add_gaps : make the noisy versions, the versions with a gap
+    save_data_to_file, save_data_as_txt, path_to_save : what `run_data_generation` saves, and where
+    plotting_option : whether `run_data_generation` draws the first trace of the set
+    run_number : number in the first trace's file names; with ``seed`` it decides every draw
+    t0 : two-way time (s) of the first sample
+    n_traces : traces in the set; numbered from ``run_number`` on
+    seed : whole number >= 0; None for another set at every call
+
+    Raises ValueError for an option outside its range.
+    """
+
+    def __init__(
+        self,
+        variable_dt: bool = False,
+        variable_data_length: bool = False,
+        constant_data_length: int = 4096,
+        density_empirical: bool = True,
+        convolve_with_wavelets: bool = True,
+        add_noise: bool = True,
+        add_gaps: bool = True,
+        save_data_to_file: bool = False,
+        save_data_as_txt: bool = False,
+        plotting_option: bool = False,
+        path_to_save: str | Path = "Data",
+        run_number: int = 0,
+        t0: float = 0.0,
+        *,
+        n_traces: int = 1,
+        seed: int | None = None,
+    ) -> None:
+        self.variable_dt = check_flag("variable_dt", variable_dt)
+        self.variable_data_length = check_flag("variable_data_length", variable_data_length)
+        self.constant_data_length = check_whole("constant_data_length", constant_data_length, SHORTEST_TRACE)
+        self.density_empirical = check_flag("density_empirical", density_empirical)
+        self.convolve_with_wavelets = check_flag("convolve_with_wavelets", convolve_with_wavelets)
+        self.add_noise = check_flag("add_noise", add_noise)
+        self.add_gaps = check_flag("add_gaps", add_gaps)
+        self.save_data_to_file = check_flag("save_data_to_file", save_data_to_file)
+        self.save_data_as_txt = check_flag("save_data_as_txt", save_data_as_txt)
+        self.plotting_option = check_flag("plotting_option", plotting_option)
+        self.path_to_save = Path(path_to_save)
+        self.run_number = check_whole("run_number", run_number, 0)
+        _, self.t0 = check_time(TIME_STEPS[0], t0)
+        self.n_traces = check_whole("n_traces", n_traces, 1)
+        if seed is None:
+            seed = np.random.SeedSequence().entropy
+        self._rng = stream_generator(seed, "data set", self.run_number)
+        self.layers: list[Layers] = []  # one entry a block
+        self.data: list[dict[str, np.ndarray]] = []  # one entry a block, as `generate_block` gives them
+
+    @property
+    def data_names(self) -> tuple[str, ...]:
+        """Names that this set can give as input or output, from DATA_NAMES."""
+        return tuple(name for name in DATA_NAMES if self._is_made(name))
+
+    def _is_made(self, name: str) -> bool:
+        clean, noisy, gapped = (tuple(names) for names in zip(*TRACE_FAMILIES.values(), strict=True))
+        needs = (
+            (self.convolve_with_wavelets, (*clean, *noisy, *gapped)),
+            (self.add_noise, noisy),
+            (self.add_gaps, tuple(made for made in (*DATA_NAMES, *gapped) if made.endswith("_GAPS"))),
+        )
+        return all(switched_on or name not in made for switched_on, made in needs)
+
+    def velocity_density_logs_creation(self) -> list[Layers]:
+        """Draw the layered models in depth: one `Layers` a block of traces that share time step and length."""
+        one_by_one = self.variable_dt or self.variable_data_length
+        blocks = [1] * self.n_traces if one_by_one else [self.n_traces]
+        self.layers = [draw_layers(self._rng, n_traces, self.density_empirical) for n_traces in blocks]
+        return self.layers
+
+    def create_data(self) -> list[dict[str, np.ndarray]]:
+        """Logs in time and traces of the models in ``layers``: one dictionary a block, name -> (n_traces, n_samples).
+
+        "TIME" (n_samples,) and "DT" (1,) are in s; "WAVELET" (n_traces,) is the wavelet that CONV_REFL_... have.
+        """
+        families = [names for family, names in TRACE_FAMILIES.items() if family != "random"]
+        made = [name for name in (*DATA_NAMES, *sum(families, ())) if self._is_made(name)]
+        wanted = {"LITHOLOGY", *made} - set(TRACE_FAMILIES["random"])
+        self.data = []
+        for layers in self.layers:
+            dt = self._rng.choice(TIME_STEPS) if self.variable_dt else TIME_STEPS[0]
+            n_samples = self.constant_data_length
+            if self.variable_data_length:
+                n_samples = int(self._rng.integers(*DATA_LENGTHS, endpoint=True))
+            geometry = {"n_samples": n_samples, "dt": dt, "t0": self.t0}
+            n_traces = len(layers.n_layers)
+            block = generate_block(self._rng, n_traces, wanted, layers=layers, add_noise=self.add_noise, **geometry)
+            block["TIME"] = self.t0 + np.arange(n_samples) * dt
+            block["DT"] = np.array([dt])
+            block["WAVELET"] = self._rng.integers(len(WAVELETS), size=n_traces)
+            for version, name in enumerate(TRACE_FAMILIES["random"]):
+                if self._is_made(name):
+                    choices = [block[names[version]] for names in families]
+                    block[name] = np.choose(block["WAVELET"][:, None], choices)
+            self.data.append(block)
+        return self.data
+
+    def generate_dataset(self) -> list[dict[str, np.ndarray]]:
+        """Draw the models and make all their data; returns what `create_data` returns."""
+        self.velocity_density_logs_creation()
+        return self.create_data()
+
+    def _traces(self) -> Iterable[tuple[int, dict[str, np.ndarray], int]]:
+        """(number, block, row) of every trace of the set."""
+        rows = ((block, row) for block in self.data for row in range(len(block["VEL"])))
+        return ((self.run_number + i, block, row) for i, (block, row) in enumerate(rows))
+
+    def save_generated_data(self) -> list[Path]:
+        """Save every trace in the folder layout of the paper, one folder a kind of data; returns the paths."""
+        self._check_generated()
+        kinds = [kind for kind in SAVED_KINDS if kind in self.data[0]]
+        return [
+            save_data(
+                block[kind] if kind in ("TIME", "DT") else block[kind][row],
+                self.path_to_save,
+                kind,
+                number,
+                self.save_data_as_txt,
+            )
+            for number, block, row in self._traces()
+            for kind in kinds
+        ]
+
+    def plot_generated_data(self, save: bool = True) -> list:
+        """Draw the first trace of the set: logs in depth, crossplot, traces in time; returns the Matplotlib figures.
+
+        With ``save`` each is written to ``path_to_save`` as a PNG, named like the data files.
+        """
+        import dataPlotting  # Matplotlib and Keras take seconds to load, and only pictures need them
+
+        self._check_generated()
+        block, layers = self.data[0], self.layers[0]
+        n = layers.n_layers[0]
+        depth = (part[0, :n] for part in (layers.base_depth, layers.lithology, layers.velocity, layers.density))
+        base_depth, lithology, velocity, density = depth
+
+        def path(kind: str) -> Path | None:
+            return self.path_to_save / f"{kind}_{self.run_number:010d}.png" if save else None
+
+        names = ("REFL", *(name for name in TRACE_FAMILIES["random"] if name in block))
+        title = f"Trace {self.run_number}"
+        return [
+            dataPlotting.plot_model(
+                *(base_depth, lithology, velocity, density, velocity * density, LITHOLOGY_NAMES),
+                title=title,
+                save_path=path("MODEL"),
+            ),
+            dataPlotting.plot_xplot(
+                *(block["VEL"][0], block["DENS"][0], block["LITHOLOGY"][0], LITHOLOGY_NAMES),
+                title=title,
+                save_path=path("XPLOT"),
+            ),
+            dataPlotting.plot_refl(
+                block["TIME"], {name: block[name][0] for name in names}, title=title, save_path=path("TRACES")
+            ),
+        ]
+
+    def _check_generated(self) -> None:
+        if not self.data:
+            raise ValueError("there is no data yet: call generate_dataset() first")
+
+    def _retrieve(self, name: str) -> np.ndarray | list[np.ndarray]:
+        """One kind of data of all traces; a list of 1-D arrays when their lengths differ."""
+        check_choice("data name", name, self.data_names)
+        self._check_generated()
+        parts = [block[name] for block in self.data]
+        if len({part.shape[1] for part in parts}) == 1:
+            return np.concatenate(parts)
+        return [part[0] for part in parts]
+
+    def retrieve_input_output(self, input_name: str, output_name: str) -> tuple:
+        """The pair (input, output) for a network: (n_traces, n_samples) each; lists of traces when lengths differ.
+
+        Names are from DATA_NAMES. Raises ValueError for another name, or for one that the options switched off.
+        """
+        return self._retrieve(input_name), self._retrieve(output_name)
+
+    def retrieve_mult_input_output(self, input_names: Sequence[str], output_names: Sequence[str]) -> tuple:
+        """Several kinds of data as channels: (n_traces, n_samples, n_names) each; lists when lengths differ."""
+
+        def stacked(names: Sequence[str]) -> np.ndarray | list[np.ndarray]:
+            if isinstance(names, str) or not names:
+                raise ValueError(f"a list of data names is needed, not {names!r}; valid: {', '.join(self.data_names)}")
+            channels = [self._retrieve(name) for name in names]
+            if isinstance(channels[0], list):
+                return [np.stack(trace, axis=-1) for trace in zip(*channels, strict=True)]
+            return np.stack(channels, axis=-1)
+
+        return stacked(input_names), stacked(output_names)
+
+    def run_data_generation(self) -> list[dict[str, np.ndarray]]:
+        """Make the data set, then save and draw it as the options say; returns what `create_data` returns."""
+        self.generate_dataset()
+        if self.save_data_to_file:
+            self.save_generated_data()
+        if self.plotting_option:
+            self.plot_generated_data()
+        return self.data
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make one data set, save its pictures, and show them where there is a display."""
+    parser = OneSentenceParser(description="Make one set of synthetic seismic traces and its pictures.")
+    parser.add_argument("--traces", type=int, default=1, help="traces in the set (default 1)")
+    parser.add_argument("--samples", type=int, default=4096, help="samples a trace (default 4096)")
+    parser.add_argument("--run-number", type=int, default=0, help="number of the first trace (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same set (default 0)")
+    parser.add_argument("--output", type=Path, default=Path("Data"), help="folder of the results (default Data)")
+    parser.add_argument("--save", action="store_true", help="save the data, one folder a kind")
+    parser.add_argument("--txt", action="store_true", help="save as text instead of .npy")
+    options = parser.parse_args(arguments)
+    try:
+        data_set = DataGenerationClass(
+            constant_data_length=options.samples,
+            save_data_to_file=options.save or options.txt,
+            save_data_as_txt=options.txt,
+            path_to_save=options.output,
+            run_number=options.run_number,
+            n_traces=options.traces,
+            seed=options.seed,
+        )
+        data_set.run_data_generation()
+        figures = data_set.plot_generated_data()
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    print(f"{len(figures)} pictures of trace {options.run_number} are in {options.output}")
+    if data_set.save_data_to_file:
+        print(f"{options.traces} traces are in {options.output}, one folder a kind of data")
+    _show()
+
+
+def _show() -> None:
+    """Open the figures in windows, where there is a display."""
+    from matplotlib import pyplot
+
+    if pyplot.get_backend().lower() != "agg":
+        with contextlib.suppress(KeyboardInterrupt):
+            pyplot.show()
+
+
+if __name__ == "__main__":
+    main()

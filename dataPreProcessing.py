@@ -1,0 +1,168 @@
+"""Traces on the way to a network: pairs made on the fly, scaling, and the losses.
+
+    generate_block -> CustomDataGen: x, y as (batch, samples, 1), float32 -> network
+
+Nothing is stored: every epoch draws fresh traces from (seed, stream, epoch, block), so that a run repeats exactly
+whatever its batch size.
+"""
+
+import math
+import threading
+from collections import OrderedDict
+
+import keras
+import numpy as np
+from keras import ops
+
+from dataGeneration import (
+    SHORTEST_TRACE,
+    STREAMS,
+    check_choice,
+    check_flag,
+    check_time,
+    check_whole,
+    generate_block,
+    stream_generator,
+)
+
+PAIRS = {  # gen_type: names of (x, y) for clean and for noisy data
+    "DeNoise": (("CONV_REFL_NOISY", "CONV_REFL_CLEAN"), ("CONV_REFL_NOISY", "CONV_REFL_CLEAN")),
+    "ML_VEL": (("CONV_REFL_CLEAN", "VEL"), ("CONV_REFL_GAPS", "VEL_GAPS")),
+    "AE": (("CONV_REFL_CLEAN", "CONV_REFL_CLEAN"), ("CONV_REFL_NOISY", "CONV_REFL_NOISY")),
+}
+TRANSFORM_TYPES = ("NA",)
+TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that it is scaled to
+VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s
+TRACES_PER_BLOCK = 25  # divides the paper's 250 and 75; a block of 4096 samples takes a few MB
+BLOCKS_KEPT = 4  # so that batches that straddle two blocks, and Keras' look at the first two, cost nothing twice
+
+
+def normalize_data(
+    data: np.ndarray, data_range: tuple[float, float], new_range: tuple[float, float] = (0.0, 1.0)
+) -> np.ndarray:
+    """Min-max scaling: the line that takes ``data_range`` to ``new_range``, for arrays of any shape.
+
+    Raises ValueError unless both ranges are two finite numbers, the first below the second.
+    """
+    for what, limits in (("data_range", data_range), ("new_range", new_range)):
+        if len(limits) != 2 or not np.isfinite(limits).all() or limits[0] >= limits[1]:
+            raise ValueError(f"{what} must be (lowest, highest) with lowest < highest, not {limits!r}")
+    (low, high), (new_low, new_high) = data_range, new_range
+    return (data - low) * ((new_high - new_low) / (high - low)) + new_low
+
+
+class CustomDataGen(keras.utils.PyDataset):
+    """Batches (x, y) of fresh synthetic traces for `keras.Model.fit`, each (batch, n_samples, 1) float32.
+
+    Parameters:
+
+    batch_size, n : traces a batch, traces an epoch; the last batch may be smaller
+    gen_type : "DeNoise" (noisy -> clean), "ML_VEL" (trace -> velocity) or "AE" (trace -> itself)
+    transform_type : "NA", the raw trace
+    noisy_data : ML_VEL from noisy traces with a gap, to velocity with a gap; AE of noisy traces
+    scaling_flag : scale traces from [-1, 1] to [-1, 1] and velocities from [0, 30 000] ft/s to [0, 1]
+    seed, stream : which draws; "training", "validation" and "blind" streams of a seed never share any
+    n_samples, dt : samples a trace, time step in s
+
+    `epoch` is the number of the epoch that is being served, from 0; every `fit` or `evaluate` pass begins the next.
+    Raises ValueError for an option outside its range, IndexError for a batch that is not there.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 1,
+        n: int = 250,
+        gen_type: str = "DeNoise",
+        transform_type: str = "NA",
+        noisy_data: bool = False,
+        scaling_flag: bool = False,
+        seed: int = 0,
+        *,
+        stream: str = "training",
+        n_samples: int = 4096,
+        dt: float = 0.001,
+    ) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        check_choice("gen_type", gen_type, PAIRS)
+        check_choice("transform_type", transform_type, TRANSFORM_TYPES)
+        check_choice("stream", stream, STREAMS)
+        self.batch_size = check_whole("batch_size", batch_size, 1)
+        self.n = check_whole("n", n, 1)
+        self.gen_type = gen_type
+        self.transform_type = transform_type
+        self.noisy_data = check_flag("noisy_data", noisy_data)
+        self.scaling_flag = check_flag("scaling_flag", scaling_flag)
+        self.seed = check_whole("seed", seed, 0)
+        self.stream = stream
+        self.n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE)
+        self.dt, _ = check_time(dt, 0.0)
+        self.x_name, self.y_name = PAIRS[gen_type][self.noisy_data]
+        self._epochs_begun = 0
+        self._blocks: OrderedDict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return math.ceil(self.n / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} is not there: an epoch has {len(self)}")
+        first = index * self.batch_size
+        trace = np.arange(first, min(first + self.batch_size, self.n))
+        blocks = np.unique(trace // TRACES_PER_BLOCK)
+        parts = zip(*(self._block(self.epoch, int(block)) for block in blocks), strict=True)
+        rows = trace - blocks[0] * TRACES_PER_BLOCK
+        return tuple(np.concatenate(part)[rows, :, None] for part in parts)
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch that is being served, from 0."""
+        return max(self._epochs_begun - 1, 0)
+
+    def on_epoch_begin(self) -> None:
+        """Go on to fresh traces. Keras calls this once a pass, but `on_epoch_end` more than once."""
+        self._epochs_begun += 1
+
+    def in_data_units(self, y: np.ndarray) -> np.ndarray:
+        """Outputs of a network, or of this generator, in the data's own unit (ft/s, or trace amplitude)."""
+        data_range, new_range = self._scale(self.y_name)
+        return normalize_data(y, new_range, data_range) if self.scaling_flag else y
+
+    @property
+    def unit_per_output(self) -> float:
+        """Data units for each unit of the network's output: what an RMSE of scaled data is to be multiplied by."""
+        (low, high), (new_low, new_high) = self._scale(self.y_name)
+        return (high - low) / (new_high - new_low) if self.scaling_flag else 1.0
+
+    @staticmethod
+    def _scale(name: str) -> tuple[tuple[float, float], tuple[float, float]]:
+        return VELOCITY_SCALE if name.startswith("VEL") else TRACE_SCALE
+
+    def _block(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
+        """Traces block * TRACES_PER_BLOCK and on of an epoch: x and y, (TRACES_PER_BLOCK, n_samples)."""
+        with self._lock:
+            if (epoch, block) not in self._blocks:
+                self._blocks[epoch, block] = self._generate(epoch, block)
+                while len(self._blocks) > max(BLOCKS_KEPT, self.batch_size // TRACES_PER_BLOCK + 2):
+                    self._blocks.popitem(last=False)
+            return self._blocks[epoch, block]
+
+    def _generate(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = stream_generator(self.seed, self.stream, epoch, block)
+        names = (self.x_name, self.y_name)
+        data = generate_block(rng, TRACES_PER_BLOCK, names, n_samples=self.n_samples, dt=self.dt)
+        if self.scaling_flag:
+            data = {name: normalize_data(values, *self._scale(name)) for name, values in data.items()}
+        return tuple(data[name].astype(np.float32, copy=False) for name in names)
+
+
+@keras.saving.register_keras_serializable(package="seismic")
+def root_mean_squared_error(y_true, y_pred):
+    """Square root of the mean squared difference over the whole batch: the paper's loss, a scalar tensor."""
+    return ops.sqrt(ops.mean(ops.square(y_pred - ops.cast(y_true, y_pred.dtype))))
+
+
+@keras.saving.register_keras_serializable(package="seismic")
+def log_root_mean_squared_error(y_true, y_pred):
+    """Natural logarithm of `root_mean_squared_error`: weighs relative, not absolute, improvements."""
+    return ops.log(root_mean_squared_error(y_true, y_pred) + keras.config.epsilon())

@@ -1,0 +1,52 @@
+"""Search for a network that takes the noise off seismic traces, with Optuna, on traces that are made on the fly.
+
+python run_DenoisingML_HPO_Paper.py                   12 trials, a few minutes on a laptop CPU
+python run_DenoisingML_HPO_Paper.py --preset paper    as published: 260 trials of 30 epochs, for a GPU
+"""
+
+import sys
+
+import numpy as np
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hpoStudy import PAPER_SPACE, Problem, main
+
+
+def noisy_input(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What doing nothing gives: the input trace (n_traces, n_samples)."""
+    return x
+
+
+PROBLEM = Problem(
+    name="denoising",
+    folder="Denoising",
+    study_prefix="DEN_Study",
+    gen_type="DeNoise",
+    net_type="AE",
+    quantity="Amplitude",
+    unit="",
+    paper_trials=260,
+    search_space={
+        "arch_type": CategoricalDistribution(["CNN", "TCN"]),
+        **PAPER_SPACE,
+        "pool_val": CategoricalDistribution([2, 4, 8]),
+    },
+    quick_space={
+        "arch_type": CategoricalDistribution(["CNN", "TCN"]),
+        "num_layers": IntDistribution(1, 2),  # every layer more doubles the kernels of a TCN
+        "num_dnn": IntDistribution(2, 64, log=True),  # penalties of many units outweigh an RMSE of 0.02
+        "num_filt": IntDistribution(8, 32),
+        "krnl_size": IntDistribution(4, 16),
+        "num_dil": IntDistribution(2, 8),
+        "Learning Rate": FloatDistribution(1e-3, 1e-2, log=True),  # few steps need large ones
+        "pool_val": CategoricalDistribution([2, 4]),
+    },
+    quick_settings={},
+    parameter_limits={"CNN": 20_000_000, "TCN": 20_000_000},
+    skipped_score=1.0,
+    baseline_name="the noisy input",
+    baseline=noisy_input,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(PROBLEM, __doc__))

@@ -1,0 +1,60 @@
+"""Search for a network that turns a seismic trace into velocity, with Optuna, on traces that are made on the fly.
+
+python run_InversionML_HPO_Paper.py                   12 trials, a few minutes on a laptop CPU
+python run_InversionML_HPO_Paper.py --preset paper    as published: 300 trials of 30 epochs, for a GPU
+"""
+
+import sys
+
+import numpy as np
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hpoStudy import PAPER_SPACE, Problem, main
+
+
+def mean_velocity(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What knowing nothing of a trace gives: the mean of all velocities (n_traces, n_samples)."""
+    return np.full_like(y, y.mean())
+
+
+PROBLEM = Problem(
+    name="inversion",
+    folder="Inversion",
+    study_prefix="INV_Study",
+    gen_type="ML_VEL",
+    net_type="SEQ",
+    quantity="Velocity",
+    unit="ft/s",
+    paper_trials=300,
+    search_space={
+        "arch_type": CategoricalDistribution(["DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN"]),
+        **PAPER_SPACE,
+        "num_lstm": IntDistribution(2, 64),
+    },
+    quick_space={
+        # an LSTM takes a CPU a step for every sample, and a DNN sees one sample only
+        "arch_type": CategoricalDistribution(["CNN", "CNN_VAR", "TCN"]),
+        "num_layers": IntDistribution(1, 2),
+        "num_dnn": IntDistribution(16, 128, log=True),
+        "num_filt": IntDistribution(8, 32),
+        "krnl_size": IntDistribution(8, 32),
+        "num_dil": IntDistribution(4, 32),
+        "Learning Rate": FloatDistribution(1e-3, 1e-2, log=True),  # few steps need large ones
+    },
+    quick_settings={
+        "scaling_flag": True
+    },  # velocities of 12 000 ft/s are hundreds of steps away from the first weights
+    parameter_limits={
+        "DNN": 20_000_000,
+        "CNN": 20_000_000,
+        "CNN_VAR": 20_000_000,
+        "CNN_LSTM": 5_000_000,
+        "TCN": 20_000_000,
+    },
+    skipped_score=100_000.0,
+    baseline_name="the mean velocity",
+    baseline=mean_velocity,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(PROBLEM, __doc__))
