@@ -74,13 +74,15 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         check_choice("network", f"{self.arch_type} {self.net_type}", [" ".join(key) for key in NETWORKS])
         for name in ("num_layers", "num_dnn", "num_dil", "num_filt", "krnl_size", "pool_val", "num_lstm"):
-            check_whole(name, getattr(self, name), 1)
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), 1))
         if self.net_type == "SEQ" and self.pool_val != 1:
             raise ValueError(
                 f"pool_val must be 1 for a SEQ network, whose output is as long as its input, not {self.pool_val}"
             )
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be a number above 0, not {self.learning_rate!r}")
+        rate = self.learning_rate
+        if not isinstance(rate, (int, float, np.number)) or not 0 < rate < math.inf:
+            raise ValueError(f"learning_rate must be a number above 0, not {rate!r}")
+        object.__setattr__(self, "learning_rate", float(rate))
 
     @property
     def label(self) -> str:
@@ -407,6 +409,7 @@ class BaseMLClass:
             loss=root_mean_squared_error,
             metrics=[keras.metrics.MeanMetricWrapper(root_mean_squared_error, name="rmse")],
         )
+        model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the train step twice
         self.model = model
         return model
 
@@ -487,17 +490,30 @@ class BaseMLClass:
         path = Path(path)
         if not path.is_file():
             raise ValueError(f"there is no model file {str(path)!r}")
-        config_path = path.with_suffix(".json")
-        stored = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else {}
-        config = NetworkConfig(**stored["network"]) if "network" in stored else None
+        config, provenance = cls._read_config(path)
         if config is None or config.arch_type == "TCN":
             import tcn  # noqa: F401  registers the layer; imports TensorFlow whatever the backend
-        model = keras.models.load_model(path)
+        try:
+            model = keras.models.load_model(path)
+        except (ValueError, KeyError, OSError) as error:
+            raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {error}") from error
         network = cls(config, *model.input_shape[1:])
         network.model = model
-        network.provenance = stored.get("run", {})
+        network.provenance = provenance
         network.best_model_path = path
         return network
+
+    @staticmethod
+    def _read_config(model_path: Path) -> tuple[NetworkConfig | None, dict]:
+        """The configuration and the provenance beside a model; nothing where there is no such file."""
+        path = model_path.with_suffix(".json")
+        if not path.is_file():
+            return None, {}
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            return NetworkConfig(**stored["network"]), stored["run"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{str(path)!r} does not describe a network: {error}") from error
 
     def _write_config(self, model_path: Path) -> None:
         stored = {"network": asdict(self.config), "run": self.provenance}

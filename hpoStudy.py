@@ -15,7 +15,7 @@ import sys
 import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -81,13 +81,6 @@ class Problem:
     skipped_score: float  # of a network that is too large
     baseline_name: str
     baseline: Callable[[np.ndarray, np.ndarray], np.ndarray]  # (x, y) -> what a network has to beat
-
-    def with_unit(self, value: float) -> str:
-        return f"{value:.4g} {self.unit}".rstrip()
-
-    @property
-    def metric_name(self) -> str:
-        return f"validation loss ({self.unit})" if self.unit else "validation loss"
 
 
 @dataclass(frozen=True)
@@ -165,7 +158,22 @@ class Run:
     study_name: str
     storage_url: str
     search_space: Mapping[str, BaseDistribution]
-    study: optuna.Study | None = field(default=None)
+    study: optuna.Study | None = None
+
+    @property
+    def loss_unit(self) -> str:
+        """Unit of the loss: that of the data, unless the network sees them scaled."""
+        return "scaled" if self.settings.scaling_flag else self.problem.unit
+
+    @property
+    def metric_name(self) -> str:
+        return f"validation loss ({self.loss_unit})" if self.loss_unit else "validation loss"
+
+    def loss_text(self, trial: FrozenTrial) -> str:
+        return f"{trial.value:.4g} {self.loss_unit}".rstrip()
+
+    def rmse_text(self, rmse: float) -> str:
+        return f"{rmse:.4g} {self.problem.unit}".rstrip()
 
 
 # --- Options
@@ -315,7 +323,7 @@ def open_study(run: Run) -> optuna.Study:
     study = optuna.create_study(storage=storage, study_name=run.study_name, direction="minimize", load_if_exists=True)
     if run.study_name not in known:
         with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
-            study.set_metric_names([run.problem.metric_name])
+            study.set_metric_names([run.metric_name])
         for name, value in {**asked, "versions": _versions(), "sampler": "TPE"}.items():
             study.set_user_attr(name, value)
     return study
@@ -485,18 +493,18 @@ def run_search(run: Run) -> None:
             study.sampler = make_sampler(run.settings.seed, number)
             study.optimize(objective, n_trials=1, catch=(TrialFailedError,), gc_after_trial=True)
             best = trained_trials(study)[:1]
-            bar.set_description(f"best {run.problem.with_unit(best[0].value)}" if best else "no result yet")
-            bar.write(describe_trial(run.problem, study.get_trials(deepcopy=False)[number]))
+            bar.set_description(f"best {run.loss_text(best[0])}" if best else "no result yet")
+            bar.write(describe_trial(run, study.get_trials(deepcopy=False)[number]))
             bar.update()
 
 
-def describe_trial(problem: Problem, trial: FrozenTrial) -> str:
+def describe_trial(run: Run, trial: FrozenTrial) -> str:
     """One line on a finished trial."""
     reason = _reason(trial)
     if reason:
         return f"trial {trial.number:3d}  {reason}"
     result = trial.user_attrs
-    loss, rmse = problem.with_unit(trial.value), problem.with_unit(result["validation_rmse"])
+    loss, rmse = run.loss_text(trial), run.rmse_text(result["validation_rmse"])
     effort = f"epoch {result['best_epoch']} of {result['epochs']}, {result['seconds']:.0f} s"
     parameters = ", ".join(f"{name} {_short(value)}" for name, value in trial.params.items())
     return f"trial {trial.number:3d}  loss {loss}, RMSE {rmse}  ({effort})  {parameters}"
@@ -582,25 +590,24 @@ def try_best(run: Run) -> BlindTest:
 
 def print_result(run: Run) -> None:
     """The best trial, what it does to fresh traces, what was left out, and where everything is."""
-    problem, study = run.problem, run.study
-    trained = trained_trials(study)
-    unfinished = [trial for trial in finished_trials(study) if _reason(trial)]
+    trained = trained_trials(run.study)
+    unfinished = [trial for trial in finished_trials(run.study) if _reason(trial)]
     print(f"\n{len(trained)} trials trained, {len(unfinished)} without a network")
     for trial in unfinished:
-        print(f"  {describe_trial(problem, trial)}")
+        print(f"  {describe_trial(run, trial)}")
     if not trained:
         print("No trial was trained, so there is no best network.")
         return
     best = trained[0]
-    print(f"Best trial {best.number}: validation loss {problem.with_unit(best.value)}, ", end="")
-    print(f"plain validation RMSE {problem.with_unit(best.user_attrs['validation_rmse'])}")
+    plain = run.rmse_text(best.user_attrs["validation_rmse"])
+    print(f"Best trial {best.number}: validation loss {run.loss_text(best)}, plain validation RMSE {plain}")
     for name, value in best.params.items():
         print(f"  {name:14s} {_short(value)}")
     blind = try_best(run)
-    ratio, baseline_rmse = blind.rmse / blind.baseline_rmse, problem.with_unit(blind.baseline_rmse)
+    ratio, baseline_rmse = blind.rmse / blind.baseline_rmse, run.rmse_text(blind.baseline_rmse)
     print(
-        f"On {BLIND_TRACES} fresh traces: RMSE {problem.with_unit(blind.rmse)}, "
-        f"{ratio:.2f} of {problem.baseline_name}'s {baseline_rmse}\n"
+        f"On {BLIND_TRACES} fresh traces: RMSE {run.rmse_text(blind.rmse)}, "
+        f"{ratio:.2f} of {run.problem.baseline_name}'s {baseline_rmse}\n"
         f"Picture       {blind.picture}\n"
         f"Best network  {blind.picture.with_suffix('.keras')}\n"
         f"All trials    {run.tree.summary}\n"

@@ -1,0 +1,137 @@
+"""The stream of traces to the networks, through real calls and real fits."""
+
+import keras
+import numpy as np
+import pytest
+
+from dataGeneration import generate_block, stream_generator
+from dataPreProcessing import (
+    PAIRS,
+    TRACES_PER_BLOCK,
+    CustomDataGen,
+    log_root_mean_squared_error,
+    normalize_data,
+    root_mean_squared_error,
+)
+
+
+def stream(**options):
+    return CustomDataGen(**{"batch_size": 2, "n": 7, "n_samples": 32} | options)
+
+
+def epoch_of(generator):
+    """All of an epoch: x and y, (n, n_samples, 1)."""
+    return tuple(np.concatenate(part) for part in zip(*(generator[i] for i in range(len(generator))), strict=True))
+
+
+@pytest.mark.parametrize("gen_type", PAIRS)
+@pytest.mark.parametrize("noisy_data", [False, True])
+def test_a_pair_is_what_its_type_says(gen_type, noisy_data):
+    x, y = epoch_of(stream(gen_type=gen_type, noisy_data=noisy_data, seed=3))
+    names = PAIRS[gen_type][noisy_data]
+    made = generate_block(stream_generator(3, "training"), TRACES_PER_BLOCK, names, n_samples=32)
+    assert np.array_equal(x[..., 0], made[names[0]][:7]) and np.array_equal(y[..., 0], made[names[1]][:7])
+
+
+def test_batches_are_float32_with_a_channel_and_the_last_may_be_smaller():
+    generator = stream()
+    assert len(generator) == 4
+    assert [generator[i][0].shape for i in range(4)] == [(2, 32, 1)] * 3 + [(1, 32, 1)]
+    assert generator[0][0].dtype == generator[0][1].dtype == np.float32
+
+
+def test_batches_do_not_overlap():
+    x, _ = epoch_of(stream(n=60))
+    assert len(np.unique(x[:, :, 0], axis=0)) == 60
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 25, 26, 60, 100])
+def test_traces_do_not_depend_on_the_batch_size_or_the_order_of_asking(batch_size):
+    reference, _ = epoch_of(stream(n=60))
+    generator = stream(n=60, batch_size=batch_size)
+    backwards = [generator[i][0] for i in reversed(range(len(generator)))]
+    assert np.array_equal(np.concatenate(backwards[::-1]), reference)
+
+
+def test_epochs_streams_and_seeds_share_no_trace():
+    generators = [stream(), stream(stream="validation"), stream(stream="blind"), stream(seed=1)]
+    traces = [epoch_of(generator)[0] for generator in generators]
+    generators[0].on_epoch_begin()
+    assert np.array_equal(epoch_of(generators[0])[0], traces[0])  # the first pass is epoch 0
+    generators[0].on_epoch_begin()
+    traces.append(epoch_of(generators[0])[0])
+    everything = np.concatenate(traces)[..., 0]
+    assert len(np.unique(everything, axis=0)) == 5 * 7
+
+
+class Recorder(CustomDataGen):
+    """Notes which batch of which epoch Keras asks for."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.asked = []
+
+    def __getitem__(self, index):
+        self.asked.append((self.epoch, index))
+        return super().__getitem__(index)
+
+
+def test_a_fit_serves_every_batch_of_every_epoch_once_to_training_and_to_validation():
+    options = {"batch_size": 2, "n": 7, "n_samples": 32}
+    training, validation = Recorder(**options), Recorder(**options, stream="validation")
+    model = keras.Sequential([keras.Input((32, 1)), keras.layers.Dense(1)])
+    model.compile("sgd", root_mean_squared_error)
+    model.fit(training, validation_data=validation, epochs=3, shuffle=False, verbose=0)
+    for generator in (training, validation):
+        assert set(generator.asked) == {(epoch, index) for epoch in range(3) for index in range(4)}
+        looks_ahead = [(0, 0), (0, 1)]  # Keras asks for these once more, to learn their shapes
+        assert sorted(generator.asked) == sorted([*set(generator.asked), *looks_ahead])
+
+
+def test_scaling_takes_velocities_to_the_unit_interval_and_back():
+    plain, scaled = stream(gen_type="ML_VEL"), stream(gen_type="ML_VEL", scaling_flag=1)
+    (x, y), (x_scaled, y_scaled) = epoch_of(plain), epoch_of(scaled)
+    assert x_scaled == pytest.approx(x, abs=1e-6)
+    assert y_scaled == pytest.approx(y / 30_000)
+    assert scaled.in_data_units(y_scaled) == pytest.approx(y, rel=1e-5)
+    assert (plain.unit_per_output, scaled.unit_per_output) == (1, 30_000)
+
+
+def test_normalize_data_takes_one_range_to_the_other():
+    assert normalize_data(np.array([-1.0, 0.0, 1.0]), (-1, 1), (0, 10)).tolist() == [0, 5, 10]
+    for wrong in ((1, 1), (2, 1), (0, np.nan), (0, 1, 2)):
+        with pytest.raises(ValueError, match="lowest < highest"):
+            normalize_data(np.zeros(2), wrong)
+
+
+def test_the_loss_is_the_rmse_of_the_whole_batch():
+    rng = np.random.default_rng(0)
+    y, predicted = rng.normal(size=(2, 3, 5, 1)).astype(np.float32)
+    rmse = np.sqrt(np.mean((y - predicted) ** 2))
+    assert float(root_mean_squared_error(y, predicted)) == pytest.approx(rmse, rel=1e-6)
+    assert float(log_root_mean_squared_error(y, predicted)) == pytest.approx(np.log(rmse), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("gen_type", "Denoise"),
+        ("transform_type", "FFT"),
+        ("stream", "test"),
+        ("batch_size", 0),
+        ("n", -1),
+        ("n_samples", 2),
+        ("dt", 0),
+        ("seed", -1),
+        ("scaling_flag", "on"),
+        ("noisy_data", 3),
+    ],
+)
+def test_an_option_outside_its_range_is_named(option, value):
+    with pytest.raises(ValueError, match=f"{option}.*{value!r}"):
+        stream(**{option: value})
+
+
+def test_a_batch_that_is_not_there_raises_index_error():
+    with pytest.raises(IndexError, match="batch 4"):
+        stream()[4]

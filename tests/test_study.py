@@ -1,0 +1,347 @@
+"""The run scripts as their users run them, at toy size: search, result, resume, repeat, what goes wrong."""
+
+import contextlib
+import csv
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+
+import hpoStudy
+import run_DenoisingML_HPO_Paper
+import run_InversionML_HPO_Paper
+from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig
+
+ROOT = Path(__file__).parents[1]
+DENOISING, INVERSION = run_DenoisingML_HPO_Paper.PROBLEM, run_InversionML_HPO_Paper.PROBLEM
+SCRIPTS = {"denoising": run_DenoisingML_HPO_Paper.__file__, "inversion": run_InversionML_HPO_Paper.__file__}
+TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2"]
+TINY_SPACE = {  # the quick space with networks that a test has time for
+    **{name: IntDistribution(2, 4) for name in ("num_dnn", "num_filt", "krnl_size", "num_dil")},
+    "num_layers": IntDistribution(1, 1),
+}
+
+
+def toy(problem, **changes):
+    """The problem with tiny networks."""
+    return dataclasses.replace(problem, quick_space={**problem.quick_space, **TINY_SPACE, **changes})
+
+
+def run_script(problem, output, *options, **process):
+    arguments = [sys.executable, SCRIPTS[problem.name], *TOY, "--output", str(output), *options]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **process
+    )
+
+
+def run_here(problem, output, *options):
+    return hpoStudy.main(problem, "toy", [*TOY, "--output", str(output), *options])
+
+
+def load(output, problem, name=None):
+    """The only study below ``output``, or the one of that name."""
+    database = next(output.glob(f"{problem.folder}/Search/Optuna/{name or '*'}.db"))
+    return optuna.load_study(study_name=database.stem, storage=f"sqlite:///{database}")
+
+
+def values(study):
+    return [trial.value for trial in study.trials]
+
+
+# --- One whole study of each problem, through the script
+
+
+@pytest.fixture(scope="module", params=[DENOISING, INVERSION], ids=lambda problem: problem.name)
+def finished(request, tmp_path_factory):
+    """(problem, output folder, what the script printed, its study)."""
+    output = tmp_path_factory.mktemp(request.param.name) / "results of a test"
+    process = run_script(request.param, output, "--n-trials", "2")
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return request.param, output, printed, load(output, request.param)
+
+
+def test_the_run_says_what_it_does_and_what_came_out(finished):
+    problem, output, printed, study = finished
+    for words in (
+        problem.name,
+        "preset quick",
+        "2; each 2 epochs of 4 training and 1 validation traces of 48 samples",
+        "tensorflow",
+        study.study_name,
+        "optuna-dashboard 'sqlite:///",
+        "trial   0",
+        "trial   1",
+        f"Best trial {study.best_trial.number}",
+        "plain validation RMSE",
+        "On 200 fresh traces: RMSE",
+        f"of {problem.baseline_name}'s",
+    ):
+        assert words in printed, words
+
+
+def test_the_results_stand_in_the_published_tree(finished):
+    problem, output, _, study = finished
+    root = output / problem.folder
+    assert study.study_name.startswith(problem.study_prefix)
+    assert sorted(path.name for path in (root / "Search" / "Optuna").iterdir()) == sorted(
+        [f"{study.study_name}.db", "loss_history_all", "search_summary.csv"]
+    )
+    names = [trial.user_attrs["run_name"] for trial in study.trials]
+    histories = {path.name for path in (root / "Search" / "Optuna" / "loss_history_all").iterdir()}
+    assert histories == {f"{name}_log.csv" for name in names}
+    best = study.best_trial.user_attrs["run_name"]
+    final = sorted(path.name for path in (root / "Final_Model" / "Optuna").iterdir())
+    assert final == sorted(best + ending for ending in (".keras", ".json", ".png", "_log.csv"))
+
+
+def test_the_summary_has_a_row_for_every_trial(finished):
+    problem, output, _, study = finished
+    with (output / problem.folder / "Search" / "Optuna" / "search_summary.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(SUMMARY_COLUMNS)
+    assert [float(row["Validation Loss"]) for row in rows] == values(study)
+    assert [row["Type"] for row in rows] == [trial.params["arch_type"] for trial in study.trials]
+
+
+def test_every_trial_keeps_what_it_was_made_of(finished):
+    problem, _, _, study = finished
+    for trial in study.trials:
+        attributes = trial.user_attrs
+        assert attributes["n_parameters"] > 0 and attributes["seconds"] > 0
+        assert attributes["best_epoch"] in (1, 2) and attributes["epochs"] == 2
+        assert attributes["validation_rmse"] > 0 and attributes["training_loss"] > 0
+        assert trial.value == pytest.approx(min(trial.intermediate_values.values()))
+        assert sorted(trial.intermediate_values) == [0, 1]
+    assert len({trial.user_attrs["seed"] for trial in study.trials}) == 2
+
+
+def test_the_study_keeps_the_configuration_and_the_versions(finished):
+    problem, _, _, study = finished
+    attributes = study.user_attrs
+    assert (attributes["problem"], attributes["preset"], attributes["n_samples"]) == (problem.name, "quick", 48)
+    assert attributes["versions"]["optuna"] == optuna.__version__
+    assert study.metric_names[0].startswith("validation loss")
+
+
+def test_the_best_network_loads_and_knows_where_it_comes_from(finished):
+    problem, output, _, study = finished
+    name = study.best_trial.user_attrs["run_name"]
+    network = BaseMLClass.load_model(output / problem.folder / "Final_Model" / "Optuna" / f"{name}.keras")
+    assert network.provenance["study"] == study.study_name and network.provenance["num_epochs"] == 2
+    assert network.config.arch_type == study.best_trial.params["arch_type"]
+
+
+def test_the_dashboard_serves_the_study(finished):
+    problem, output, printed, study = finished
+    url = printed.split("optuna-dashboard '")[1].split("'")[0]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    dashboard = Path(sys.executable).with_name("optuna-dashboard")
+    server = subprocess.Popen([dashboard, url, "--port", str(port)], cwd=ROOT, stderr=subprocess.PIPE)
+    try:
+        overview = ask(f"http://127.0.0.1:{port}/api/studies")["study_summaries"]
+        assert [found["study_name"] for found in overview] == [study.study_name]
+        details = ask(f"http://127.0.0.1:{port}/api/studies/{overview[0]['study_id']}?after=0")
+        assert details["objective_names"] == study.metric_names
+        assert [len(trial["intermediate_values"]) for trial in details["trials"]] == [2, 2]
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+def ask(url):
+    """The JSON behind a URL of a server that may still be starting."""
+    for _ in range(100):
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)
+        time.sleep(0.3)
+    raise AssertionError(f"{url} does not answer")
+
+
+# --- Repeat and resume
+
+
+def test_the_same_seed_repeats_a_study_and_another_does_not(tmp_path):
+    def study_of(folder, seed):
+        assert run_here(toy(DENOISING), tmp_path / folder, "--n-trials", "2", "--seed", seed) == 0
+        return load(tmp_path / folder, DENOISING)
+
+    first, again, other = study_of("a", "0"), study_of("b", "0"), study_of("c", "1")
+    assert values(first) == values(again)
+    assert [trial.params for trial in first.trials] == [trial.params for trial in again.trials]
+    assert not set(values(first)) & set(values(other))
+
+
+def test_a_study_that_is_gone_on_with_equals_one_that_never_stopped(tmp_path):
+    for n_trials in ("1", "3"):
+        options = ("--study-name", "stopped", "--n-trials", n_trials)
+        assert run_here(toy(DENOISING), tmp_path, *options) == 0
+    assert run_here(toy(DENOISING), tmp_path, "--study-name", "whole", "--n-trials", "3") == 0
+    assert values(load(tmp_path, DENOISING, "stopped")) == values(load(tmp_path, DENOISING, "whole"))
+
+
+def test_a_finished_study_runs_nothing_and_says_its_result_again(tmp_path, capsys):
+    for _ in range(2):
+        assert run_here(toy(DENOISING), tmp_path, "--study-name", "s", "--n-trials", "1") == 0
+    assert len(load(tmp_path, DENOISING).trials) == 1
+    assert "1, 1 of them done already" in capsys.readouterr().out
+
+
+def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(tmp_path):
+    options = ("--n-trials", "30", "--study-name", "interrupted")
+    process = run_script(DENOISING, tmp_path, *options, start_new_session=True)
+    for line in process.stdout:
+        if line.startswith("trial   0"):
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in errors and "--study-name interrupted" in errors
+    study = load(tmp_path, DENOISING)
+    finished = [trial for trial in study.trials if trial.value is not None]
+    assert 1 <= len(finished) < 30 and all(trial.state.is_finished() for trial in study.trials)
+    search = tmp_path / DENOISING.folder / "Search" / "Optuna"
+    assert not [path for path in search.iterdir() if path.suffix == ".keras" or path.name.endswith("_backup")]
+
+
+# --- Trials without a network
+
+
+def test_a_network_over_the_limit_scores_as_the_paper_says_without_being_built(tmp_path, capsys):
+    problem = dataclasses.replace(toy(INVERSION), parameter_limits=dict.fromkeys(INVERSION.parameter_limits, 1))
+    assert run_here(problem, tmp_path, "--n-trials", "2") == 0
+    study = load(tmp_path, INVERSION)
+    assert values(study) == [100_000.0] * 2
+    assert all("parameters are more than 1" in trial.user_attrs["skipped"] for trial in study.trials)
+    printed = capsys.readouterr().out
+    assert "0 trials trained, 2 without a network" in printed and "skipped: " in printed
+
+
+def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(tmp_path, capsys):
+    problem = toy(DENOISING, **{"Learning Rate": FloatDistribution(1e30, 1e31)})
+    assert run_here(problem, tmp_path, "--n-trials", "2") == 0
+    study = load(tmp_path, DENOISING)
+    assert [trial.state for trial in study.trials] == [optuna.trial.TrialState.FAIL] * 2
+    assert "failed: the validation loss of" in capsys.readouterr().out
+
+
+# --- The paper preset
+
+
+@pytest.mark.parametrize(("problem", "n_trials"), [(DENOISING, 260), (INVERSION, 300)])
+def test_the_paper_preset_is_the_paper(problem, n_trials):
+    options = hpoStudy.parse_options(problem, "", ["--preset", "paper"])
+    settings = hpoStudy.run_from_options(problem, options).settings
+    assert (settings.n_trials, settings.num_epochs, settings.num_datasets, settings.n_validation) == (
+        *(n_trials, 30, 250, 75),
+    )
+    assert (settings.n_samples, settings.batch_size, settings.scaling_flag) == (4096, 1, False)
+    ranges = {
+        name: getattr(kind, "choices", None) or (kind.low, kind.high, kind.log)
+        for name, kind in hpoStudy.run_from_options(problem, options).search_space.items()
+    }
+    own = {
+        "denoising": {"arch_type": ("CNN", "TCN"), "pool_val": (2, 4, 8)},
+        "inversion": {"arch_type": ("DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN"), "num_lstm": (2, 64, False)},
+    }
+    assert ranges == own[problem.name] | {
+        "num_layers": (1, 4, False),
+        "num_dnn": (2, 4096, False),
+        "num_filt": (2, 128, False),
+        "krnl_size": (2, 64, False),
+        "num_dil": (2, 128, False),
+        "Learning Rate": (1e-6, 1e-3, False),
+    }
+
+
+def test_the_limits_and_scores_of_large_networks_are_the_papers():
+    assert DENOISING.skipped_score == 1.0 and INVERSION.skipped_score == 100_000.0
+    assert set(DENOISING.parameter_limits.values()) == {20_000_000}
+    assert INVERSION.parameter_limits["CNN_LSTM"] == 5_000_000
+    assert {limit for name, limit in INVERSION.parameter_limits.items() if name != "CNN_LSTM"} == {20_000_000}
+
+
+@pytest.mark.parametrize("problem", [DENOISING, INVERSION], ids=lambda problem: problem.name)
+@pytest.mark.parametrize("space", ["search_space", "quick_space"])
+def test_every_draw_from_a_search_space_is_a_network(problem, space):
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(50):
+        parameters = hpoStudy.suggest(study.ask(), getattr(problem, space))
+        assert isinstance(hpoStudy.network_config(problem, parameters), NetworkConfig)
+
+
+# --- What the user gets wrong
+
+
+BAD_OPTIONS = [
+    (["--mode", "grid"], "'grid'", "optuna"),
+    (["--preset", "fast"], "'fast'", "quick"),
+    (["--n-trials", "0"], "'0'", "at least 1"),
+    (["--n-trials", "-3"], "'-3'", "at least 1"),
+    (["--num-epochs", "two"], "'two'", "whole number"),
+    (["--num-datasets", "1.5"], "'1.5'", "whole number"),
+    (["--samples", "2"], "'2'", "at least 3"),
+    (["--seed", "-1"], "'-1'", "at least 0"),
+    (["--study-name", "../other"], "'../other'", "letters"),
+    (["--storage", "nonsense"], "'nonsense'", "sqlite:///"),
+    (["--storage", "sqlite:////no/such/folder/x.db"], "no/such/folder", "sqlite:///"),
+    (["--storage", "postgresql+nodriver://me:secret@127.0.0.1:1/x"], "nodriver", "sqlite:///"),
+    (["--n-traces", "5"], "--n-traces", "unrecognized"),
+]
+
+
+@pytest.mark.parametrize(("options", "named", "valid"), BAD_OPTIONS, ids=lambda value: str(value)[:30])
+def test_bad_options_get_one_sentence_and_leave_nothing(tmp_path, capsys, options, named, valid):
+    output = tmp_path / "out"
+    try:
+        status = run_here(DENOISING, output, *options)
+    except SystemExit as stopped:
+        status = stopped.code
+    error = capsys.readouterr().err
+    assert status == 2
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert named in error and valid in error and "secret" not in error
+    assert not output.exists()
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert run_here(DENOISING, tmp_path / "file" / "results") == 2
+    assert "not a writable folder" in capsys.readouterr().err
+
+
+def test_a_study_of_the_other_problem_is_refused(tmp_path, capsys):
+    storage = ("--storage", f"sqlite:///{tmp_path / 'shared.db'}", "--study-name", "mine")
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", *storage) == 0
+    assert run_here(toy(INVERSION), tmp_path, "--n-trials", "1", *storage) == 2
+    assert "study 'mine' is of another problem (denoising)" in capsys.readouterr().err
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--study-name", "yours") == 0
+    assert run_here(toy(INVERSION), tmp_path, "--n-trials", "1", "--study-name", "yours") == 2
+    assert "study 'yours' is of another problem" in capsys.readouterr().err
+    assert not (tmp_path / INVERSION.folder).exists()
+
+
+def test_a_study_of_other_settings_is_refused(tmp_path, capsys):
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--study-name", "s") == 0
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "2", "--study-name", "s", "--num-epochs", "5") == 2
+    assert "was started with num_epochs 2, not 5" in capsys.readouterr().err
+
+
+def test_help_names_every_option_and_the_papers_names():
+    done = subprocess.run([sys.executable, SCRIPTS["inversion"], "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""
+    for option in ("--mode", "--preset", "--n-trials", "--samples", "--storage", "constant_data_length"):
+        assert option in done.stdout

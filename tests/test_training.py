@@ -1,0 +1,175 @@
+"""Training with the paper's callbacks, each forced to act in a real fit, and the files that it leaves."""
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import baseML
+from baseML import CLR_CB, Dwell_CB, NetworkConfig
+from dataPreProcessing import CustomDataGen
+
+PUBLISHED = Path(__file__).parents[2] / "shared" / "paper" / "published" / "Inversion" / "Search" / "GridSearch"
+TINY = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=2, krnl_size=3, pool_val=2, learning_rate=1e-2)
+
+
+def streams(**options):
+    options = {"batch_size": 2, "n": 4, "n_samples": 33} | options
+    return CustomDataGen(**options), CustomDataGen(**options, stream="validation")
+
+
+def train(folder, config=TINY, num_epochs=3, seed=0, **options):
+    return baseML.run_model(config, *streams(), num_epochs, folder, baseML.new_run_name(config), seed, **options)
+
+
+class AtEpoch(keras.callbacks.Callback):
+    """Does something to the model when an epoch begins."""
+
+    def __init__(self, **actions):
+        super().__init__()
+        self.actions = actions
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.actions.get(f"epoch_{epoch}", lambda model: None)(self.model)
+
+
+def fit_with(callbacks, num_epochs=3, rate=1e-9):
+    """A fit whose weights stay where they are but for the callbacks."""
+    network = baseML.create_model(dataclasses.replace(TINY, learning_rate=rate), 33)
+    training, validation = streams()
+    network.model.fit(
+        training, validation_data=validation, epochs=num_epochs, callbacks=callbacks, shuffle=False, verbose=0
+    )
+    return network.model
+
+
+def spoil(model):
+    model.set_weights([weights + 10 for weights in model.get_weights()])
+
+
+def test_dwell_restores_the_best_weights_and_halves_the_rate_when_the_loss_jumps():
+    dwell = Dwell_CB(loss_factor=20.0)  # fresh traces every epoch: the loss of so few varies
+    model = fit_with([AtEpoch(epoch_2=spoil), dwell])
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.5e-9)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), dwell.best_weights, strict=True))
+    assert max(np.abs(weights).max() for weights in model.get_weights()) < 5
+
+
+def test_dwell_restores_after_a_loss_that_is_not_a_number():
+    model = fit_with([AtEpoch(epoch_1=lambda m: m.set_weights([w * np.nan for w in m.get_weights()])), Dwell_CB()], 2)
+    assert np.isfinite(np.concatenate([weights.ravel() for weights in model.get_weights()])).all()
+
+
+def test_the_callbacks_act_where_the_paper_says():
+    assert (Dwell_CB().lr_factor, Dwell_CB().loss_factor) == (0.5, 1.5)
+    assert (CLR_CB().lr_factor, CLR_CB().criteria_factor) == (5.0, 0.1)
+
+
+def test_dwell_leaves_small_rises_alone():
+    model = fit_with([Dwell_CB(loss_factor=1000.0)])
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-9)
+
+
+def test_clr_raises_a_rate_below_a_tenth_and_makes_it_the_reference():
+    def shrink(model):
+        model.optimizer.learning_rate = 0.05e-9
+
+    callback = CLR_CB()
+    model = fit_with([AtEpoch(epoch_1=shrink), callback])
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.25e-9)
+    assert callback.reference_rate == pytest.approx(0.25e-9)
+
+
+def test_clr_leaves_a_rate_of_a_tenth_alone():
+    def shrink(model):
+        model.optimizer.learning_rate = 0.11e-9
+
+    assert float(fit_with([AtEpoch(epoch_1=shrink), CLR_CB()]).optimizer.learning_rate) == pytest.approx(0.11e-9)
+
+
+def test_a_training_leaves_its_best_model_configuration_and_loss_history(tmp_path):
+    network, result = train(tmp_path, provenance={"study": "s"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [f"{result.run_name}.keras", f"{result.run_name}.json", baseML.LOSS_HISTORY_FOLDER]
+    )
+    loaded = baseML.BaseMLClass.load_model(tmp_path / f"{result.run_name}.keras")
+    assert loaded.config == TINY and loaded.provenance == {"study": "s", "seed": 0}
+    x = streams()[0][0][0]
+    assert loaded.predict_result(x) == pytest.approx(network.predict_best_result(x))
+
+
+def test_the_loss_history_has_the_published_columns_and_a_row_an_epoch(tmp_path):
+    _, result = train(tmp_path)
+    with baseML.loss_history_path(tmp_path, result.run_name).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {"epoch", "loss", "lr", "val_loss"} <= set(rows[0])
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert float(rows[result.best_epoch - 1]["val_loss"]) == pytest.approx(result.validation_loss)
+    assert float(rows[result.best_epoch - 1]["val_rmse"]) == pytest.approx(result.validation_rmse)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published archive is not here")
+def test_our_tables_read_like_the_published_ones():
+    with (PUBLISHED / "search_summary.csv").open(newline="", encoding="utf-8-sig") as file:
+        published = next(csv.reader(file))
+    assert [name for name in published if name not in ("Num", "Learning Rate")] == list(baseML.SUMMARY_COLUMNS)
+    histories = list((PUBLISHED / baseML.LOSS_HISTORY_FOLDER).glob("*_log.csv"))
+    columns = {tuple(path.read_text(encoding="utf-8-sig").splitlines()[0].split(",")) for path in histories}
+    assert all(set(found) <= {"epoch", *baseML.LOG_COLUMNS.values()} for found in columns) and columns
+
+
+def test_the_result_is_that_of_the_lowest_validation_loss(tmp_path):
+    """The best model, evaluated on the validation traces of its epoch, gives the reported losses."""
+    network, result = train(tmp_path)
+    _, validation = streams()
+    for _ in range(result.best_epoch):
+        validation.on_epoch_begin()
+    x, y = (np.concatenate(part) for part in zip(*(validation[i] for i in range(len(validation))), strict=True))
+    predicted = network.predict_best_result(x)
+    per_batch = np.sqrt(((predicted - y[..., 0]) ** 2).reshape(2, -1).mean(axis=1))
+    assert per_batch.mean() == pytest.approx(result.validation_rmse, rel=1e-4)
+
+
+def test_the_same_seed_repeats_a_training_and_another_does_not(tmp_path):
+    losses = [train(tmp_path, seed=seed)[1].validation_loss for seed in (0, 0, 1)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_a_training_that_never_gives_a_number_says_so(tmp_path):
+    with pytest.raises(baseML.DivergedError, match="not a number in any of 2 epochs"):
+        train(tmp_path, dataclasses.replace(TINY, learning_rate=1e30), 2)
+
+
+def test_plot_learning_is_an_option(tmp_path):
+    _, result = train(tmp_path, plot_learning=True)
+    assert (tmp_path / f"{result.run_name}_learning.png").is_file()
+
+
+def test_the_network_is_drawn(tmp_path):
+    network, result = train(tmp_path, num_epochs=1)
+    network.plot_model(tmp_path / "network.png")
+    assert (tmp_path / "network.png").stat().st_size > 10_000
+
+
+def test_run_names_are_unique():
+    assert len({baseML.new_run_name(TINY) for _ in range(50)}) == 50
+
+
+def test_a_results_table_is_started_once_and_rows_are_added(tmp_path):
+    path = tmp_path / "folder" / "summary.csv"
+    for _ in range(2):
+        baseML.init_results_file(path, ["a", "b"])
+        baseML.append_results_to_file(path, [1, "x, y"])
+    assert path.read_bytes() == b'a,b\n1,"x, y"\n1,"x, y"\n'
+    with pytest.raises(ValueError, match="other columns"):
+        baseML.init_results_file(path, ["a", "c"])
+
+
+def test_asking_before_there_is_a_network_says_what_to_do():
+    with pytest.raises(ValueError, match="create_model"):
+        baseML.BaseMLClass().predict_result(np.zeros((1, 33)))
+    with pytest.raises(ValueError, match="fit_model"):
+        baseML.BaseMLClass().predict_best_result(np.zeros((1, 33)))
