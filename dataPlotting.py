@@ -37,8 +37,8 @@ def _silent_stderr() -> Iterator[None]:
         os.close(screen)
 
 
-# This module is the lowest that loads Keras. TensorFlow would greet every run with its build flags, a part of them
-# before it reads its log level; both loggers below still let errors through as Python exceptions.
+# TensorFlow would greet every run with its build flags, some of them before it reads its log level. Errors still
+# arrive as exceptions. Here, because no module below this one loads Keras.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 with _silent_stderr():

@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import shlex
+import signal
 import sys
 import uuid
 import warnings
@@ -169,6 +170,10 @@ class Run:
     def metric_name(self) -> str:
         return f"validation loss ({self.loss_unit})" if self.loss_unit else "validation loss"
 
+    @property
+    def best_model_path(self) -> Path:
+        return self.tree.final_model / f"{self.study.user_attrs['best_run']}.keras"
+
     def loss_text(self, trial: FrozenTrial) -> str:
         return f"{trial.value:.4g} {self.loss_unit}".rstrip()
 
@@ -316,9 +321,11 @@ def open_study(run: Run) -> optuna.Study:
         )
     for name, value in asked.items():
         if stored.get(name) != value:
+            difference = (
+                "another search space" if name == "search_space" else f"{name} {stored.get(name)!r}, not {value!r}"
+            )
             raise UserError(
-                f"study {run.study_name!r} was started with {name} {stored.get(name)!r}, not {value!r}; "
-                "go on with the options that it was started with"
+                f"study {run.study_name!r} was started with {difference}; go on with the options that it started with"
             )
     study = optuna.create_study(storage=storage, study_name=run.study_name, direction="minimize", load_if_exists=True)
     if run.study_name not in known:
@@ -545,7 +552,7 @@ def dashboard_command(run: Run) -> str:
 
 def resume_command(run: Run, arguments: Sequence[str]) -> str:
     """What to type to go on with the study: the same command, with the study's name."""
-    words = [Path(sys.argv[0]).name, *arguments]
+    words = [sys.argv[0], *arguments]
     if run.study_name not in words:
         words += ["--study-name", run.study_name]
     return shlex.join(["python", *words])
@@ -565,8 +572,7 @@ class BlindTest:
 
 def try_best(run: Run) -> BlindTest:
     """Try the best network on fresh traces, and draw the first of them."""
-    run_name = run.study.user_attrs["best_run"]
-    network = baseML.BaseMLClass.load_model(run.tree.final_model / f"{run_name}.keras")
+    network = baseML.BaseMLClass.load_model(run.best_model_path)
     blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=BLIND_TRACES)
     x, y = blind[0]
     predicted = blind.in_data_units(network.predict_result(x))
@@ -575,10 +581,10 @@ def try_best(run: Run) -> BlindTest:
     def rmse(prediction: np.ndarray) -> float:
         return float(np.sqrt(np.mean((prediction - y) ** 2, axis=1)).mean())
 
-    picture = run.tree.final_model / f"{run_name}.png"
+    picture = run.best_model_path.with_suffix(".png")
     figure = dataPlotting.plot_ae_predict_raw(
         *(np.arange(x.shape[1]) * blind.dt, x[0], y[0], predicted[0]),
-        input_name=blind.x_name,
+        input_name=f"Input ({blind.x_name})",
         quantity=run.problem.quantity,
         unit=run.problem.unit,
         title=f"{run.problem.name.capitalize()}: a trace that the network never saw",
@@ -603,13 +609,16 @@ def print_result(run: Run) -> None:
     print(f"Best trial {best.number}: validation loss {run.loss_text(best)}, plain validation RMSE {plain}")
     for name, value in best.params.items():
         print(f"  {name:14s} {_short(value)}")
+    if not run.best_model_path.is_file():
+        print(f"The best network is not at {run.best_model_path}: was it trained with another --output?")
+        return
     blind = try_best(run)
     ratio, baseline_rmse = blind.rmse / blind.baseline_rmse, run.rmse_text(blind.baseline_rmse)
     print(
         f"On {BLIND_TRACES} fresh traces: RMSE {run.rmse_text(blind.rmse)}, "
         f"{ratio:.2f} of {run.problem.baseline_name}'s {baseline_rmse}\n"
         f"Picture       {blind.picture}\n"
-        f"Best network  {blind.picture.with_suffix('.keras')}\n"
+        f"Best network  {run.best_model_path}\n"
         f"All trials    {run.tree.summary}\n"
         f"Loss curves   {run.tree.search / baseML.LOSS_HISTORY_FOLDER}\n"
         f"Dashboard     {dashboard_command(run)}"
@@ -627,6 +636,7 @@ def run_optuna(run: Run) -> None:
 def main(problem: Problem, description: str, arguments: Sequence[str] | None = None) -> int:
     """Run a script's command line; returns its exit status: 0, 2 for the user's mistakes, 130 for Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill keeps as much as Ctrl-C
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         run = run_from_options(problem, parse_options(problem, description, arguments))
