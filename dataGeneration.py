@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import operator
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -26,6 +27,8 @@ FT_PER_KM = 3280.84
 WAVELET_DURATION = 0.512  # s
 TIME_STEPS = (0.001, 0.002, 0.004, 0.008)  # s, what variable_dt draws from
 DATA_LENGTHS = (400, 5999)  # samples, what variable_data_length draws from, both ends included
+DT_LIMITS = (0.0001, 0.1)  # s
+SNR_LIMITS = (-100.0, 100.0)  # dB
 SHORTEST_TRACE = 3  # samples: a reflection coefficient needs a sample on either side
 
 SEQUENCES_PER_MODEL = (1, 99)
@@ -36,7 +39,10 @@ COMPACTION_DEPTH = 10_000.0  # ft, where compaction ends
 VELOCITY_HETEROGENEITY = 500.0  # ft/s
 DENSITY_HETEROGENEITY = 0.09  # g/cm3
 NOISE_RANGE = (0.001, 1.0)
-SEQUENCES_PER_DRAW = 16  # more than nearly every model needs, so that one draw does
+PAPER_SNR = -10 * np.log10((1 + 0.001 + 0.001**2) / 3)  # dB: the mean square of U(0.001, 1)
+SEQUENCES_PER_DRAW = 12  # more than nearly every model needs, so that one draw does
+TRACES_PER_BLOCK = 50  # of a stream: enough to share what a block costs, few enough to wait for
+SAMPLES_PER_PASS = 131_072  # samples worked on at a time, which bounds the memory of everything in between
 
 
 class Lithology(NamedTuple):
@@ -82,6 +88,7 @@ TRACE_FAMILIES = {
 }
 LOGS = ("VEL", "DENS", "IMP")
 DATA_NAMES = ("REFL", *TRACE_FAMILIES["random"], *(name for log in LOGS for name in (log, f"{log}_GAPS")))
+BLOCK_NAMES = ("LITHOLOGY", *DATA_NAMES, *(name for code in WAVELETS for name in TRACE_FAMILIES[code]))
 SAVED_KINDS = (
     *("TIME", "DT", "VEL", "DENS", "REFL"),
     *(TRACE_FAMILIES[code][version] for version in range(3) for code in WAVELETS),
@@ -153,11 +160,11 @@ def check_flag(what: str, value: object) -> bool:
 
 
 def check_time(dt: float, t0: float) -> tuple[float, float]:
-    """(dt, t0) in s as floats; ValueError unless dt > 0 and t0 >= 0, both finite."""
-    for what, value, valid in (("dt", dt, "above 0"), ("t0", t0, "at least 0")):
-        number = isinstance(value, (int, float, np.number)) and np.isfinite(value)
-        if not number or value < 0 or (what == "dt" and value == 0):
-            raise ValueError(f"{what} must be a time in seconds, {valid}, not {value!r}")
+    """(dt, t0) in s as floats; ValueError for a dt outside DT_LIMITS, or a t0 that is not finite and at least 0."""
+    limits = {"dt": (dt, *DT_LIMITS), "t0": (t0, 0.0, sys.float_info.max)}
+    for what, (value, low, high) in limits.items():
+        if not isinstance(value, (int, float, np.number)) or not low <= value <= high:
+            raise ValueError(f"{what} must be a time of {low:g} to {high:g} s, not {value!r}")
     return float(dt), float(t0)
 
 
@@ -255,16 +262,20 @@ def log_in_time(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.repeat(values.ravel(), counts.ravel()).reshape(len(values), -1)
 
 
-def _heterogeneity(rng: np.random.Generator, shape: tuple[int, int], amplitude: float) -> np.ndarray:
-    """U(-amplitude, amplitude), float32."""
-    return (2 * amplitude) * rng.random(shape, np.float32) - np.float32(amplitude)
+def heterogeneous_log(rng: np.random.Generator, values: np.ndarray, counts: np.ndarray, amplitude: float) -> np.ndarray:
+    """`log_in_time` plus U(-amplitude, amplitude) in every sample: (n_traces, n_samples) float32."""
+    log = rng.random((len(values), counts[0].sum()), np.float32)
+    log *= 2 * amplitude
+    log += log_in_time((values - amplitude).astype(np.float32), counts)
+    return log
 
 
 def reflectivity(impedance: np.ndarray) -> np.ndarray:
     """r[i] = (z[i+1] - z[i]) / (z[i+1] + z[i]) for i = 1 .. N-3, zero at the ends; z the impedance (..., n_samples)."""
-    r = np.zeros_like(impedance)
     above, below = impedance[..., 1:-2], impedance[..., 2:-1]
-    r[..., 1:-2] = (below - above) / (below + above)
+    r = np.zeros_like(impedance)
+    np.subtract(below, above, out=r[..., 1:-2])
+    r[..., 1:-2] /= below + above
     return r
 
 
@@ -272,9 +283,8 @@ def reflectivity(impedance: np.ndarray) -> np.ndarray:
 
 
 def wavelet_time(dt: float) -> np.ndarray:
-    """Times (s) at which a wavelet is sampled: symmetric around 0, an odd count, at most WAVELET_DURATION long."""
-    half = int(WAVELET_DURATION / (2 * dt) + 1e-9)
-    return np.arange(-half, half + 1) * dt
+    """Times (s) of a wavelet's samples from its peak on: 0, dt .. WAVELET_DURATION / 2. The other half mirrors it."""
+    return np.arange(int(WAVELET_DURATION / (2 * dt) + 1e-9) + 1) * dt
 
 
 def ricker(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
@@ -289,21 +299,24 @@ def klauder(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     The sweep reaches the first frequency at -WAVELET_DURATION / 2 and the second at +WAVELET_DURATION / 2.
     """
     f1, f2 = frequency[:, :1], frequency[:, 1:]
-    sweep = np.cos(2 * np.pi * ((f1 + f2) / 2 + (f2 - f1) / (2 * WAVELET_DURATION) * t) * t)
-    n = t.size
-    n_fft = fft.next_fast_len(2 * n - 1, real=True)
-    correlation = fft.irfft(np.abs(fft.rfft(sweep, n_fft)) ** 2, n_fft)[:, : n // 2 + 1]  # lags 0 .. n // 2
-    w = np.concatenate([correlation[:, :0:-1], correlation], axis=1)
-    return w / w.max(axis=1, keepdims=True) * np.blackman(n)
+    time = np.concatenate([-t[:0:-1], t])
+    sweep = np.cos(2 * np.pi * ((f1 + f2) / 2 + (f2 - f1) / (2 * WAVELET_DURATION) * time) * time)
+    n_fft = fft.next_fast_len(2 * time.size - 1, real=True)
+    correlation = fft.irfft(np.abs(fft.rfft(sweep, n_fft)) ** 2, n_fft)[:, : t.size]  # lags from 0 on
+    return correlation / correlation[:, :1] * np.blackman(time.size)[t.size - 1 :]
 
 
 def ormsby(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Trapezoid spectrum with the four corners ``frequency`` (n_traces, 4) in Hz, peak 1: (n_traces, n_times)."""
-    f = frequency[:, :, None]
-    f1, f2, f3, f4 = np.moveaxis(np.pi * (f * np.sinc(f * t)) ** 2, 1, 0)
-    c1, c2, c3, c4 = np.moveaxis(f, 1, 0)
-    w = (f4 - f3) / (c4 - c3) - (f2 - f1) / (c2 - c1)
-    return w / w.max(axis=1, keepdims=True)
+    """Trapezoid spectrum with the four corners ``frequency`` (n_traces, 4) in Hz, peak 1: (n_traces, n_times).
+
+    The four terms pi f^2 sinc(f t)^2 / (difference of two corners), as cosines: sin^2 x = (1 - cos 2x) / 2.
+    """
+    f1, f2, f3, f4 = frequency.T[..., None]
+    after = t[1:]  # t[0] = 0 is the peak
+    c1, c2, c3, c4 = (np.cos(2 * np.pi * f * after) for f in (f1, f2, f3, f4))
+    peak = np.pi * (f4 + f3 - f2 - f1)
+    w = ((c3 - c4) / (f4 - f3) - (c1 - c2) / (f2 - f1)) / (2 * np.pi * after**2)
+    return np.concatenate([np.ones_like(peak), w / peak], axis=1)
 
 
 _WAVELET_FORMULAS = {"ricker": ricker, "klauder": klauder, "ormsby": ormsby}
@@ -316,19 +329,19 @@ def draw_wavelets(rng: np.random.Generator, n_traces: int, dt: float, families: 
     what was asked for.
     """
     t = wavelet_time(dt)
+    half = t.size - 1
     frequencies = {
         code: np.stack([rng.uniform(*limits, n_traces) for limits in bands], axis=1)
         for code, (_, bands) in WAVELETS.items()
     }
     picked = rng.integers(len(WAVELETS), size=n_traces)
-    drawn = {family: np.empty((n_traces, t.size), np.float32) for family in families}
+    drawn = {family: np.empty((n_traces, 2 * half + 1), np.float32) for family in families}
     for number, (code, (name, _)) in enumerate(WAVELETS.items()):
-        formula = _WAVELET_FORMULAS[name]
-        if code in drawn:
-            drawn[code][:] = formula(t, frequencies[code])
-        rows = picked == number
-        if "random" in drawn and rows.any():
-            drawn["random"][rows] = drawn[code][rows] if code in drawn else formula(t, frequencies[code][rows])
+        for family, rows in ((code, slice(None)), ("random", picked == number)):
+            if family in drawn:
+                drawn[family][rows, half:] = _WAVELET_FORMULAS[name](t, frequencies[code][rows])
+    for wavelets in drawn.values():
+        wavelets[:, :half] = wavelets[:, :half:-1]
     return drawn
 
 
@@ -337,7 +350,9 @@ def convolve(traces: np.ndarray, wavelets: np.ndarray) -> np.ndarray:
     n_samples, n_times = traces.shape[-1], wavelets.shape[-1]
     shortest = max(n_samples + n_times // 2, n_times)  # what wraps round stays outside the part kept
     n_fft = fft.next_fast_len(shortest, real=True)
-    full = fft.irfft(fft.rfft(traces, n_fft) * fft.rfft(wavelets, n_fft), n_fft)
+    spectrum = fft.rfft(traces, n_fft)
+    spectrum *= fft.rfft(wavelets, n_fft)
+    full = fft.irfft(spectrum, n_fft, overwrite_x=True)
     return full[..., n_times // 2 : n_times // 2 + n_samples]
 
 
@@ -373,19 +388,51 @@ def _check_block(what: str, values: np.ndarray) -> np.ndarray:
     return block if block.dtype in (np.float32, np.float64) else block.astype(np.float64)
 
 
-def data_noise(clean: np.ndarray, seed: int | np.random.Generator | None = None) -> np.ndarray:
+def check_snr(snr_db: float | Sequence[float] | None) -> tuple[float, float] | None:
+    """A noise level as its (lowest, highest) dB, or None; ValueError unless it is None, a number or such a pair."""
+    if snr_db is None:
+        return None
+    try:
+        low, high = (float(level) for level in ((snr_db, snr_db) if np.isscalar(snr_db) else snr_db))
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not SNR_LIMITS[0] <= low <= high <= SNR_LIMITS[1]:
+        limits = "{:g} to {:g}".format(*SNR_LIMITS)
+        raise ValueError(f"snr_db must be None, a number of dB, or (lowest, highest) dB, of {limits}, not {snr_db!r}")
+    return low, high
+
+
+def data_noise(
+    clean: np.ndarray,
+    seed: int | np.random.Generator | None = None,
+    snr_db: float | Sequence[float] | None = None,
+) -> np.ndarray:
     """clean + u g with u ~ U(0.001, 1) and g ~ Normal(mean(clean), std(clean)) per sample: noise of 0.577 the RMS.
 
     ``clean`` and the result are (n_traces, n_samples); mean and standard deviation are those of each trace.
+    ``snr_db``: None for that noise, which is at 4.8 dB; a number, or a (lowest, highest) to draw from for each trace,
+    for the same noise louder or softer.
     """
     clean = _check_block("clean", clean)
-    rng = np.random.default_rng(seed)
-    noise = rng.standard_normal(clean.shape, np.float32)
-    noise *= clean.std(axis=1, keepdims=True)
-    noise += clean.mean(axis=1, keepdims=True)
+    return _with_noise(np.random.default_rng(seed), clean, check_snr(snr_db))
+
+
+def _with_noise(rng: np.random.Generator, clean: np.ndarray, snr_db: tuple[float, float] | None) -> np.ndarray:
+    n_samples = clean.shape[1]
     low, high = NOISE_RANGE
-    noise *= low + (high - low) * rng.random(clean.shape, np.float32)
-    return clean + noise
+    mean = clean.sum(axis=1, keepdims=True) / n_samples
+    std = np.sqrt(np.maximum(np.vecdot(clean, clean)[:, None] / n_samples - mean**2, 0))
+    noise = rng.standard_normal(clean.shape, np.float32)
+    noise *= std
+    noise += mean
+    weight = rng.random(clean.shape, np.float32)
+    weight *= high - low
+    weight += low
+    noise *= weight
+    if snr_db is not None:
+        noise *= 10 ** ((PAPER_SNR - rng.uniform(*snr_db, (len(clean), 1))) / 20)
+    noise += clean
+    return noise
 
 
 def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int) -> Gap:
@@ -397,7 +444,9 @@ def _inside(gap: Gap, shape: tuple[int, int]) -> np.ndarray:
     """Whether a sample is in the gap, bool (n_traces, n_samples); ValueError when the gap does not fit the traces."""
     top, bottom = (np.asarray(edge).reshape(-1, 1) for edge in gap)
     if (top > bottom).any():
-        raise ValueError("top mute below bottom mute: every gap needs top <= bottom")
+        wrong = np.flatnonzero(top > bottom)[0]
+        found = f"{top.flat[wrong]} and {bottom.flat[wrong]}"
+        raise ValueError(f"top mute below bottom mute: every gap needs top <= bottom, not {found}")
     if (top < 0).any() or (bottom > shape[1]).any():
         raise ValueError(f"a gap must lie between sample 0 and sample {shape[1]}, not {top.min()} and {bottom.max()}")
     sample = np.arange(shape[1])
@@ -431,39 +480,51 @@ def generate_block(
     layers: Layers | None = None,
     density_empirical: bool = True,
     add_noise: bool = True,
+    snr_db: tuple[float, float] | None = None,
 ) -> dict[str, np.ndarray]:
     """The data that ``names`` asks for, and only those: name -> (n_traces, n_samples) float32.
 
-    ``names`` are from DATA_NAMES, TRACE_FAMILIES and "LITHOLOGY" (codes, int). The earth, the wavelets, the noise
+    ``names`` are from BLOCK_NAMES; "LITHOLOGY" are codes, int. The earth, the wavelets, the noise
     and the gap have generators of their own, so that none of them changes with what else is asked for.
     ``layers``: these models in depth instead of random ones. ``add_noise=False``: gaps in clean traces.
+    ``snr_db``: noise level as `check_snr` gives it. Raises ValueError for a name, a size or a time that is not valid.
     """
     names = frozenset(names)
+    for name in sorted(names):
+        check_choice("data name", name, BLOCK_NAMES)
+    n_traces, n_samples = check_whole("n_traces", n_traces, 1), check_whole("n_samples", n_samples, SHORTEST_TRACE)
+    dt, t0 = check_time(dt, t0)
     families = {family: wanted for family, wanted in TRACE_FAMILIES.items() if names.intersection(wanted)}
-    earth_rng, wavelet_rng, noise_rng, gap_rng = rng.spawn(4)
+    layer_rng, velocity_rng, density_rng, wavelet_rng, gap_rng, *noise_rngs = rng.spawn(5 + len(TRACE_FAMILIES))
+    noise_rng = dict(zip(TRACE_FAMILIES, noise_rngs, strict=True))
     if layers is None:
-        layers = draw_layers(earth_rng, n_traces, density_empirical)
+        layers = draw_layers(layer_rng, n_traces, density_empirical)
     counts = samples_per_layer(layers, n_samples, dt, t0)
-    shape = (n_traces, n_samples)
-    data = {"LITHOLOGY": log_in_time(layers.lithology, counts)} if "LITHOLOGY" in names else {}
-    velocity = log_in_time(layers.velocity.astype(np.float32), counts)
-    velocity += _heterogeneity(earth_rng, shape, VELOCITY_HETEROGENEITY)
-    density = log_in_time(layers.density.astype(np.float32), counts)
-    density += _heterogeneity(earth_rng, shape, DENSITY_HETEROGENEITY)
-    data |= {"VEL": velocity, "DENS": density, "IMP": velocity * density}
-    data["REFL"] = reflectivity(data["IMP"])
     gap = draw_gap(gap_rng, n_traces, n_samples)
-    for log in LOGS:
-        if f"{log}_GAPS" in names:
-            data[f"{log}_GAPS"] = data_average(data[log], gap)
-    for family, wavelets in draw_wavelets(wavelet_rng, n_traces, dt, families).items():
-        clean, noisy, gapped = families[family]
-        data[clean] = convolve(data["REFL"], wavelets)
-        if noisy in names or (gapped in names and add_noise):
-            data[noisy] = data_noise(data[clean], noise_rng)
-        if gapped in names:
-            data[gapped] = data_gaps(data[noisy] if add_noise else data[clean], gap)
-    return {name: data[name] for name in names}
+    wavelets = draw_wavelets(wavelet_rng, n_traces, dt, families)
+
+    def some_traces(rows: slice) -> dict[str, np.ndarray]:
+        data = {"LITHOLOGY": log_in_time(layers.lithology[rows], counts[rows])} if "LITHOLOGY" in names else {}
+        data["VEL"] = heterogeneous_log(velocity_rng, layers.velocity[rows], counts[rows], VELOCITY_HETEROGENEITY)
+        if not names <= {"LITHOLOGY", "VEL", "VEL_GAPS"}:
+            data["DENS"] = heterogeneous_log(density_rng, layers.density[rows], counts[rows], DENSITY_HETEROGENEITY)
+            data["IMP"] = data["VEL"] * data["DENS"]
+            data["REFL"] = reflectivity(data["IMP"])
+        muted = Gap(gap.top[rows], gap.bottom[rows])
+        for log in LOGS:
+            if f"{log}_GAPS" in names:
+                data[f"{log}_GAPS"] = data_average(data[log], muted)
+        for family, (clean, noisy, gapped) in families.items():
+            data[clean] = convolve(data["REFL"], wavelets[family][rows])
+            if noisy in names or (gapped in names and add_noise):
+                data[noisy] = _with_noise(noise_rng[family], data[clean], snr_db)
+            if gapped in names:
+                data[gapped] = data_gaps(data[noisy] if add_noise else data[clean], muted)
+        return {name: data[name] for name in names}
+
+    step = max(1, SAMPLES_PER_PASS // n_samples)
+    parts = [some_traces(slice(first, first + step)) for first in range(0, n_traces, step)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, save_data_as_txt: bool = False) -> Path:
@@ -505,6 +566,7 @@ class DataGenerationClass:
     t0 : two-way time (s) of the first sample
     n_traces : traces in the set; numbered from ``run_number`` on
     seed : whole number >= 0; None for another set at every call
+    snr_db : noise level, as in `data_noise`; None is the paper's
 
     Raises ValueError for an option outside its range.
     """
@@ -527,6 +589,7 @@ class DataGenerationClass:
         *,
         n_traces: int = 1,
         seed: int | None = None,
+        snr_db: float | Sequence[float] | None = None,
     ) -> None:
         self.variable_dt = check_flag("variable_dt", variable_dt)
         self.variable_data_length = check_flag("variable_data_length", variable_data_length)
@@ -542,6 +605,7 @@ class DataGenerationClass:
         self.run_number = check_whole("run_number", run_number, 0)
         _, self.t0 = check_time(TIME_STEPS[0], t0)
         self.n_traces = check_whole("n_traces", n_traces, 1)
+        self.snr_db = check_snr(snr_db)
         if seed is None:
             seed = np.random.SeedSequence().entropy
         self._rng = stream_generator(seed, "data set", self.run_number)
@@ -583,9 +647,9 @@ class DataGenerationClass:
             n_samples = self.constant_data_length
             if self.variable_data_length:
                 n_samples = int(self._rng.integers(*DATA_LENGTHS, endpoint=True))
-            geometry = {"n_samples": n_samples, "dt": dt, "t0": self.t0}
+            options = {"n_samples": n_samples, "dt": dt, "t0": self.t0, "snr_db": self.snr_db}
             n_traces = len(layers.n_layers)
-            block = generate_block(self._rng, n_traces, wanted, layers=layers, add_noise=self.add_noise, **geometry)
+            block = generate_block(self._rng, n_traces, wanted, layers=layers, add_noise=self.add_noise, **options)
             block["TIME"] = self.t0 + np.arange(n_samples) * dt
             block["DT"] = np.array([dt])
             block["WAVELET"] = self._rng.integers(len(WAVELETS), size=n_traces)

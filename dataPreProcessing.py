@@ -9,6 +9,8 @@ whatever its batch size.
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -17,8 +19,10 @@ from keras import ops
 from dataGeneration import (
     SHORTEST_TRACE,
     STREAMS,
+    TRACES_PER_BLOCK,
     check_choice,
     check_flag,
+    check_snr,
     check_time,
     check_whole,
     generate_block,
@@ -31,10 +35,10 @@ PAIRS = {  # gen_type: names of (x, y) for clean and for noisy data
     "AE": (("CONV_REFL_CLEAN", "CONV_REFL_CLEAN"), ("CONV_REFL_NOISY", "CONV_REFL_NOISY")),
 }
 TRANSFORM_TYPES = ("NA",)
+VALIDATIONS = ("streaming", "fixed")
 TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that it is scaled to
 VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s
-TRACES_PER_BLOCK = 25  # divides the paper's 250 and 75; a block of 4096 samples takes a few MB
-BLOCKS_KEPT = 4  # so that batches that straddle two blocks, and Keras' look at the first two, cost nothing twice
+BLOCKS_KEPT = 4  # the one in use, the next, and those that Keras' look at the first two batches would make twice
 
 
 def normalize_data(
@@ -63,8 +67,11 @@ class CustomDataGen(keras.utils.PyDataset):
     scaling_flag : scale traces from [-1, 1] to [-1, 1] and velocities from [0, 30 000] ft/s to [0, 1]
     seed, stream : which draws; "training", "validation" and "blind" streams of a seed never share any
     n_samples, dt : samples a trace, time step in s
+    snr_db : noise level, as in `dataGeneration.data_noise`; None is the paper's
+    validation : "streaming", fresh traces every epoch, or "fixed", those of epoch 0 in every epoch
 
     `epoch` is the number of the epoch that is being served, from 0; every `fit` or `evaluate` pass begins the next.
+    While a block of traces is being used, the next one is made in the background.
     Raises ValueError for an option outside its range, IndexError for a batch that is not there.
     """
 
@@ -81,6 +88,8 @@ class CustomDataGen(keras.utils.PyDataset):
         stream: str = "training",
         n_samples: int = 4096,
         dt: float = 0.001,
+        snr_db: float | Sequence[float] | None = None,
+        validation: str = "streaming",
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         check_choice("gen_type", gen_type, PAIRS)
@@ -96,10 +105,14 @@ class CustomDataGen(keras.utils.PyDataset):
         self.stream = stream
         self.n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE)
         self.dt, _ = check_time(dt, 0.0)
+        self.snr_db = check_snr(snr_db)
+        check_choice("validation", validation, VALIDATIONS)
+        self.validation = validation
         self.x_name, self.y_name = PAIRS[gen_type][self.noisy_data]
         self._epochs_begun = 0
-        self._blocks: OrderedDict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._blocks: OrderedDict[tuple[int, int], Future] = OrderedDict()
         self._lock = threading.Lock()
+        self._background = ThreadPoolExecutor(max_workers=1)
 
     def __len__(self) -> int:
         return math.ceil(self.n / self.batch_size)
@@ -117,7 +130,7 @@ class CustomDataGen(keras.utils.PyDataset):
     @property
     def epoch(self) -> int:
         """Number of the epoch that is being served, from 0."""
-        return max(self._epochs_begun - 1, 0)
+        return max(self._epochs_begun - 1, 0) if self.validation == "streaming" else 0
 
     def on_epoch_begin(self) -> None:
         """Go on to fresh traces. Keras calls this once a pass, but `on_epoch_end` more than once."""
@@ -139,18 +152,30 @@ class CustomDataGen(keras.utils.PyDataset):
         return VELOCITY_SCALE if name.startswith("VEL") else TRACE_SCALE
 
     def _block(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
-        """Traces block * TRACES_PER_BLOCK and on of an epoch: x and y, (TRACES_PER_BLOCK, n_samples)."""
+        """Traces block * TRACES_PER_BLOCK and on of an epoch: x and y, (TRACES_PER_BLOCK or fewer, n_samples)."""
         with self._lock:
-            if (epoch, block) not in self._blocks:
-                self._blocks[epoch, block] = self._generate(epoch, block)
-                while len(self._blocks) > max(BLOCKS_KEPT, self.batch_size // TRACES_PER_BLOCK + 2):
-                    self._blocks.popitem(last=False)
-            return self._blocks[epoch, block]
+            wanted = self._begin(epoch, block)
+            if (block + 1) * TRACES_PER_BLOCK < self.n:
+                self._begin(epoch, block + 1)
+            else:
+                self._begin(epoch + (self.validation == "streaming"), 0)
+            while len(self._blocks) > max(BLOCKS_KEPT, self.batch_size // TRACES_PER_BLOCK + 3):
+                self._blocks.popitem(last=False)
+        return wanted.result()
+
+    def _begin(self, epoch: int, block: int) -> Future:
+        """The block as a promise: made already, being made, or begun now."""
+        if (epoch, block) not in self._blocks:
+            self._blocks[epoch, block] = self._background.submit(self._generate, epoch, block)
+        self._blocks.move_to_end((epoch, block))
+        return self._blocks[epoch, block]
 
     def _generate(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
         rng = stream_generator(self.seed, self.stream, epoch, block)
         names = (self.x_name, self.y_name)
-        data = generate_block(rng, TRACES_PER_BLOCK, names, n_samples=self.n_samples, dt=self.dt)
+        geometry = {"n_samples": self.n_samples, "dt": self.dt}
+        n_traces = min(TRACES_PER_BLOCK, self.n - block * TRACES_PER_BLOCK)
+        data = generate_block(rng, n_traces, names, snr_db=self.snr_db, **geometry)
         if self.scaling_flag:
             data = {name: normalize_data(values, *self._scale(name)) for name, values in data.items()}
         return tuple(data[name].astype(np.float32, copy=False) for name in names)

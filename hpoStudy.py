@@ -33,8 +33,8 @@ from tqdm import tqdm
 
 import dataPlotting
 from baseML import NetworkConfig, RunResult
-from dataGeneration import SHORTEST_TRACE, OneSentenceParser
-from dataPreProcessing import CustomDataGen
+from dataGeneration import SHORTEST_TRACE, OneSentenceParser, check_snr
+from dataPreProcessing import VALIDATIONS, CustomDataGen
 
 MODES = ("optuna",)
 PRESETS = ("quick", "paper")
@@ -96,6 +96,8 @@ class RunSettings:
     batch_size: int = 1  # traces
     scaling_flag: bool = False  # velocities scaled to [0, 1] for the network
     noisy_data: bool = False  # inversion from noisy traces with a gap
+    snr_db: list[float] | None = None  # lowest and highest noise level; None is the paper's, always 4.8 dB
+    validation: str = "streaming"  # fresh validation traces every epoch; "fixed": the same for the whole study
     seed: int = 0  # of every draw and the sampler
 
     @property
@@ -110,6 +112,7 @@ QUICK_SETTINGS = {
     "num_datasets": 200,
     "n_samples": 1024,  # a quarter of the work of a step
     "batch_size": 4,  # fewer, larger steps: at this length a step is mostly overhead
+    "validation": "fixed",  # so few traces, fresh every epoch, would make a low loss a matter of luck
 }
 
 
@@ -222,6 +225,18 @@ def parse_options(problem: Problem, description: str, arguments: Sequence[str] |
         help="samples a trace [paper: constant_data_length]",
     )
     add(
+        "--snr-db",
+        type=float,
+        nargs="+",
+        metavar="DB",
+        help="noise level in dB, or the lowest and the highest to draw from (default: the paper's, 4.8) [new]",
+    )
+    add(
+        "--validation",
+        choices=VALIDATIONS,
+        help="fresh validation traces every epoch, or the same for the whole study (default: the preset's) [new]",
+    )
+    add(
         "--seed",
         type=_whole(0),
         default=0,
@@ -257,6 +272,8 @@ def run_from_options(problem: Problem, options: argparse.Namespace) -> Run:
         "num_epochs": options.num_epochs,
         "num_datasets": options.num_datasets,
         "n_samples": options.samples,
+        "snr_db": noise_level(problem, options.snr_db),
+        "validation": options.validation,
     }
     paper = {"n_trials": problem.paper_trials}
     overrides = {**paper, **quick, **{name: value for name, value in asked.items() if value is not None}}
@@ -266,6 +283,17 @@ def run_from_options(problem: Problem, options: argparse.Namespace) -> Run:
     storage_url = options.storage or tree.storage_url(study_name)
     space = problem.quick_space if options.preset == "quick" else problem.search_space
     return Run(problem, settings, tree, study_name, storage_url, space)
+
+
+def noise_level(problem: Problem, levels: Sequence[float] | None) -> list[float] | None:
+    """--snr-db as (lowest, highest). UserError when it is neither one number nor two, or nothing is noisy."""
+    if levels is not None and problem.gen_type != "DeNoise":
+        raise UserError(f"--snr-db {levels} has no meaning for {problem.name}, whose traces have no noise")
+    try:
+        snr_db = check_snr(levels[0] if levels and len(levels) == 1 else levels)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return snr_db and list(snr_db)
 
 
 def check_output(output: Path) -> None:
@@ -404,17 +432,20 @@ def network_config(problem: Problem, parameters: Mapping[str, object]) -> Networ
 
 
 def data_stream(run: Run, stream: str, n: int, seed: int, batch_size: int | None = None) -> CustomDataGen:
-    """Pairs of the run's problem, of one of the streams."""
+    """Pairs of the run's problem, of one of the streams; fixed validation traces are those of the run's own seed."""
     s = run.settings
+    fixed = stream == "validation" and s.validation == "fixed"
     return CustomDataGen(
         batch_size=batch_size or s.batch_size,
         n=n,
         gen_type=run.problem.gen_type,
         noisy_data=s.noisy_data,
         scaling_flag=s.scaling_flag,
-        seed=seed,
+        seed=s.seed if fixed else seed,
         stream=stream,
         n_samples=s.n_samples,
+        snr_db=s.snr_db,
+        validation="fixed" if fixed else "streaming",
     )
 
 
@@ -536,7 +567,7 @@ def print_plan(run: Run) -> None:
     print(
         f"Problem    {problem.name}, preset {s.preset}, seed {s.seed}\n"
         f"Trials     {s.n_trials}{already}; each {s.num_epochs} epochs of {s.num_datasets} training and "
-        f"{s.n_validation} validation traces of {s.n_samples} samples, batches of {s.batch_size}\n"
+        f"{s.n_validation} {s.validation} validation traces of {s.n_samples} samples, batches of {s.batch_size}\n"
         f"Runs on    Keras {keras.__version__} with {keras.backend.backend()}, {devices} ({os.cpu_count()} CPU cores)\n"
         f"Study      {run.study_name}\n"
         f"Results    {run.tree.root}\n"

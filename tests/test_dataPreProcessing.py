@@ -6,8 +6,8 @@ import pytest
 
 from dataGeneration import generate_block, stream_generator
 from dataPreProcessing import (
+    BLOCKS_KEPT,
     PAIRS,
-    TRACES_PER_BLOCK,
     CustomDataGen,
     log_root_mean_squared_error,
     normalize_data,
@@ -29,8 +29,8 @@ def epoch_of(generator):
 def test_a_pair_is_what_its_type_says(gen_type, noisy_data):
     x, y = epoch_of(stream(gen_type=gen_type, noisy_data=noisy_data, seed=3))
     names = PAIRS[gen_type][noisy_data]
-    made = generate_block(stream_generator(3, "training"), TRACES_PER_BLOCK, names, n_samples=32)
-    assert np.array_equal(x[..., 0], made[names[0]][:7]) and np.array_equal(y[..., 0], made[names[1]][:7])
+    made = generate_block(stream_generator(3, "training"), 7, names, n_samples=32)
+    assert np.array_equal(x[..., 0], made[names[0]]) and np.array_equal(y[..., 0], made[names[1]])
 
 
 def test_batches_are_float32_with_a_channel_and_the_last_may_be_smaller():
@@ -41,14 +41,14 @@ def test_batches_are_float32_with_a_channel_and_the_last_may_be_smaller():
 
 
 def test_batches_do_not_overlap():
-    x, _ = epoch_of(stream(n=60))
-    assert len(np.unique(x[:, :, 0], axis=0)) == 60
+    x, _ = epoch_of(stream(n=120))
+    assert len(np.unique(x[:, :, 0], axis=0)) == 120
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 25, 26, 60, 100])
+@pytest.mark.parametrize("batch_size", [1, 3, 50, 51, 120, 200])
 def test_traces_do_not_depend_on_the_batch_size_or_the_order_of_asking(batch_size):
-    reference, _ = epoch_of(stream(n=60))
-    generator = stream(n=60, batch_size=batch_size)
+    reference, _ = epoch_of(stream(n=120))
+    generator = stream(n=120, batch_size=batch_size)
     backwards = [generator[i][0] for i in reversed(range(len(generator)))]
     assert np.array_equal(np.concatenate(backwards[::-1]), reference)
 
@@ -62,6 +62,25 @@ def test_epochs_streams_and_seeds_share_no_trace():
     traces.append(epoch_of(generators[0])[0])
     everything = np.concatenate(traces)[..., 0]
     assert len(np.unique(everything, axis=0)) == 5 * 7
+
+
+def test_a_fixed_validation_set_is_epoch_0_in_every_epoch():
+    fixed, streaming = stream(validation="fixed"), stream()
+    for _ in range(3):
+        fixed.on_epoch_begin()
+        assert np.array_equal(epoch_of(fixed)[0], epoch_of(streaming)[0])
+
+
+def test_the_noise_level_reaches_the_traces():
+    x, y = epoch_of(stream(n=50, n_samples=1000, snr_db=(20, 20)))
+    ratio = np.sqrt((y**2).mean(axis=1) / ((x - y) ** 2).mean(axis=1))
+    assert 20 * np.log10(ratio).mean() == pytest.approx(20, abs=0.1)
+
+
+def test_an_epoch_of_any_size_keeps_few_blocks():
+    generator = stream(n=1000, n_samples=8)
+    epoch_of(generator)
+    assert len(generator._blocks) <= BLOCKS_KEPT
 
 
 class Recorder(CustomDataGen):
@@ -123,6 +142,8 @@ def test_the_loss_is_the_rmse_of_the_whole_batch():
         ("n_samples", 2),
         ("dt", 0),
         ("seed", -1),
+        ("snr_db", "loud"),
+        ("validation", "frozen"),
         ("scaling_flag", "on"),
         ("noisy_data", 3),
     ],

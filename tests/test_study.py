@@ -77,7 +77,7 @@ def test_the_run_says_what_it_does_and_what_came_out(finished):
     for words in (
         problem.name,
         "preset quick",
-        "2; each 2 epochs of 4 training and 1 validation traces of 48 samples",
+        "2; each 2 epochs of 4 training and 1 fixed validation traces of 48 samples",
         "tensorflow",
         study.study_name,
         "optuna-dashboard 'sqlite:///",
@@ -249,6 +249,7 @@ def test_the_paper_preset_is_the_paper(problem, n_trials):
         *(n_trials, 30, 250, 75),
     )
     assert (settings.n_samples, settings.batch_size, settings.scaling_flag) == (4096, 1, False)
+    assert (settings.snr_db, settings.validation) == (None, "streaming")
     ranges = {
         name: getattr(kind, "choices", None) or (kind.low, kind.high, kind.log)
         for name, kind in hpoStudy.run_from_options(problem, options).search_space.items()
@@ -299,6 +300,9 @@ BAD_OPTIONS = [
     (["--storage", "nonsense"], "'nonsense'", "sqlite:///"),
     (["--storage", "sqlite:////no/such/folder/x.db"], "no/such/folder", "sqlite:///"),
     (["--storage", "postgresql+nodriver://me:secret@127.0.0.1:1/x"], "nodriver", "sqlite:///"),
+    (["--snr-db", "9", "3"], "9.0, 3.0", "lowest, highest"),
+    (["--snr-db", "nan"], "nan", "number of dB"),
+    (["--validation", "frozen"], "'frozen'", "streaming"),
     (["--n-traces", "5"], "--n-traces", "unrecognized"),
 ]
 
@@ -315,6 +319,11 @@ def test_bad_options_get_one_sentence_and_leave_nothing(tmp_path, capsys, option
     assert error.startswith("error: ") and error.count("\n") == 1
     assert named in error and valid in error and "secret" not in error
     assert not output.exists()
+
+
+def test_a_noise_level_has_no_meaning_for_clean_traces(tmp_path, capsys):
+    assert run_here(INVERSION, tmp_path, "--snr-db", "3") == 2
+    assert "--snr-db [3.0] has no meaning for inversion" in capsys.readouterr().err
 
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path, capsys):

@@ -1,0 +1,58 @@
+"""Whether training waits for its traces: epochs with generation beside epochs with the same traces held in memory.
+
+    python -m benchmarks.bench_stream
+
+The network is the small CNN autoencoder of the published denoising grid (L1 U2 F64 K8 P2), 4096 samples, batch 1. Both
+kinds of epoch are measured in turns in one run, on the same traces and the same weights' shapes.
+"""
+
+import argparse
+import statistics
+import time
+
+import keras
+import numpy as np
+
+from baseML import NetworkConfig, create_model
+from dataPreProcessing import CustomDataGen
+
+
+class InMemory(keras.utils.PyDataset):
+    """The first epoch of a stream, made once and held."""
+
+    def __init__(self, stream: CustomDataGen) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.batches = [stream[i] for i in range(len(stream))]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.batches[index]
+
+
+def main() -> None:
+    """Print the time of both kinds of epoch and the ratio of each turn."""
+    parser = argparse.ArgumentParser(description="Cost of making traces while a network trains on them.")
+    parser.add_argument("--repeats", type=int, default=9, help="turns (default 9)")
+    parser.add_argument("--traces", type=int, default=250, help="traces an epoch (default 250)")
+    options = parser.parse_args()
+    config = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=64, krnl_size=8, pool_val=2)
+    model = create_model(config).get_model()
+    stream = CustomDataGen(n=options.traces)
+    epochs = {"generated": stream, "in memory": InMemory(CustomDataGen(n=options.traces))}
+    seconds = {name: [] for name in epochs}
+    for turn in range(options.repeats + 1):
+        for name in sorted(epochs, reverse=bool(turn % 2)):  # neither is always the first
+            started = time.perf_counter()
+            model.fit(epochs[name], epochs=1, shuffle=False, verbose=0)
+            if turn:  # the first turn compiles
+                seconds[name].append(time.perf_counter() - started)
+    for name, values in seconds.items():
+        print(f"{name:12s}{statistics.median(values) / options.traces * 1e3:8.2f} ms a step, median of {len(values)}")
+    ratios = sorted(a / b for a, b in zip(seconds["generated"], seconds["in memory"], strict=True))
+    print(f"ratio       {statistics.median(ratios):8.3f} median, {ratios[0]:.3f} to {ratios[-1]:.3f}")
+
+
+if __name__ == "__main__":
+    main()
