@@ -222,10 +222,15 @@ def _convolution(layer: Layer, n_samples: int) -> keras.layers.Layer:
     return kind(layer.width, layer.kernel, strides=layer.stride, dilation_rate=layer.dilation, **options)
 
 
-def _tcn(layer: Layer, n_samples: int) -> keras.layers.Layer:
-    from tcn import TCN  # imports TensorFlow whatever the backend, so only where a TCN is built
+def _tcn_class() -> type[keras.layers.Layer]:
+    """keras-tcn's layer, registered with Keras from then on; it loads TensorFlow whatever the backend, so no sooner."""
+    with dataPlotting.silent_stderr():
+        from tcn import TCN
+    return TCN
 
-    return TCN(
+
+def _tcn(layer: Layer, n_samples: int) -> keras.layers.Layer:
+    return _tcn_class()(
         nb_filters=layer.width,
         kernel_size=layer.kernel,
         dilations=tcn_dilations(layer.dilation),
@@ -492,7 +497,7 @@ class BaseMLClass:
             raise ValueError(f"there is no model file {str(path)!r}")
         config, provenance = cls._read_config(path)
         if config is None or config.arch_type == "TCN":
-            import tcn  # noqa: F401  registers the layer; imports TensorFlow whatever the backend
+            _tcn_class()
         try:
             model = keras.models.load_model(path)
         except (ValueError, KeyError, OSError) as error:

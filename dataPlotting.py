@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Keep what compiled libraries write to the standard error stream off the screen; exceptions still pass."""
     sys.stderr.flush()
     screen = os.dup(2)
@@ -41,7 +41,7 @@ def _silent_stderr() -> Iterator[None]:
 # arrive as exceptions. Here, because no module below this one loads Keras.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
-with _silent_stderr():
+with silent_stderr():
     import keras
 
 COLUMN_WIDTH = 3.5  # inch, one column of a journal

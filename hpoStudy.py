@@ -562,18 +562,25 @@ def print_plan(run: Run) -> None:
     """What is about to happen, and how to watch it."""
     s, problem = run.settings, run.problem
     done = len(finished_trials(run.study))
-    devices = ", ".join(sorted({device.split(":")[0] for device in keras.distribution.list_devices()}))
+    hardware = f"{device_name()} ({os.cpu_count()} CPU cores)"
     already = f", {done} of them done already" if done else ""
     print(
         f"Problem    {problem.name}, preset {s.preset}, seed {s.seed}\n"
         f"Trials     {s.n_trials}{already}; each {s.num_epochs} epochs of {s.num_datasets} training and "
         f"{s.n_validation} {s.validation} validation traces of {s.n_samples} samples, batches of {s.batch_size}\n"
-        f"Runs on    Keras {keras.__version__} with {keras.backend.backend()}, {devices} ({os.cpu_count()} CPU cores)\n"
+        f"Runs on    Keras {keras.__version__} with {keras.backend.backend()}, {hardware}\n"
         f"Study      {run.study_name}\n"
         f"Results    {run.tree.root}\n"
         f"Watch it   {dashboard_command(run)}\n",
         flush=True,
     )
+
+
+def device_name() -> str:
+    """Kind of the device that networks run on: cpu, gpu, cuda."""
+    if keras.backend.backend() == "torch":  # has no list of devices in Keras
+        return keras.ops.zeros(1).device.type
+    return keras.distribution.list_devices()[0].split(":")[0]
 
 
 def dashboard_command(run: Run) -> str:
