@@ -530,7 +530,7 @@ class BaseMLClass:
             (type(layer).__name__, _details(layer), str(layer.output.shape[1:]), layer.count_params())
             for layer in self.get_model().layers
         ]
-        return dataPlotting.plot_network(blocks, title=self.config.label.rstrip("_"), save_path=save_path)
+        return dataPlotting.plot_network(blocks, title=self.get_model().name.rstrip("_"), save_path=save_path)
 
     def predict_result(self, x: np.ndarray) -> np.ndarray:
         """Outputs (n_traces, n_samples) for traces (n_traces, n_samples) or (n_traces, n_samples, n_channels).

@@ -1,12 +1,13 @@
 """The stream of traces to the networks, through real calls and real fits."""
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
 
-from dataGeneration import generate_block, stream_generator
+from dataGeneration import TRACES_PER_BLOCK, generate_block, stream_generator
 from dataPreProcessing import (
-    BLOCKS_KEPT,
     PAIRS,
     CustomDataGen,
     log_root_mean_squared_error,
@@ -77,10 +78,16 @@ def test_the_noise_level_reaches_the_traces():
     assert 20 * np.log10(ratio).mean() == pytest.approx(20, abs=0.1)
 
 
-def test_an_epoch_of_any_size_keeps_few_blocks():
-    generator = stream(n=1000, n_samples=8)
-    epoch_of(generator)
-    assert len(generator._blocks) <= BLOCKS_KEPT
+@pytest.mark.parametrize(("n", "n_samples"), [(250, 4096), (100_000, 8)])
+def test_an_epoch_of_any_size_takes_less_than_40_mb(n, n_samples):
+    generator = CustomDataGen(batch_size=1, n=n, n_samples=n_samples)
+    generator[0]
+    tracemalloc.start()
+    for index in range(0, len(generator), TRACES_PER_BLOCK):
+        generator[index]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40e6
 
 
 class Recorder(CustomDataGen):

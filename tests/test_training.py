@@ -143,9 +143,10 @@ def test_a_training_that_never_gives_a_number_says_so(tmp_path):
         train(tmp_path, dataclasses.replace(TINY, learning_rate=1e30), 2)
 
 
-def test_plot_learning_is_an_option(tmp_path):
-    _, result = train(tmp_path, plot_learning=True)
+def test_plot_learning_and_tensorboard_are_options(tmp_path):
+    _, result = train(tmp_path, plot_learning=True, tensorboard=True)
     assert (tmp_path / f"{result.run_name}_learning.png").is_file()
+    assert list((tmp_path / "tensorboard" / result.run_name).rglob("*tfevents*"))
 
 
 def test_the_network_is_drawn(tmp_path):
