@@ -32,9 +32,9 @@ class InMemory(keras.utils.PyDataset):
 
 
 def main() -> None:
-    """Print the time of both kinds of epoch and the ratio of each turn."""
+    """Print the time of both kinds of epoch and their ratios."""
     parser = argparse.ArgumentParser(description="Cost of making traces while a network trains on them.")
-    parser.add_argument("--repeats", type=int, default=9, help="turns (default 9)")
+    parser.add_argument("--repeats", type=int, default=31, help="turns (default 31)")
     parser.add_argument("--traces", type=int, default=250, help="traces an epoch (default 250)")
     options = parser.parse_args()
     config = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=64, krnl_size=8, pool_val=2)
@@ -48,10 +48,12 @@ def main() -> None:
             model.fit(epochs[name], epochs=1, shuffle=False, verbose=0)
             if turn:  # the first turn compiles
                 seconds[name].append(time.perf_counter() - started)
-    for name, values in seconds.items():
-        print(f"{name:12s}{statistics.median(values) / options.traces * 1e3:8.2f} ms a step, median of {len(values)}")
-    ratios = sorted(a / b for a, b in zip(seconds["generated"], seconds["in memory"], strict=True))
-    print(f"ratio       {statistics.median(ratios):8.3f} median, {ratios[0]:.3f} to {ratios[-1]:.3f}")
+    quartiles = {name: statistics.quantiles(values, n=4)[:2] for name, values in seconds.items()}
+    for name, values in quartiles.items():
+        quarter, half = (value / options.traces * 1e3 for value in values)
+        print(f"{name:12s}{half:8.2f} ms a step (median of {options.repeats} epochs), {quarter:.2f} (lower quartile)")
+    quarter, half = (a / b for a, b in zip(quartiles["generated"], quartiles["in memory"], strict=True))
+    print(f"ratio       {half:8.3f} of the medians, {quarter:.3f} of the lower quartiles")
 
 
 if __name__ == "__main__":
