@@ -386,13 +386,13 @@ def derived_seed(seed: int, *key: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
 
 
-def make_sampler(seed: int, trial_number: int) -> optuna.samplers.BaseSampler:
+def make_sampler(seed: int, n_finished: int) -> optuna.samplers.BaseSampler:
     """TPE as the paper used it (Optuna 3.1: every parameter on its own).
 
-    Seeded for one trial: a storage does not keep a sampler's state, and a study that is gone on with would
-    otherwise draw the same parameters again.
+    Seeded for one trial, by the number of finished ones: a storage does not keep a sampler's state, and so a study
+    that was stopped goes on as if it had not been.
     """
-    seed = derived_seed(seed, trial_number, 0)
+    seed = derived_seed(seed, n_finished, 0)
     return optuna.samplers.TPESampler(seed=seed, multivariate=False, constant_liar=False)
 
 
@@ -449,8 +449,8 @@ def data_stream(run: Run, stream: str, n: int, seed: int, batch_size: int | None
     )
 
 
-def make_objective(run: Run, bar: tqdm) -> Callable[[Trial], float]:
-    """The function that Optuna minimises: the lowest validation loss of a training."""
+def make_objective(run: Run, n_finished: int, bar: tqdm) -> Callable[[Trial], float]:
+    """The function that Optuna minimises: the lowest validation loss of a training; seeded as in `make_sampler`."""
     s, problem, tree = run.settings, run.problem, run.tree
 
     def objective(trial: Trial) -> float:
@@ -460,7 +460,7 @@ def make_objective(run: Run, bar: tqdm) -> Callable[[Trial], float]:
         if n_parameters > limit:
             trial.set_user_attr("skipped", f"{n_parameters:,} parameters are more than {limit:,}")
             return problem.skipped_score
-        seed = derived_seed(s.seed, trial.number, 1)
+        seed = derived_seed(s.seed, n_finished, 1)
         trial.set_user_attr("seed", seed)
 
         def report(epoch: int, logs: dict) -> None:
@@ -525,14 +525,13 @@ def run_search(run: Run) -> None:
     study, n_trials = run.study, run.settings.n_trials
     baseML.init_results_file(run.tree.summary)
     with tqdm(total=n_trials, initial=len(finished_trials(study)), unit="trial", dynamic_ncols=True) as bar:
-        objective = make_objective(run, bar)
-        while len(finished_trials(study)) < n_trials:
-            number = len(study.get_trials(deepcopy=False))
-            study.sampler = make_sampler(run.settings.seed, number)
+        while (n_finished := len(finished_trials(study))) < n_trials:
+            study.sampler = make_sampler(run.settings.seed, n_finished)
+            objective = make_objective(run, n_finished, bar)
             study.optimize(objective, n_trials=1, catch=(TrialFailedError,), gc_after_trial=True)
             best = trained_trials(study)[:1]
             bar.set_description(f"best {run.loss_text(best[0])}" if best else "no result yet")
-            bar.write(describe_trial(run, study.get_trials(deepcopy=False)[number]))
+            bar.write(describe_trial(run, study.get_trials(deepcopy=False)[-1]))
             bar.update()
 
 

@@ -206,6 +206,7 @@ def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(tmp_path):
     for line in process.stdout:
         if line.startswith("trial   0"):
             break
+    wait_for_a_running_trial(tmp_path)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
@@ -215,6 +216,19 @@ def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(tmp_path):
     assert 1 <= len(finished) < 30 and all(trial.state.is_finished() for trial in study.trials)
     search = tmp_path / DENOISING.folder / "Search" / "Optuna"
     assert not [path for path in search.iterdir() if path.suffix == ".keras" or path.name.endswith("_backup")]
+    n_trials = str(len(finished) + 1)
+    assert run_here(DENOISING, tmp_path, "--study-name", "interrupted", "--n-trials", n_trials) == 0
+    assert run_here(DENOISING, tmp_path, "--study-name", "whole", "--n-trials", n_trials) == 0
+    resumed = [trial.value for trial in load(tmp_path, DENOISING, "interrupted").trials if trial.value is not None]
+    assert resumed == values(load(tmp_path, DENOISING, "whole"))
+
+
+def wait_for_a_running_trial(output):
+    for _ in range(200):
+        if any(not trial.state.is_finished() for trial in load(output, DENOISING).trials):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no further trial was started")
 
 
 # --- Trials without a network
