@@ -178,10 +178,17 @@ class Run:
         return self.tree.final_model / f"{self.study.user_attrs['best_run']}.keras"
 
     def loss_text(self, trial: FrozenTrial) -> str:
-        return f"{trial.value:.4g} {self.loss_unit}".rstrip()
+        return f"{_short(trial.value)} {self.loss_unit}".rstrip()
 
     def rmse_text(self, rmse: float) -> str:
-        return f"{rmse:.4g} {self.problem.unit}".rstrip()
+        return f"{_short(rmse)} {self.problem.unit}".rstrip()
+
+
+def _short(value: object) -> str:
+    """A value for the eye: four digits of a small number, all of a large one before its point."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 # --- Options
@@ -545,10 +552,6 @@ def describe_trial(run: Run, trial: FrozenTrial) -> str:
     effort = f"epoch {result['best_epoch']} of {result['epochs']}, {result['seconds']:.0f} s"
     parameters = ", ".join(f"{name} {_short(value)}" for name, value in trial.params.items())
     return f"trial {trial.number:3d}  loss {loss}, RMSE {rmse}  ({effort})  {parameters}"
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _reason(trial: FrozenTrial) -> str | None:
