@@ -39,7 +39,7 @@ COMPACTION_DEPTH = 10_000.0  # ft, where compaction ends
 VELOCITY_HETEROGENEITY = 500.0  # ft/s
 DENSITY_HETEROGENEITY = 0.09  # g/cm3
 NOISE_RANGE = (0.001, 1.0)
-PAPER_SNR = -10 * np.log10((1 + 0.001 + 0.001**2) / 3)  # dB: the mean square of U(0.001, 1)
+PAPER_SNR = -10 * np.log10((NOISE_RANGE[0] ** 2 + NOISE_RANGE[0] * NOISE_RANGE[1] + NOISE_RANGE[1] ** 2) / 3)  # dB
 SEQUENCES_PER_DRAW = 12  # more than nearly every model needs, so that one draw does
 TRACES_PER_BLOCK = 50  # of a stream: enough to share what a block costs, few enough to wait for
 SAMPLES_PER_PASS = 131_072  # samples worked on at a time, which bounds the memory of everything in between
@@ -484,8 +484,8 @@ def generate_block(
 ) -> dict[str, np.ndarray]:
     """The data that ``names`` asks for, and only those: name -> (n_traces, n_samples) float32.
 
-    ``names`` are from BLOCK_NAMES; "LITHOLOGY" are codes, int. The earth, the wavelets, the noise
-    and the gap have generators of their own, so that none of them changes with what else is asked for.
+    ``names`` are from BLOCK_NAMES; "LITHOLOGY" are codes, int. The layers, each log, the wavelets, the noise and the
+    gap have generators of their own, so that none of them changes with what else is asked for.
     ``layers``: these models in depth instead of random ones. ``add_noise=False``: gaps in clean traces.
     ``snr_db``: noise level as `check_snr` gives it. Raises ValueError for a name, a size or a time that is not valid.
     """
@@ -639,8 +639,7 @@ class DataGenerationClass:
         "TIME" (n_samples,) and "DT" (1,) are in s; "WAVELET" (n_traces,) is the wavelet that CONV_REFL_... have.
         """
         families = [names for family, names in TRACE_FAMILIES.items() if family != "random"]
-        made = [name for name in (*DATA_NAMES, *sum(families, ())) if self._is_made(name)]
-        wanted = {"LITHOLOGY", *made} - set(TRACE_FAMILIES["random"])
+        wanted = {name for name in BLOCK_NAMES if self._is_made(name)} - set(TRACE_FAMILIES["random"])
         self.data = []
         for layers in self.layers:
             dt = self._rng.choice(TIME_STEPS) if self.variable_dt else TIME_STEPS[0]

@@ -24,9 +24,7 @@ LIMESTONE = dg.LITHOLOGY_NAMES.index("limestone")
 @pytest.fixture(scope="module")
 def block():
     """300 traces with everything."""
-    families = [name for names in dg.TRACE_FAMILIES.values() for name in names]
-    names = {*dg.DATA_NAMES, *families, "LITHOLOGY"}
-    return dg.generate_block(dg.stream_generator(0, "training"), 300, names)
+    return dg.generate_block(dg.stream_generator(0, "training"), 300, dg.BLOCK_NAMES)
 
 
 def one_layer_models(velocities, thicknesses, densities, lithologies):
