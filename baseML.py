@@ -22,7 +22,7 @@ import keras
 import numpy as np
 
 from dataGeneration import check_choice, check_whole
-from dataPreProcessing import CustomDataGen, root_mean_squared_error
+from dataPreProcessing import CustomDataGen, fit_input, root_mean_squared_error
 
 ACTIVATION = "swish"
 L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
@@ -458,8 +458,8 @@ class BaseMLClass:
             *extra_callbacks,
         ]
         history = model.fit(
-            training,
-            validation_data=validation,
+            fit_input(training),
+            validation_data=fit_input(validation),
             epochs=num_epochs,
             callbacks=callbacks,
             shuffle=False,

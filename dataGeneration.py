@@ -13,6 +13,7 @@ the density polynomials are those of Mavko et al. (2020).
 
 import argparse
 import contextlib
+import ctypes
 import operator
 import os
 import sys
@@ -30,6 +31,7 @@ DATA_LENGTHS = (400, 5999)  # samples, what variable_data_length draws from, bot
 DT_LIMITS = (0.0001, 0.1)  # s
 SNR_LIMITS = (-100.0, 100.0)  # dB
 SHORTEST_TRACE = 3  # samples: a reflection coefficient needs a sample on either side
+MEMORY_KEPT = {-1: 64 << 20, -3: 31 << 20}  # bytes, by glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD
 
 SEQUENCES_PER_MODEL = (1, 99)
 LAYERS_PER_SEQUENCE = (3, 9)
@@ -42,7 +44,7 @@ NOISE_RANGE = (0.001, 1.0)
 PAPER_SNR = -10 * np.log10((NOISE_RANGE[0] ** 2 + NOISE_RANGE[0] * NOISE_RANGE[1] + NOISE_RANGE[1] ** 2) / 3)  # dB
 SEQUENCES_PER_DRAW = 12  # more than nearly every model needs, so that one draw does
 TRACES_PER_BLOCK = 50  # of a stream: enough to share what a block costs, few enough to wait for
-SAMPLES_PER_PASS = 131_072  # samples worked on at a time, which bounds the memory of everything in between
+SAMPLES_PER_PASS = 262_144  # samples worked on at a time, which bounds the memory of everything in between
 
 
 class Lithology(NamedTuple):
@@ -166,6 +168,21 @@ def check_time(dt: float, t0: float) -> tuple[float, float]:
         if not isinstance(value, (int, float, np.number)) or not low <= value <= high:
             raise ValueError(f"{what} must be a time of {low:g} to {high:g} s, not {value!r}")
     return float(dt), float(t0)
+
+
+def keep_freed_memory() -> None:
+    """Let the process keep the memory of freed arrays for the next ones. Only Linux's C library is asked.
+
+    By default it goes back to the system, and touching it anew costs as much as drawing the random numbers in it.
+    """
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        for parameter, size in MEMORY_KEPT.items():
+            if hasattr(library, "mallopt"):
+                library.mallopt(parameter, size)
+
+
+keep_freed_memory()
 
 
 # --- Earth models in depth
@@ -301,7 +318,7 @@ def klauder(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     f1, f2 = frequency[:, :1], frequency[:, 1:]
     time = np.concatenate([-t[:0:-1], t])
     sweep = np.cos(2 * np.pi * ((f1 + f2) / 2 + (f2 - f1) / (2 * WAVELET_DURATION) * time) * time)
-    n_fft = fft.next_fast_len(2 * time.size - 1, real=True)
+    n_fft = fft.next_fast_len(time.size + t.size - 1, real=True)  # what wraps round meets only lags that are not kept
     correlation = fft.irfft(np.abs(fft.rfft(sweep, n_fft)) ** 2, n_fft)[:, : t.size]  # lags from 0 on
     return correlation / correlation[:, :1] * np.blackman(time.size)[t.size - 1 :]
 
@@ -524,7 +541,7 @@ def generate_block(
 
     step = max(1, SAMPLES_PER_PASS // n_samples)
     parts = [some_traces(slice(first, first + step)) for first in range(0, n_traces, step)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+    return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, save_data_as_txt: bool = False) -> Path:

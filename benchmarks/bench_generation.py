@@ -36,8 +36,12 @@ def ours(n_traces: int, n_samples: int, names: tuple[str, ...] = PAIR, threads: 
     def block(number: int) -> None:
         dg.generate_block(dg.stream_generator(0, "training", 0, number), sizes[number], names, n_samples=n_samples)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(block, range(len(sizes))))
+    if threads == 1:
+        for number in range(len(sizes)):
+            block(number)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(block, range(len(sizes))))
 
 
 def floor(n_traces: int, n_samples: int) -> None:

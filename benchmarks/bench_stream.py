@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from baseML import NetworkConfig, create_model
-from dataPreProcessing import CustomDataGen
+from dataPreProcessing import CustomDataGen, fit_input
 
 
 class InMemory(keras.utils.PyDataset):
@@ -40,7 +40,8 @@ def main() -> None:
     config = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=64, krnl_size=8, pool_val=2)
     model = create_model(config).get_model()
     stream = CustomDataGen(n=options.traces)
-    epochs = {"generated": stream, "in memory": InMemory(CustomDataGen(n=options.traces))}
+    held = InMemory(CustomDataGen(n=options.traces))
+    epochs = {"generated": fit_input(stream), "in memory": fit_input(held)}
     seconds = {name: [] for name in epochs}
     for turn in range(options.repeats + 1):
         for name in sorted(epochs, reverse=bool(turn % 2)):  # neither is always the first
@@ -48,12 +49,12 @@ def main() -> None:
             model.fit(epochs[name], epochs=1, shuffle=False, verbose=0)
             if turn:  # the first turn compiles
                 seconds[name].append(time.perf_counter() - started)
-    quartiles = {name: statistics.quantiles(values, n=4)[:2] for name, values in seconds.items()}
-    for name, values in quartiles.items():
-        quarter, half = (value / options.traces * 1e3 for value in values)
-        print(f"{name:12s}{half:8.2f} ms a step (median of {options.repeats} epochs), {quarter:.2f} (lower quartile)")
-    quarter, half = (a / b for a, b in zip(quartiles["generated"], quartiles["in memory"], strict=True))
-    print(f"ratio       {half:8.3f} of the medians, {quarter:.3f} of the lower quartiles")
+    for name, values in seconds.items():
+        step = statistics.median(values) / options.traces * 1e3
+        print(f"{name:12s}{step:8.2f} ms a step (median of {options.repeats} epochs)")
+    ratios = [a / b for a, b in zip(seconds["generated"], seconds["in memory"], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    print(f"ratio       {middle:8.3f} (median of the turns' ratios; quartiles {low:.3f} and {high:.3f})")
 
 
 if __name__ == "__main__":
