@@ -4,6 +4,7 @@ A network is a list of `Layer` rows: the same rows are built by Keras and counte
 P, H in the docstrings are the study's num_layers, num_dnn, num_dil, num_filt, krnl_size, pool_val, num_lstm.
 """
 
+import contextlib
 import csv
 import json
 import math
@@ -11,7 +12,8 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +30,7 @@ ACTIVATION = "swish"
 L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
 DROPOUT_RATE = 0.1
 LOSS_HISTORY_FOLDER = "loss_history_all"
+UPDATE = "_update"  # ending of the name of a network that was trained on
 LOG_COLUMNS = {
     "loss": "loss",
     "learning_rate": "lr",
@@ -352,7 +355,64 @@ class LossHistory(keras.callbacks.CSVLogger):
         super().on_epoch_end(epoch, {column: logs[name] for name, column in LOG_COLUMNS.items() if name in logs})
 
 
+class Backup(keras.callbacks.BackupAndRestore):
+    """Keras' backup of an unfinished training, weights and optimizer, in a form that is never torn.
+
+    A file takes its name, the number of the finished epochs, when it is complete. `restore` is called before the fit,
+    so that all that depends on this number can be made for it. Parameter: ``backup_dir``, for this training alone.
+    """
+
+    def restore(self, model: keras.Model) -> int:
+        """Load the last state into ``model``; returns its finished epochs, 0 where there is no state to load."""
+        finished = max((int(path.name.split(".")[0]) for path in self._states()), default=0)
+        if finished:
+            try:
+                model.load_weights(self._state(finished))
+            except (OSError, ValueError, KeyError):  # a damaged disk
+                return 0
+        return finished
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        former = self._states()
+        unfinished = Path(self.backup_dir, "unfinished.weights.h5")
+        self.model.save_weights(unfinished)
+        unfinished.replace(self._state(epoch + 1))
+        for path in former:
+            path.unlink()
+
+    def _state(self, finished: int) -> Path:
+        return Path(self.backup_dir, f"{finished}.weights.h5")
+
+    def _states(self) -> list[Path]:
+        return list(Path(self.backup_dir).glob("[0-9]*.weights.h5"))
+
+
 # --- Training
+
+
+@contextlib.contextmanager
+def _gradients_forgotten() -> Iterator[None]:
+    """On TensorFlow, take out of its registry what a training puts there: the gradient of every swish in its graphs.
+
+    TensorFlow never does, and each of them keeps alive the graphs and the data of its training, some 5 MB of a small
+    network.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    from tensorflow.python.framework import ops
+
+    registry = getattr(getattr(ops, "gradient_registry", None), "_registry", {})  # not public: it may go
+    known = set(registry)
+    try:
+        yield
+    finally:
+        for name in registry.keys() - known:
+            if name.startswith("CustomGradient-"):  # others come with modules that are imported meanwhile
+                del registry[name]
 
 
 class BaseMLClass:
@@ -430,10 +490,11 @@ class BaseMLClass:
         tensorboard: bool = False,
         extra_callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> dict[str, list[float]]:
-        """Train with the paper's callbacks in the paper's order; returns Keras' history, a list an epoch.
+        """Train with the paper's callbacks; returns Keras' history, a value an epoch.
 
-        The best model goes to ``folder/<run_name>.keras``, the loss history to
-        `loss_history_path`; an interrupted training of this ``run_name`` goes on.
+        The best model goes to ``folder/<run_name>.keras``, the loss history to `loss_history_path`. An interrupted
+        training of this ``run_name`` goes on after its last finished epoch, with the traces that it would have had;
+        the history is that of all epochs.
         """
         num_epochs = check_whole("num_epochs", num_epochs, 1)
         model = self.get_model()
@@ -441,11 +502,18 @@ class BaseMLClass:
         log_path = loss_history_path(folder, run_name)
         log_path.parent.mkdir(parents=True, exist_ok=True)
         self.best_model_path = folder / f"{run_name}.keras"
+        backup = Backup(folder / f"{run_name}_backup")
+        past = self._resume(backup, log_path)
+        for _ in past["val_loss"]:
+            training.on_epoch_begin()
+            validation.on_epoch_begin()
+        lowest = float(np.nanmin(past["val_loss"])) if past["val_loss"] else None
         plateaus = ((0.95, 10, 5), (0.80, 25, 10), (0.50, 50, 10))  # factor, patience, cooldown
         callbacks = [
             keras.callbacks.EarlyStopping("val_loss", patience=100, mode="min"),
-            keras.callbacks.ModelCheckpoint(self.best_model_path, "val_loss", save_best_only=True, mode="min"),
-            keras.callbacks.BackupAndRestore(folder / f"{run_name}_backup"),
+            keras.callbacks.ModelCheckpoint(
+                self.best_model_path, "val_loss", save_best_only=True, mode="min", initial_value_threshold=lowest
+            ),
             *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
             *(
                 keras.callbacks.ReduceLROnPlateau("val_loss", factor, patience, mode="min", cooldown=cooldown)
@@ -455,18 +523,42 @@ class BaseMLClass:
             *([dataPlotting.PlotLearning(folder / f"{run_name}_learning.png")] if plot_learning else []),
             Dwell_CB(),
             CLR_CB(),
+            backup,  # last: what it keeps is then what the next epoch starts from
             *extra_callbacks,
         ]
         history = model.fit(
             fit_input(training),
             validation_data=fit_input(validation),
             epochs=num_epochs,
+            initial_epoch=len(past["val_loss"]),
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
         )
+        whole = {name: past[name] + history.history.get(name, []) for name in LOG_COLUMNS}
+        self.provenance["validation_loss"] = float(np.nanmin([*whole["val_loss"], np.inf]))
         self._write_config(self.best_model_path)
-        return history.history
+        return whole
+
+    def _resume(self, backup: Backup, log_path: Path) -> dict[str, list[float]]:
+        """Go back to the last state of an interrupted training; returns the history up to there.
+
+        Without a state, or where the history or the best model does not go with it, everything is begun anew.
+        """
+        lines = log_path.read_text(encoding="utf-8").splitlines(keepends=True) if log_path.is_file() else []
+        weights = self.model.get_weights()
+        finished = backup.restore(self.model)
+        if finished >= len(lines) or not (finished and zipfile.is_zipfile(self.best_model_path)):
+            self.model.set_weights(weights)
+            shutil.rmtree(backup.backup_dir, ignore_errors=True)
+            log_path.unlink(missing_ok=True)
+            return {name: [] for name in LOG_COLUMNS}
+        lines = lines[: finished + 1]  # the header and a line an epoch; one after the last state is trained again
+        unfinished = log_path.with_suffix(".unfinished")
+        unfinished.write_text("".join(lines), encoding="utf-8")
+        unfinished.replace(log_path)
+        rows = list(csv.DictReader(lines))
+        return {name: [float(row[column]) for row in rows] for name, column in LOG_COLUMNS.items()}
 
     def get_model(self) -> keras.Model:
         """The Keras model; ValueError when none was built or loaded yet."""
@@ -487,6 +579,7 @@ class BaseMLClass:
         return path
 
     @classmethod
+    @_gradients_forgotten()
     def load_model(cls, path: str | Path) -> "BaseMLClass":
         """The network in a .keras file, with its configuration where that stands beside it (.json).
 
@@ -563,6 +656,7 @@ def _details(layer: keras.layers.Layer) -> str:
     return ", ".join(f"{word} {value}" for word, value in words.items())
 
 
+@_gradients_forgotten()
 def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     n_samples, n_channels = model.input_shape[1:]
     x = np.asarray(x, np.float32)
@@ -598,6 +692,18 @@ class DivergedError(RuntimeError):
     """No epoch of a training gave a finite validation loss."""
 
 
+OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")  # TensorFlow's and PyTorch's names
+
+
+def failure_reason(error: Exception) -> str | None:
+    """Why a training failed, when the reason is the network's own: diverged, out of memory; None for any other."""
+    if isinstance(error, DivergedError):
+        return str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ in OUT_OF_MEMORY:
+        return f"out of memory ({type(error).__name__})"
+    return None
+
+
 def new_run_name(config: NetworkConfig, transform_type: str = "NA") -> str:
     """Name of a training's files: model label, transform, date, and what makes it unique."""
     return f"{config.label}{transform_type}_{datetime.now():%Y%m%d_%H%M%S}_{uuid.uuid4().hex[:8]}"
@@ -609,24 +715,43 @@ def loss_history_path(folder: str | Path, run_name: str) -> Path:
 
 
 def remove_run_files(folder: str | Path, run_name: str) -> None:
-    """Remove what a training left in ``folder``, except its loss history."""
-    for path in Path(folder).glob(f"{run_name}*"):
+    """Remove what a training left in ``folder``, except its loss history there; its updates are not its own."""
+    paths = [path for path in Path(folder).glob(f"{run_name}*") if not path.name.startswith(run_name + UPDATE)]
+    for path in sorted(paths, key=lambda path: path.suffix == ".json"):  # last: `keep_best` finds the others by it
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
 
 
-def move_best_model(folder: str | Path, destination: str | Path, run_name: str) -> None:
-    """Move a training's best model and its configuration, with a copy of its loss history."""
+def keep_best(folder: str | Path, destination: str | Path, run_name: str) -> bool:
+    """Move a training's network, its configuration and a copy of its loss history to ``destination`` if it is the best.
+
+    It is compared with the networks there that have the same "owner" in their provenance (a study, a mode); those that
+    are worse are removed. Returns whether it was the best.
+    """
     destination = Path(destination)
     destination.mkdir(parents=True, exist_ok=True)
+    new = _provenance(Path(folder, f"{run_name}.json"))
+    others = {path.stem: _provenance(path) for path in destination.glob("*.json") if path.stem != run_name}
+    rivals = {name: run["validation_loss"] for name, run in others.items() if run.get("owner") == new["owner"]}
+    whole = [name for name in rivals if (destination / f"{name}.keras").is_file()]  # the others were cut off
+    if any(rivals[name] < new["validation_loss"] for name in whole):
+        return False
     log_path = loss_history_path(folder, run_name)
+    Path(folder, f"{run_name}.json").replace(destination / f"{run_name}.json")
     shutil.copyfile(log_path, destination / log_path.name)
-    for ending in (".json", ".keras"):
-        Path(folder, run_name + ending).replace(destination / (run_name + ending))
+    Path(folder, f"{run_name}.keras").replace(destination / f"{run_name}.keras")  # last: with it, all is there
+    for name in rivals:
+        remove_run_files(destination, name)
+    return True
 
 
+def _provenance(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))["run"]
+
+
+@_gradients_forgotten()
 def run_model(
     config: NetworkConfig,
     training: CustomDataGen,
@@ -643,17 +768,35 @@ def run_model(
     ``seed`` decides the first weights and the dropout; the data have their own. ``provenance`` is written
     beside the model. Raises DivergedError.
     """
-    started = time.perf_counter()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     network = create_model(config, training.n_samples)
     network.provenance = dict(provenance or {}, seed=seed)
+    return network, train_network(network, training, validation, num_epochs, folder, run_name, **fit_options)
+
+
+@_gradients_forgotten()
+def train_network(
+    network: BaseMLClass,
+    training: CustomDataGen,
+    validation: CustomDataGen,
+    num_epochs: int,
+    folder: str | Path,
+    run_name: str,
+    **fit_options,
+) -> RunResult:
+    """Train a network that is there, built or loaded; its provenance names the "seed".
+
+    ``fit_options`` go to `BaseMLClass.fit_model`. Raises DivergedError.
+    """
+    started = time.perf_counter()
     history = network.fit_model(training, validation, num_epochs, folder, run_name, **fit_options)
     losses = np.array(history["val_loss"])
     if not np.isfinite(losses).any():
-        raise DivergedError(f"the validation loss of {config.label} is not a number in any of {losses.size} epochs")
+        label = network.config.label
+        raise DivergedError(f"the validation loss of {label} is not a number in any of {losses.size} epochs")
     best = int(np.nanargmin(losses))
-    result = RunResult(
+    return RunResult(
         run_name=run_name,
         n_parameters=network.get_model().count_params(),
         epochs=losses.size,
@@ -662,9 +805,8 @@ def run_model(
         validation_loss=float(losses[best]),
         validation_rmse=float(history["val_rmse"][best]) * validation.unit_per_output,
         seconds=time.perf_counter() - started,
-        seed=seed,
+        seed=network.provenance["seed"],
     )
-    return network, result
 
 
 # --- Result tables

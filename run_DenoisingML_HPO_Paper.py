@@ -9,7 +9,9 @@ import sys
 import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpoStudy import PAPER_SPACE, Problem, main
+from baseML import NetworkConfig
+from hpoSettings import PAPER_SPACE, Problem
+from hpoStudy import main
 
 
 def noisy_input(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -42,6 +44,11 @@ PROBLEM = Problem(
         "pool_val": CategoricalDistribution([2, 4]),
     },
     quick_settings={},
+    base_pool=2,
+    final_configs={  # Table 3
+        "Grid Search": NetworkConfig("CNN", "AE", 1, 2, num_filt=64, krnl_size=8, pool_val=2, learning_rate=1e-4),
+        "Optuna": NetworkConfig("CNN", "AE", 2, 1792, num_filt=64, krnl_size=12, pool_val=2, learning_rate=7e-4),
+    },
     parameter_limits={"CNN": 20_000_000, "TCN": 20_000_000},
     skipped_score=1.0,
     baseline_name="the noisy input",

@@ -9,7 +9,9 @@ import sys
 import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpoStudy import PAPER_SPACE, Problem, main
+from baseML import NetworkConfig
+from hpoSettings import PAPER_SPACE, Problem
+from hpoStudy import main
 
 
 def mean_velocity(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -44,6 +46,11 @@ PROBLEM = Problem(
     quick_settings={
         "scaling_flag": True
     },  # velocities of 12 000 ft/s are hundreds of steps away from the first weights
+    base_pool=1,
+    final_configs={  # Table 4
+        "Grid Search": NetworkConfig("TCN", "SEQ", 1, 3072, 16, num_filt=128, krnl_size=64, learning_rate=1e-3),
+        "Optuna": NetworkConfig("TCN", "SEQ", 1, 3824, 108, num_filt=46, krnl_size=14, learning_rate=8e-4),
+    },
     parameter_limits={
         "DNN": 20_000_000,
         "CNN": 20_000_000,

@@ -16,7 +16,11 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+from test_storage import make_old
 
+import hpoSearch
+import hpoSettings
 import hpoStudy
 import run_DenoisingML_HPO_Paper
 import run_InversionML_HPO_Paper
@@ -26,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 DENOISING, INVERSION = run_DenoisingML_HPO_Paper.PROBLEM, run_InversionML_HPO_Paper.PROBLEM
 SCRIPTS = {"denoising": run_DenoisingML_HPO_Paper.__file__, "inversion": run_InversionML_HPO_Paper.__file__}
 TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2"]
+FAST_SEED = {"denoising": "8", "inversion": "2"}  # the first two trials are small networks
 TINY_SPACE = {  # the quick space with networks that a test has time for
     **{name: IntDistribution(2, 4) for name in ("num_dnn", "num_filt", "krnl_size", "num_dil")},
     "num_layers": IntDistribution(1, 1),
@@ -40,6 +45,15 @@ def toy(problem, **changes):
 def run_script(problem, output, *options, **process):
     arguments = [sys.executable, SCRIPTS[problem.name], *TOY, "--output", str(output), *options]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **process
+    )
+
+
+def run_toy(problem, output, *options, **process):
+    """Like `run_script`, with tiny networks."""
+    arguments = [sys.executable, Path(__file__).with_name("toy_run.py"), *TOY, "--output", str(output), *options]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "TOY_PROBLEM": Path(SCRIPTS[problem.name]).stem}
     return subprocess.Popen(
         arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **process
     )
@@ -66,7 +80,7 @@ def values(study):
 def finished(request, tmp_path_factory):
     """(problem, output folder, what the script printed, its study)."""
     output = tmp_path_factory.mktemp(request.param.name) / "results of a test"
-    process = run_script(request.param, output, "--n-trials", "2")
+    process = run_script(request.param, output, "--n-trials", "2", "--seed", FAST_SEED[request.param.name])
     printed, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     return request.param, output, printed, load(output, request.param)
@@ -81,6 +95,7 @@ def test_the_run_says_what_it_does_and_what_came_out(finished):
         "tensorflow",
         study.study_name,
         "optuna-dashboard 'sqlite:///",
+        "--artifact-dir",
         "trial   0",
         "trial   1",
         f"Best trial {study.best_trial.number}",
@@ -95,9 +110,8 @@ def test_the_results_stand_in_the_published_tree(finished):
     problem, output, _, study = finished
     root = output / problem.folder
     assert study.study_name.startswith(problem.study_prefix)
-    assert sorted(path.name for path in (root / "Search" / "Optuna").iterdir()) == sorted(
-        [f"{study.study_name}.db", "loss_history_all", "search_summary.csv"]
-    )
+    visible = [path.name for path in (root / "Search" / "Optuna").iterdir() if not path.name.startswith(".")]
+    assert sorted(visible) == sorted([f"{study.study_name}.db", "artifacts", "loss_history_all", "search_summary.csv"])
     names = [trial.user_attrs["run_name"] for trial in study.trials]
     histories = {path.name for path in (root / "Search" / "Optuna" / "loss_history_all").iterdir()}
     assert histories == {f"{name}_log.csv" for name in names}
@@ -139,7 +153,7 @@ def test_the_best_network_loads_and_knows_where_it_comes_from(finished):
     problem, output, _, study = finished
     name = study.best_trial.user_attrs["run_name"]
     network = BaseMLClass.load_model(output / problem.folder / "Final_Model" / "Optuna" / f"{name}.keras")
-    assert network.provenance["study"] == study.study_name and network.provenance["num_epochs"] == 2
+    assert network.provenance["owner"] == study.study_name and network.provenance["num_epochs"] == 2
     assert network.config.arch_type == study.best_trial.params["arch_type"]
 
 
@@ -213,7 +227,8 @@ def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(tmp_path):
     assert "Traceback" not in errors and "--study-name interrupted" in errors
     study = load(tmp_path, DENOISING)
     finished = [trial for trial in study.trials if trial.value is not None]
-    assert 1 <= len(finished) < 30 and all(trial.state.is_finished() for trial in study.trials)
+    assert 1 <= len(finished) < 30 and len(study.trials) == 30
+    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE, TrialState.WAITING}
     search = tmp_path / DENOISING.folder / "Search" / "Optuna"
     assert not [path for path in search.iterdir() if path.suffix == ".keras" or path.name.endswith("_backup")]
     n_trials = str(len(finished) + 1)
@@ -225,7 +240,7 @@ def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(tmp_path):
 
 def wait_for_a_running_trial(output):
     for _ in range(200):
-        if any(not trial.state.is_finished() for trial in load(output, DENOISING).trials):
+        if any(trial.state == TrialState.RUNNING for trial in load(output, DENOISING).trials):
             return
         time.sleep(0.05)
     raise AssertionError("no further trial was started")
@@ -234,22 +249,116 @@ def wait_for_a_running_trial(output):
 # --- Trials without a network
 
 
-def test_a_network_over_the_limit_scores_as_the_paper_says_without_being_built(tmp_path, capsys):
+def test_a_network_over_the_limit_is_not_built_and_breaks_a_constraint(tmp_path, capsys):
     problem = dataclasses.replace(toy(INVERSION), parameter_limits=dict.fromkeys(INVERSION.parameter_limits, 1))
     assert run_here(problem, tmp_path, "--n-trials", "2") == 0
     study = load(tmp_path, INVERSION)
-    assert values(study) == [100_000.0] * 2
+    assert [trial.state for trial in study.trials] == [TrialState.PRUNED] * 2
     assert all("parameters are more than 1" in trial.user_attrs["skipped"] for trial in study.trials)
+    assert all(min(trial.constraints.values()) > 0 for trial in study.trials)
     printed = capsys.readouterr().out
-    assert "0 trials trained, 2 without a network" in printed and "skipped: " in printed
+    assert "0 trials trained, 2 without" in printed and "skipped: " in printed
+
+
+def test_a_network_over_the_limit_scores_as_the_paper_says_in_its_preset(tmp_path):
+    limits = dict.fromkeys(INVERSION.parameter_limits, 1)
+    problem = dataclasses.replace(INVERSION, parameter_limits=limits)
+    assert run_here(problem, tmp_path, "--preset", "paper", "--n-trials", "2") == 0
+    assert values(load(tmp_path, INVERSION)) == [100_000.0] * 2
 
 
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(tmp_path, capsys):
     problem = toy(DENOISING, **{"Learning Rate": FloatDistribution(1e30, 1e31)})
     assert run_here(problem, tmp_path, "--n-trials", "2") == 0
     study = load(tmp_path, DENOISING)
-    assert [trial.state for trial in study.trials] == [optuna.trial.TrialState.FAIL] * 2
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL] * 2
     assert "failed: the validation loss of" in capsys.readouterr().out
+
+
+# --- Samplers, pruners, the base configuration
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe"])
+def test_samplers_repeat_with_the_seed_and_never_draw_twice_the_same(sampler):
+    def draws(seed):
+        study = optuna.create_study()
+        settings = hpoSettings.RunSettings("quick", n_trials=14, seed=seed, sampler=sampler)
+        for number in range(14):
+            study.sampler = hpoSearch.make_sampler(settings, number)
+            trial = study.ask()
+            study.tell(trial, hpoSearch.suggest(trial, INVERSION.quick_space)["num_filt"])
+        return [trial.params for trial in study.trials]
+
+    first = draws(0)
+    assert first == draws(0) and first != draws(1)
+    assert len({trial["Learning Rate"] for trial in first}) == 14
+
+
+def test_a_sampler_whose_library_is_missing_says_what_to_install(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(hpoSearch.SAMPLER_LIBRARIES, "cmaes", "cmaes_that_is_not_here")
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--sampler", "cmaes") == 2
+    assert "pip install cmaes_that_is_not_here" in capsys.readouterr().err
+
+
+def test_pruned_trials_keep_their_curves_and_the_epochs_saved_are_said(tmp_path, capsys):
+    options = ("--n-trials", "8", "--pruner", "median", "--num-epochs", "3")
+    assert run_here(toy(DENOISING), tmp_path, *options) == 0
+    study = load(tmp_path, DENOISING)
+    pruned = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
+    assert pruned and all(1 <= len(trial.intermediate_values) < 3 for trial in pruned)
+    saved = sum(3 - len(trial.intermediate_values) for trial in pruned)
+    assert f"Pruning saved {saved} of the {3 * len(pruned)} epochs" in capsys.readouterr().out
+    histories = list((tmp_path / "Denoising" / "Search" / "Optuna" / "loss_history_all").iterdir())
+    assert len(histories) == 8
+
+
+def test_the_base_configuration_is_trial_0_on_request(tmp_path):
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--enqueue-base") == 0
+    parameters = load(tmp_path, DENOISING).trials[0].params
+    assert (parameters["arch_type"], parameters["num_dnn"], parameters["Learning Rate"]) == ("CNN", 32, 1e-3)
+
+
+def test_learning_rates_are_logarithmic_on_request():
+    options = hpoSettings.parse_options(DENOISING, "", ["--preset", "paper", "--log-lr"])
+    assert hpoSettings.run_from_options(DENOISING, options).search_space["Learning Rate"].log
+
+
+# --- Resume by mode
+
+
+def test_resume_finds_the_newest_study_with_its_settings(tmp_path, capsys):
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--study-name", "old", "--seed", "7") == 0
+    resume = ["--mode", "optuna_resume", "--output", str(tmp_path)]
+    assert hpoStudy.main(DENOISING, "", [*resume, "--n-trials", "2"]) == 0
+    study = load(tmp_path, DENOISING)
+    assert study.study_name == "old" and study.user_attrs["n_trials"] == 2 and study.user_attrs["seed"] == 7
+    assert len(study.trials) == 2 and all(len(trial.intermediate_values) == 2 for trial in study.trials)
+    assert "1 of them done already" in capsys.readouterr().out
+
+
+def test_a_published_study_is_gone_on_with_from_a_copy(tmp_path, capsys):
+    name = "DEN_Study_20230101_1200_0b7c6d2e-0000-4000-8000-000000000000"
+    url = f"sqlite:///{tmp_path / 'published.db'}"
+    published = optuna.create_study(study_name=name, storage=url)
+    published.optimize(lambda trial: bool(hpoSearch.suggest(trial, DENOISING.search_space)) + trial.number, n_trials=3)
+    published.ask()  # as a process leaves it that was killed
+    make_old(tmp_path / "published.db")
+    before = (tmp_path / "published.db").read_bytes()
+    output = tmp_path / "out"
+    resume = ["--mode", "optuna_resume", "--storage", url, "--output", str(output)]
+    assert hpoStudy.main(DENOISING, "", resume) == 2
+    assert "add --preset paper" in capsys.readouterr().err
+    assert hpoStudy.main(DENOISING, "", [*resume, "--preset", "paper", "--n-trials", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "3 trials trained" in printed and "Best trial 0" in printed and "upgraded copy" in printed
+    assert (tmp_path / "published.db").read_bytes() == before
+
+
+def test_resume_without_a_study_is_refused(tmp_path, capsys):
+    for options in ([], ["--study-name", "none"]):
+        assert hpoStudy.main(DENOISING, "", ["--mode", "optuna_resume", "--output", str(tmp_path), *options]) == 2
+        assert "there is no study" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 # --- The paper preset
@@ -257,8 +366,8 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(tmp_p
 
 @pytest.mark.parametrize(("problem", "n_trials"), [(DENOISING, 260), (INVERSION, 300)])
 def test_the_paper_preset_is_the_paper(problem, n_trials):
-    options = hpoStudy.parse_options(problem, "", ["--preset", "paper"])
-    settings = hpoStudy.run_from_options(problem, options).settings
+    options = hpoSettings.parse_options(problem, "", ["--preset", "paper"])
+    settings = hpoSettings.run_from_options(problem, options).settings
     assert (settings.n_trials, settings.num_epochs, settings.num_datasets, settings.n_validation) == (
         *(n_trials, 30, 250, 75),
     )
@@ -266,7 +375,7 @@ def test_the_paper_preset_is_the_paper(problem, n_trials):
     assert (settings.snr_db, settings.validation) == (None, "streaming")
     ranges = {
         name: getattr(kind, "choices", None) or (kind.low, kind.high, kind.log)
-        for name, kind in hpoStudy.run_from_options(problem, options).search_space.items()
+        for name, kind in hpoSettings.run_from_options(problem, options).search_space.items()
     }
     own = {
         "denoising": {"arch_type": ("CNN", "TCN"), "pool_val": (2, 4, 8)},
@@ -294,8 +403,8 @@ def test_the_limits_and_scores_of_large_networks_are_the_papers():
 def test_every_draw_from_a_search_space_is_a_network(problem, space):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(50):
-        parameters = hpoStudy.suggest(study.ask(), getattr(problem, space))
-        assert isinstance(hpoStudy.network_config(problem, parameters), NetworkConfig)
+        parameters = hpoSearch.suggest(study.ask(), getattr(problem, space))
+        assert isinstance(hpoSettings.network_config(problem, parameters), NetworkConfig)
 
 
 # --- What the user gets wrong
@@ -318,6 +427,14 @@ BAD_OPTIONS = [
     (["--snr-db", "nan"], "nan", "number of dB"),
     (["--validation", "frozen"], "'frozen'", "streaming"),
     (["--n-traces", "5"], "--n-traces", "unrecognized"),
+    (["--workers", "0"], "'0'", "at least 1"),
+    (["--sampler", "grid"], "'grid'", "tpe"),
+    (["--pruner", "asha"], "'asha'", "median"),
+    (["--repeats", "3"], "--repeats", "final_model"),
+    (["--model", "x.keras"], "--model", "model_update"),
+    (["--mode", "manual", "--n-trials", "5"], "--n-trials", "optuna"),
+    (["--mode", "manual", "--workers", "2"], "--workers 2", "optuna"),
+    (["--mode", "model_update"], "model_update", "--model FILE"),
 ]
 
 

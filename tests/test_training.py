@@ -96,7 +96,8 @@ def test_a_training_leaves_its_best_model_configuration_and_loss_history(tmp_pat
         [f"{result.run_name}.keras", f"{result.run_name}.json", baseML.LOSS_HISTORY_FOLDER]
     )
     loaded = baseML.BaseMLClass.load_model(tmp_path / f"{result.run_name}.keras")
-    assert loaded.config == TINY and loaded.provenance == {"study": "s", "seed": 0}
+    assert loaded.config == TINY
+    assert loaded.provenance == {"study": "s", "seed": 0, "validation_loss": result.validation_loss}
     x = streams()[0][0][0]
     assert loaded.predict_result(x) == pytest.approx(network.predict_best_result(x))
 
@@ -174,3 +175,13 @@ def test_asking_before_there_is_a_network_says_what_to_do():
         baseML.BaseMLClass().predict_result(np.zeros((1, 33)))
     with pytest.raises(ValueError, match="fit_model"):
         baseML.BaseMLClass().predict_best_result(np.zeros((1, 33)))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow keeps what a training traced")
+def test_a_training_leaves_nothing_behind_in_the_process(tmp_path):
+    from tensorflow.python.framework import ops
+
+    before = set(ops.gradient_registry.list())
+    network, _ = train(tmp_path)
+    network.predict_result(np.zeros((1, network.n_samples)))
+    assert set(ops.gradient_registry.list()) == before

@@ -1,0 +1,407 @@
+"""The modes whose trainings are listed beforehand: the grid, the repeated best configurations, the update of a network.
+
+    plan: list of trainings -> those without a row in the table -> train -> keep the best -> row
+
+A training is done when its row stands in the table. However a process ends, the next one runs what lacks a row.
+"""
+
+import contextlib
+import csv
+import json
+import math
+import os
+import shutil
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
+import keras
+from filelock import FileLock, Timeout
+from optuna.distributions import BaseDistribution
+from tqdm import tqdm
+
+from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig, RunResult
+from dataPreProcessing import fit_input
+from hpoSettings import (
+    PAPER_GRID,
+    Run,
+    StoppedError,
+    UserError,
+    data_stream,
+    derived_seed,
+    network_config,
+    train,
+    versions,
+)
+
+APPROACHES = ("Grid Search", "Optuna")  # names as published
+OWN_ARCHITECTURE = {"num_dil": "TCN", "num_lstm": "CNN_LSTM"}  # parameters that the grid varies for one network only
+RATED_COLUMNS = (*SUMMARY_COLUMNS[:8], "Learning Rate", *SUMMARY_COLUMNS[8:])
+GRID_SEED, REPEATABILITY_SEED, UPDATE_SEED = 2, 3, 4  # first part of the key of a training's seed
+RUNNING = "unfinished"  # folder of the training that is under way
+MUST_AGREE = ("problem", "n_samples", "scaling_flag", "noisy_data")  # between a network and the data it goes on with
+
+
+# --- Plans
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a plan."""
+
+    key: tuple[object, ...]  # cells of its row that tell what was trained; the first is the row's first
+    approach: str
+    config: NetworkConfig
+    seed: int
+    name: str  # for the eye
+
+    @property
+    def files(self) -> str:
+        """Pattern of the names of its files: they end on its seed, whenever it runs."""
+        return f"{self.config.label}NA_*_{self.seed:08x}"
+
+    def new_run_name(self) -> str:
+        """Name of its files, when it runs now."""
+        return self.files.replace("*", f"{datetime.now():%Y%m%d_%H%M%S}")
+
+    def row(self, result: RunResult) -> list[object]:
+        """Its row of the table."""
+        cells = baseML.summary_row(self.config, result)
+        return [self.key[0], *cells[:8], self.config.learning_rate, *cells[8:]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Trainings, and the table that they fill, a row each."""
+
+    owner: str  # of the networks (`baseML.keep_best`)
+    table: Path
+    columns: Sequence[str]
+    key_columns: Sequence[str]
+    trainings: Sequence[Training]
+    type_table: Path | None = None  # of (type, validation loss)
+
+    @property
+    def folder(self) -> Path:
+        return self.table.parent
+
+    def rows(self) -> list[dict[str, str]]:
+        """The table as it stands, by column."""
+        if not self.table.is_file():
+            return []
+        with self.table.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(line for line in file if line.endswith("\n")))  # one cut off was not written
+
+    def missing(self) -> list[Training]:
+        """Trainings without a row; of repeats, which have one key, the last ones."""
+        done = Counter(tuple(row[name] for name in self.key_columns) for row in self.rows())
+        missing = []
+        for training in self.trainings:
+            key = tuple(map(str, training.key))
+            done[key] -= 1
+            if done[key] < 0:
+                missing.append(training)
+        return missing
+
+
+def grid_configurations(run: Run) -> list[NetworkConfig]:
+    """The grid in the published order: the base of every architecture, then one parameter at a time, value by value.
+
+    Base values come again as runs of their own. Left out are parameters and values that are not in the run's search
+    space, and those that only another architecture has.
+    """
+    space = run.search_space
+    architectures = space["arch_type"].choices
+    points = [(architecture, {}) for architecture in architectures] + [
+        (architecture, {name: value})
+        for name, values in PAPER_GRID.items()
+        if name in space
+        for value in values
+        if _contains(space[name], value)
+        for architecture in architectures
+        if OWN_ARCHITECTURE.get(name, architecture) == architecture
+    ]
+    return [network_config(run.problem, {**run.base, "arch_type": name, **change}) for name, change in points]
+
+
+def _contains(distribution: BaseDistribution, value: object) -> bool:
+    if hasattr(distribution, "choices"):
+        return value in distribution.choices
+    return distribution.low <= value <= distribution.high
+
+
+def grid_plan(run: Run) -> Plan:
+    """The grid as trainings, numbered from 1."""
+    trainings = [
+        Training((number,), "Grid Search", config, derived_seed(run.settings.seed, GRID_SEED, number), f"run {number}")
+        for number, config in enumerate(grid_configurations(run), 1)
+    ]
+    folder = run.tree.grid
+    table, types = folder / "search_summary.csv", folder / "type_val_csv.csv"
+    return Plan("manual", table, ("Num", *RATED_COLUMNS), ("Num",), trainings, types)
+
+
+def repeatability_plan(run: Run) -> Plan:
+    """The best configurations, ``n_trials`` times each: the published ones, or that of the study ``run.from_study``."""
+    configs = run.problem.final_configs
+    if run.from_study:
+        import hpoSearch  # not before it is needed: it loads much
+
+        configs = {"Optuna": hpoSearch.best_configuration(run)}
+    trainings = [
+        Training(
+            key=(approach, config.label, config.learning_rate),
+            approach=approach,
+            config=config,
+            seed=_repeat_seed(run, approach, config, repeat),
+            name=f"{approach} {repeat}",
+        )
+        for approach, config in configs.items()
+        for repeat in range(1, run.settings.n_trials + 1)
+    ]
+    table = run.tree.repeatability / "repeatability_summary.csv"
+    key_columns = ("Approach", "Model Name", "Learning Rate")
+    return Plan("final_model", table, ("Approach", *RATED_COLUMNS), key_columns, trainings)
+
+
+def _repeat_seed(run: Run, approach: str, config: NetworkConfig, repeat: int) -> int:
+    which = zlib.crc32(f"{config.label} {config.learning_rate}".encode())
+    return derived_seed(run.settings.seed, REPEATABILITY_SEED, APPROACHES.index(approach), which, repeat)
+
+
+# --- One process, one set of settings
+
+
+def stored_settings(run: Run) -> dict[str, object]:
+    """What decides the numbers in a table: all but the number of trainings, which may grow."""
+    settings = {name: value for name, value in asdict(run.settings).items() if name != "n_trials"}
+    return {"problem": run.problem.name, **settings}
+
+
+def check_settings(folder: Path, run: Run, otherwise: str = "give another --output") -> None:
+    """UserError when the folder's results were made with other settings; ``otherwise``: what else the user can do."""
+    path, asked = folder / "settings.json", stored_settings(run)
+    if not path.is_file():
+        return
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    different = [name for name in asked if stored.get(name) != asked[name]]
+    if different:
+        differences = ", ".join(f"{name} {stored.get(name)!r}, not {asked[name]!r}" for name in different)
+        raise UserError(
+            f"{str(folder)!r} was started with {differences}; "
+            f"go on with the options that it started with, or {otherwise}"
+        )
+
+
+@contextlib.contextmanager
+def claimed(folder: Path, run: Run, **otherwise: str) -> Iterator[None]:
+    """Have a folder for this process alone, with `check_settings`. UserError when another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"another process is working in {str(folder)!r}; wait for it, or stop it") from None
+    try:
+        check_settings(folder, run, **otherwise)
+        replace_file(folder / "settings.json", json.dumps(stored_settings(run), indent=2) + "\n")
+        yield
+    finally:
+        lock.release()
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file that is never seen half written."""
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text(text, encoding="utf-8", newline="")
+    unfinished.replace(path)
+
+
+# --- Working a plan off
+
+
+def run_manual(run: Run) -> None:
+    """Mode manual: the paper's grid. UserError when its folder is in use or of other settings."""
+    _work(run, grid_plan(run))
+
+
+def run_final_model(run: Run) -> None:
+    """Mode final_model: the best configurations again and again. UserError as for `run_manual`."""
+    _work(run, repeatability_plan(run))
+
+
+def _work(run: Run, plan: Plan) -> None:
+    """Run what the plan still lacks, or list it."""
+    if plan.table.is_file() and not (plan.folder / "settings.json").is_file():
+        raise UserError(f"{str(plan.table)!r} was not made here, and rows cannot be added to it; give another --output")
+    if run.dry_run:
+        check_settings(plan.folder, run)
+        _list(plan)
+        return
+    with claimed(plan.folder, run):
+        _clean(plan)
+        missing = plan.missing()
+        n_all, n_done = len(plan.trainings), len(plan.trainings) - len(missing)
+        print(f"{n_all} trainings, {n_done} of them done already; results in {plan.folder}", flush=True)
+        with tqdm(total=n_all, initial=n_done, unit="run", dynamic_ncols=True) as bar:
+            for training in missing:
+                bar.write(_run_training(run, plan, training, bar))
+                bar.update()
+    _print_result(run, plan)
+
+
+def _list(plan: Plan) -> None:
+    """The plan for the eye: number, approach, label, rate, and which trainings are done."""
+    missing = {training.seed for training in plan.missing()}
+    for number, training in enumerate(plan.trainings, 1):
+        done = "" if training.seed in missing else "  done"
+        print(f"{number:4d}  {training.approach:11s}  {training.config.label}  {training.config.learning_rate:g}{done}")
+    print(f"{len(plan.trainings)} trainings, {len(plan.trainings) - len(missing)} of them done already")
+
+
+def _clean(plan: Plan) -> None:
+    """Make the tables whole, and remove what a killed process left: its files, and a loss history without a row."""
+    shutil.rmtree(plan.folder / RUNNING, ignore_errors=True)
+    if plan.table.is_file():
+        os.truncate(plan.table, plan.table.read_bytes().rfind(b"\n") + 1)
+        if not plan.table.stat().st_size:
+            plan.table.unlink()
+    baseML.init_results_file(plan.table, plan.columns)
+    _write_types(plan)
+    for training in plan.missing():
+        for path in (plan.folder / baseML.LOSS_HISTORY_FOLDER).glob(f"{training.files}_log.csv"):
+            path.unlink()
+
+
+def _write_types(plan: Plan) -> None:
+    """The table of (type, validation loss), without a header, from the whole plan's table."""
+    if plan.type_table:
+        replace_file(plan.type_table, "".join(f"{row['Type']},{row['Validation Loss']}\n" for row in plan.rows()))
+
+
+def _run_training(run: Run, plan: Plan, training: Training, bar: tqdm) -> str:
+    """One training of a plan, up to its row; a line about it. One that fails for its own reason has a row too."""
+    folder, run_name = plan.folder / RUNNING, training.new_run_name()
+    try:
+        result, line = _trained(run, plan, training, run_name, bar)
+        history = baseML.loss_history_path(plan.folder, run_name)
+        history.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # a training that fails may have none
+            baseML.loss_history_path(folder, run_name).replace(history)
+        baseML.append_results_to_file(plan.table, training.row(result))
+        _write_types(plan)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return f"{training.name:14s} {training.config.label} {training.config.learning_rate:g}  {line}"
+
+
+def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm) -> tuple[RunResult, str]:
+    """The result of a training, without losses if it failed for its own reason, and what is to be said about it."""
+    s, folder = run.settings, plan.folder / RUNNING
+    progress = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: bar.set_postfix_str(f"{training.name}: epoch {epoch + 1}/{s.num_epochs}")
+    )
+    try:
+        result = train(run, training.config, folder, run_name, training.seed, plan.owner, extra_callbacks=[progress])
+    except Exception as error:
+        reason = baseML.failure_reason(error)
+        if reason is None:
+            raise
+        return RunResult(run_name, 0, 0, 0, math.nan, math.nan, math.nan, 0.0, training.seed), f"failed: {reason}"
+    baseML.keep_best(folder, run.tree.final_model(training.approach), run_name)
+    return result, _result_text(run, result)
+
+
+def _result_text(run: Run, result: RunResult) -> str:
+    loss, rmse = run.loss_text(result.validation_loss), run.rmse_text(result.validation_rmse)
+    return f"loss {loss}, RMSE {rmse}  (epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s)"
+
+
+def _print_result(run: Run, plan: Plan) -> None:
+    """The lowest loss of each approach, failures, and where the results are."""
+    losses = defaultdict(list)
+    for row in plan.rows():
+        losses[row.get("Approach", "Grid Search")].append(float(row["Validation Loss"]))
+    for approach, values in losses.items():
+        finite = [value for value in values if math.isfinite(value)]
+        best = f"lowest validation loss {run.loss_text(min(finite))}" if finite else "no result"
+        failed = f", {len(values) - len(finite)} failed" if len(finite) < len(values) else ""
+        print(f"{approach}: {len(values)} trainings, {best}{failed}; network in {run.tree.final_model(approach)}")
+    print(f"All trainings {plan.table}\nLoss curves   {plan.folder / baseML.LOSS_HISTORY_FOLDER}")
+
+
+# --- Update of a network
+
+
+def run_model_update(run: Run) -> None:
+    """Mode model_update: train a saved network on; the result is ``<name>_update.keras`` beside it.
+
+    The network itself stays as it is. An update that was killed goes on after its last finished epoch. Raises UserError
+    for a file that is no network, or one of other data; StoppedError when the training fails for its own reason.
+    """
+    network = _load_for_update(run)
+    name = run.model.stem + baseML.UPDATE
+    destination, working = run.model.with_name(f"{name}.keras"), run.model.with_name(f".{name}")
+    if destination.is_file():
+        print(f"{destination} is finished already; to train it on, give it as --model")
+        return
+    with claimed(working, run, otherwise="remove that folder"):
+        before, result = _update(run, network, working, name)
+        for path in (baseML.loss_history_path(working, name), working / f"{name}.json", working / f"{name}.keras"):
+            path.replace(run.model.with_name(path.name))  # the network last: with it, the update is finished
+    shutil.rmtree(working, ignore_errors=True)
+    print(
+        f"Before           loss {run.loss_text(before['loss'])}, RMSE {run.rmse_text(before['rmse'])}\n"
+        f"After            {_result_text(run, result)}\n"
+        f"Updated network  {destination}\n"
+        f"Loss curve       {destination.with_name(f'{name}_log.csv')}"
+    )
+
+
+def _load_for_update(run: Run) -> BaseMLClass:
+    """The network that is to be updated. UserError when it is none, or its data are not those of the run."""
+    try:
+        network = BaseMLClass.load_model(run.model)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    description = run.model.with_suffix(".json")
+    if not description.is_file():
+        raise UserError(f"{str(description)!r} is missing, which says what network {str(run.model)!r} is")
+    asked = stored_settings(run)
+    found = {**asked, **network.provenance, "n_samples": network.n_samples}
+    for name in MUST_AGREE:
+        if found[name] != asked[name]:
+            raise UserError(
+                f"{str(run.model)!r} was trained for {name} {found[name]!r}, not {asked[name]!r}; "
+                "give the script, --preset and --samples that it was trained with, or another --model"
+            )
+    return network
+
+
+def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tuple[dict[str, float], RunResult]:
+    """Train on in ``folder``; "loss" and "rmse" (in the data's unit) of the network as it was, and the result."""
+    s = run.settings
+    seed = derived_seed(s.seed, UPDATE_SEED, zlib.crc32(run_name.encode()))  # the update of an update has another one
+    keras.utils.set_random_seed(seed)
+    training = data_stream(run, "training", s.num_datasets, seed)
+    validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
+    before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
+    before["rmse"] *= validation.unit_per_output
+    origin = {"problem": run.problem.name, "owner": "model_update", **asdict(s), "versions": versions()}
+    network.provenance = {**origin, "updated_from": run.model.name, "seed": seed}
+    print(f"Training {run.model} on for {s.num_epochs} epochs", flush=True)
+    with tqdm(total=s.num_epochs, unit="epoch", dynamic_ncols=True) as bar:
+        progress = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update(epoch + 1 - bar.n))
+        try:
+            return before, baseML.train_network(
+                network, training, validation, s.num_epochs, folder, run_name, extra_callbacks=[progress]
+            )
+        except Exception as error:
+            reason = baseML.failure_reason(error)
+            if reason is None:
+                raise
+            raise StoppedError(f"the update of {str(run.model)!r} failed: {reason}") from error

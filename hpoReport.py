@@ -1,0 +1,313 @@
+"""What a study says: the plan and its likely duration, a line a trial, the result, and what the dashboard shows."""
+
+import shlex
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
+import keras
+import numpy as np
+import optuna
+import optuna_dashboard
+from matplotlib import pyplot
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.trial import FrozenTrial, Trial, TrialState
+from tqdm import tqdm
+
+import dataPlotting
+from hpoSettings import Run, data_stream, hardware, network_config, resume_command, short
+from hpoStorage import public_url
+
+BLIND_TRACES = 200
+LONG_STUDY = 24 * 3600.0  # s
+STEP_OVERHEAD = 5e-3  # s of a training step, whatever the network's size
+EFFICIENCY = 0.3  # of a training, beside one product of large matrices
+NETWORKS_DRAWN = 100  # to estimate a study's duration from
+
+
+# --- Trials
+
+
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that have their result: a value, too large, pruned, or failed for a reason of their own."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        or (trial.state == TrialState.FAIL and "failed" in trial.user_attrs)
+    ]
+
+
+def trained_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials whose network was trained to the end, the best first."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return sorted((trial for trial in complete if "skipped" not in trial.user_attrs), key=lambda trial: trial.value)
+
+
+def describe_trial(run: Run, trial: FrozenTrial) -> str:
+    """One line on a finished trial."""
+    reason = _reason(trial)
+    if reason:
+        return f"trial {trial.number:3d}  {reason}"
+    result = trial.user_attrs
+    parameters = ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
+    if "validation_rmse" not in result:  # of a study that other software ran
+        return f"trial {trial.number:3d}  loss {run.loss_text(trial.value)}  {parameters}"
+    loss, rmse = run.loss_text(trial.value), run.rmse_text(result["validation_rmse"])
+    effort = f"epoch {result['best_epoch']} of {result['epochs']}, {result['seconds']:.0f} s"
+    return f"trial {trial.number:3d}  loss {loss}, RMSE {rmse}  ({effort})  {parameters}"
+
+
+def _reason(trial: FrozenTrial) -> str | None:
+    """Why a trial has no fully trained network: skipped, failed, pruned; None when it has one."""
+    for what in ("skipped", "failed"):
+        if what in trial.user_attrs:
+            return f"{what}: {trial.user_attrs[what]}"
+    if trial.state == TrialState.PRUNED:
+        return f"pruned after {len(trial.intermediate_values)} epochs"
+    return None
+
+
+class Progress:
+    """A bar over the trials of a study, with a line for each that finishes."""
+
+    def __init__(self, run: Run, study: optuna.Study) -> None:
+        self.run = run
+        self.study = study
+        self._told = {trial.number for trial in finished_trials(study)}
+        bar = {"total": run.settings.n_trials, "initial": len(self._told), "disable": run.is_worker}
+        self.bar = tqdm(unit="trial", dynamic_ncols=True, **bar)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+    def say(self, sentence: str) -> None:
+        if not self.run.is_worker:
+            self.bar.write(sentence)
+
+    def epoch(self, trial: Trial, epoch: int) -> None:
+        """Show how far a trial is."""
+        self.bar.set_postfix_str(f"trial {trial.number}: epoch {epoch + 1}/{self.run.settings.num_epochs}")
+
+    def update(self) -> None:
+        """A line for every trial that has finished since the last call."""
+        if self.run.is_worker:
+            return
+        for trial in finished_trials(self.study):
+            if trial.number not in self._told:
+                self._told.add(trial.number)
+                self.say(describe_trial(self.run, trial))
+                self.bar.update()
+        best = trained_trials(self.study)[:1]
+        self.bar.set_description(f"best {self.run.loss_text(best[0].value)}" if best else "no result yet")
+
+
+# --- Before the search
+
+
+def print_plan(run: Run, study: optuna.Study) -> None:
+    """What is about to happen, how long it may take, and how to watch it."""
+    s, problem = run.settings, run.problem
+    done = len(finished_trials(study))
+    already = f", {done} of them done already" if done else ""
+    workers = f", {run.n_workers} processes" if run.n_workers > 1 else ""
+    print(
+        f"Problem    {problem.name}, preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
+        f"Trials     {s.n_trials}{already}; each {data_protocol(run)}\n"
+        f"Runs on    {hardware()}{workers}\n"
+        f"Study      {run.study_name}\n"
+        f"Results    {run.tree.root}\n"
+        f"Watch it   {dashboard_command(run)}\n",
+        flush=True,
+    )
+    seconds = estimated_seconds(run, study)
+    if seconds > LONG_STUDY:
+        print(
+            f"warning: on this machine the study may take about {seconds / LONG_STUDY:.0f} days. Ctrl-C stops it at "
+            "any time and loses nothing. Shorter: fewer --n-trials or --num-epochs, --pruner median, --preset quick, "
+            "a GPU, or --workers on this and other machines (see README).\n",
+            flush=True,
+        )
+
+
+def data_protocol(run: Run) -> str:
+    """What a training sees, in words."""
+    s = run.settings
+    return (
+        f"{s.num_epochs} epochs of {s.num_datasets} training and {s.n_validation} {s.validation} validation traces of "
+        f"{s.n_samples} samples, batches of {s.batch_size}"
+    )
+
+
+def estimated_seconds(run: Run, study: optuna.Study) -> float:
+    """How long the trials that are left will take: from those already done, else from the networks' sizes."""
+    finished = finished_trials(study)
+    left = max(run.settings.n_trials - len(finished), 0)
+    known = [trial.user_attrs["seconds"] for trial in finished if "seconds" in trial.user_attrs]
+    return left / run.n_workers * (float(np.mean(known)) if known else _estimated_trial_seconds(run))
+
+
+def _estimated_trial_seconds(run: Run) -> float:
+    """Mean over networks drawn from the search space; a step does 6 operations a parameter and sample."""
+    s, rng = run.settings, np.random.default_rng(0)
+    sampler = optuna.samplers.RandomSampler(seed=int(rng.integers(2**31)))
+    draws = optuna.create_study(sampler=sampler)
+    sizes = []
+    for _ in range(NETWORKS_DRAWN):
+        config = network_config(run.problem, draws.ask(dict(run.search_space)).params)
+        n_parameters = baseML.count_parameters(config)
+        sizes.append(n_parameters if n_parameters <= run.problem.parameter_limits[config.arch_type] else 0)
+    steps = s.num_epochs * s.num_datasets / s.batch_size
+    operations = 6 * float(np.mean(sizes)) * s.n_samples * s.batch_size
+    return steps * (STEP_OVERHEAD + operations / (EFFICIENCY * _operations_per_second()))
+
+
+def _operations_per_second() -> float:
+    """What this device reaches on a product of two matrices."""
+    n, repeats = 1024, 5
+    matrix = keras.ops.ones((n, n))
+    keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix))
+    started = time.perf_counter()
+    for _ in range(repeats):
+        keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix)[0, 0])
+    return 2 * n**3 * repeats / (time.perf_counter() - started)
+
+
+# --- The dashboard
+
+
+def dashboard_command(run: Run) -> str:
+    """What to type to see the study in a browser."""
+    return f"optuna-dashboard {shlex.quote(public_url(run.url))} --artifact-dir {shlex.quote(str(run.tree.artifacts))}"
+
+
+def write_note(run: Run, study: optuna.Study) -> None:
+    """The study's note in the dashboard: what it is, and how it was started."""
+    s, problem = run.settings, run.problem
+    unit = f" in {problem.unit}" if problem.unit else ""
+    optuna_dashboard.save_note(
+        study,
+        f"# {problem.name.capitalize()}\n\n"
+        f"Score: the lowest {run.metric_name} of a training. `validation_rmse` is the plain RMSE{unit}, without the "
+        "networks' penalties.\n\n"
+        f"- preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
+        f"- a trial: {data_protocol(run)}\n"
+        f"- command: `{public_command(run)}`\n\n"
+        "A trial that became the best has a picture among its artifacts: its prediction of one fixed blind trace.\n",
+    )
+
+
+def public_command(run: Run) -> str:
+    """The command that goes on with the study, without passwords."""
+    words = [public_url(word) if "://" in word else word for word in run.arguments]
+    return resume_command(replace(run, arguments=words))
+
+
+def upload_picture(run: Run, trial: Trial, model_path: Path) -> None:
+    """Add the picture of a network's prediction to its trial, and leave it beside the network."""
+    picture = draw_blind_trace(run, baseML.BaseMLClass.load_model(model_path), model_path.with_suffix(".png"))
+    run.tree.artifacts.mkdir(exist_ok=True)
+    store = FileSystemArtifactStore(run.tree.artifacts)
+    upload_artifact(artifact_store=store, file_path=str(picture), study_or_trial=trial)
+
+
+# --- The result
+
+
+def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
+    """Picture of a network's prediction of one trace that no training saw, always the same one."""
+    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=1)
+    x, y = blind[0]
+    predicted = blind.in_data_units(network.predict_result(x))
+    figure = dataPlotting.plot_ae_predict_raw(
+        *(np.arange(x.shape[1]) * blind.dt, x[0, :, 0], blind.in_data_units(y[0, :, 0]), predicted[0]),
+        input_name=f"Input ({blind.x_name})",
+        quantity=run.problem.quantity,
+        unit=run.problem.unit,
+        title=f"{run.problem.name.capitalize()}: a trace that the network never saw",
+        save_path=path,
+    )
+    pyplot.close(figure)
+    return path
+
+
+@dataclass(frozen=True)
+class BlindTest:
+    """A network on traces that no training saw: mean RMSE of a trace, in the data's own unit."""
+
+    rmse: float
+    baseline_rmse: float
+
+
+def blind_test(run: Run, network: baseML.BaseMLClass) -> BlindTest:
+    """Try a network on BLIND_TRACES fresh traces."""
+    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=BLIND_TRACES)
+    x, y = blind[0]
+    predicted = blind.in_data_units(network.predict_result(x))
+    x, y = x[..., 0], blind.in_data_units(y[..., 0])
+
+    def rmse(prediction: np.ndarray) -> float:
+        return float(np.sqrt(np.mean((prediction - y) ** 2, axis=1)).mean())
+
+    return BlindTest(rmse(predicted), rmse(run.problem.baseline(x, y)))
+
+
+def best_model_path(run: Run, trial: FrozenTrial) -> Path:
+    """Where the network of a study's best trial is, if it was trained into this tree."""
+    return run.tree.final_model("Optuna") / f"{trial.user_attrs.get('run_name')}.keras"
+
+
+def print_result(run: Run, study: optuna.Study) -> None:
+    """The best trial, what it does to fresh traces, what was left out, and where everything is."""
+    trained = trained_trials(study)
+    others = [trial for trial in finished_trials(study) if _reason(trial)]
+    print(f"\n{len(trained)} trials trained, {len(others)} without a fully trained network")
+    for trial in others:
+        print(f"  {describe_trial(run, trial)}")
+    _print_pruned(run, others)
+    if not trained:
+        print("No trial was trained, so there is no best network.")
+        return
+    best = trained[0]
+    rmse = best.user_attrs.get("validation_rmse")
+    plain = f", plain validation RMSE {run.rmse_text(rmse)}" if rmse is not None else ""
+    print(f"Best trial {best.number}: validation loss {run.loss_text(best.value)}{plain}")
+    for name, value in best.params.items():
+        print(f"  {name:14s} {short(value)}")
+    path = best_model_path(run, best)
+    if "run_name" not in best.user_attrs:
+        print("Its network is not known here: mode final_model with --from-study trains it anew.")
+    elif path.is_file():
+        network = baseML.BaseMLClass.load_model(path)
+        picture = draw_blind_trace(run, network, path.with_suffix(".png"))
+        blind = blind_test(run, network)
+        ratio, baseline = blind.rmse / blind.baseline_rmse, run.rmse_text(blind.baseline_rmse)
+        print(
+            f"On {BLIND_TRACES} fresh traces: RMSE {run.rmse_text(blind.rmse)}, "
+            f"{ratio:.2f} of {run.problem.baseline_name}'s {baseline}\n"
+            f"Picture       {picture}\n"
+            f"Best network  {path}"
+        )
+    else:
+        print(f"The best network is not at {path}: was it trained on another machine, or with another --output?")
+    print(
+        f"All trials    {run.tree.summary}\n"
+        f"Loss curves   {run.tree.search / baseML.LOSS_HISTORY_FOLDER}\n"
+        f"Dashboard     {dashboard_command(run)}"
+    )
+
+
+def _print_pruned(run: Run, trials: list[FrozenTrial]) -> None:
+    """How many epochs the pruner saved."""
+    pruned = [
+        len(trial.intermediate_values)
+        for trial in trials
+        if trial.state == TrialState.PRUNED and trial.intermediate_values
+    ]
+    if pruned:
+        total = run.settings.num_epochs * len(pruned)
+        print(f"Pruning saved {total - sum(pruned)} of the {total} epochs of {len(pruned)} pruned trials")

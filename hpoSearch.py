@@ -1,0 +1,453 @@
+"""The search: one Optuna study, worked off by one process or several, on one machine or several.
+
+objective: hyperparameters -> NetworkConfig -> training -> lowest validation loss
+"""
+
+import gc
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
+import keras
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+    json_to_distribution,
+)
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from baseML import NetworkConfig, RunResult
+from hpoReport import (
+    Progress,
+    finished_trials,
+    print_plan,
+    print_result,
+    trained_trials,
+    upload_picture,
+    write_note,
+)
+from hpoSettings import (
+    Problem,
+    Run,
+    RunSettings,
+    StoppedError,
+    UserError,
+    derived_seed,
+    ignore_signals,
+    network_config,
+    train,
+    versions,
+)
+from hpoStorage import open_storage
+from hpoTrials import TrialQueue
+
+POLL = 1.0  # s between two looks at what other processes do
+PATIENCE = 60.0  # s for a process to end after it was asked to
+FREE_TO_CHANGE = ("n_trials",)  # of the settings, when a study is gone on with
+
+
+# --- Study
+
+
+def open_study(run: Run) -> tuple[Run, optuna.Study]:
+    """The study of this run, made or found, and the run as that study's settings make it.
+
+    Raises UserError when it is not there to be gone on with, or belongs to another problem or other settings.
+    """
+    run = _find_study(run)
+    other = run.tree.elsewhere(run.study_name)
+    if other:
+        raise UserError(
+            f"study {run.study_name!r} is of another problem (it is in {other.parent}); "
+            f"a study of {run.problem.name} is needed"
+        )
+    resumed = run.mode != "optuna"
+    if resumed and run.storage_url is None and not run.tree.database(run.study_name).is_file():
+        raise UserError(f"there is no study {run.study_name!r} in {run.tree.search}; --mode optuna starts one")
+    if run.storage_url is None:
+        run.tree.search.mkdir(parents=True, exist_ok=True)
+    url, storage = open_storage(run.url, run.tree.upgraded)
+    if url != run.url:
+        run = replace(run, storage_url=url)
+    summaries = optuna.get_all_study_summaries(storage)
+    # one without anything is being made by another process just now
+    begun = [summary for summary in summaries if summary.n_trials or summary.user_attrs]
+    known = {summary.study_name: summary.user_attrs for summary in begun}
+    if run.study_name in known:
+        run = _with_stored_settings(run, known[run.study_name])
+    elif resumed:
+        raise UserError(f"there is no study {run.study_name!r} in the storage; there are: {', '.join(known) or 'none'}")
+    study = optuna.create_study(storage=storage, study_name=run.study_name, direction="minimize", load_if_exists=True)
+    if run.study_name not in known:
+        write_note(run, study)
+        with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+            study.set_metric_names([run.metric_name])
+    if "problem" not in study.user_attrs:
+        for name, value in {**_stored_settings(run), "versions": versions()}.items():
+            study.set_user_attr(name, value)
+    if not run.is_worker:
+        study.set_user_attr("n_trials", run.settings.n_trials)
+    return run, study
+
+
+def _find_study(run: Run) -> Run:
+    """The run with the name of its study: the newest one of the problem when none is given."""
+    if run.study_name is not None:
+        return run
+    if run.storage_url is None:
+        name = run.tree.newest_study()
+    else:
+        url, storage = open_storage(run.storage_url, run.tree.upgraded)
+        run = replace(run, storage_url=url)
+        found = [study for study in optuna.get_all_study_summaries(storage) if _is_of(run.problem, study)]
+        found.sort(key=lambda study: (study.datetime_start is not None, study.datetime_start))
+        name = found[-1].study_name if found else None
+    if name is None:
+        raise UserError(f"there is no study of {run.problem.name} to go on with; --mode optuna starts one")
+    return replace(run, study_name=name)
+
+
+def _is_of(problem: Problem, study: optuna.study.StudySummary) -> bool:
+    """Whether a study is of the problem; those of the published scripts say it in their name only."""
+    if "problem" in study.user_attrs:
+        return study.user_attrs["problem"] == problem.name
+    return study.study_name.startswith(problem.study_prefix)
+
+
+def _stored_settings(run: Run) -> dict[str, object]:
+    """The configuration as the study keeps it."""
+    space = {name: distribution_to_json(kind) for name, kind in run.search_space.items()}
+    return {"problem": run.problem.name, **asdict(run.settings), "search_space": space}
+
+
+def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
+    """The run with the settings that its study was started with; UserError when the command line has others."""
+    if "problem" not in stored and run.study_name.startswith(run.problem.study_prefix):  # of the published scripts
+        if "preset" not in run.given:
+            raise UserError(f"study {run.study_name!r} does not say how it was run; add --preset paper, or quick")
+        return run
+    if stored.get("problem") != run.problem.name:
+        found = stored.get("problem", "unknown")
+        raise UserError(
+            f"study {run.study_name!r} is of another problem ({found}); a study of {run.problem.name} is needed"
+        )
+    asked = _stored_settings(run)
+    strict = run.mode == "optuna" and not run.is_worker
+    for name, value in asked.items():
+        compared = name not in FREE_TO_CHANGE and (strict or name in run.given)
+        if compared and stored.get(name, value) != value:
+            difference = "another search space" if name == "search_space" else f"{name} {stored[name]!r}, not {value!r}"
+            raise UserError(
+                f"study {run.study_name!r} was started with {difference}; go on with the options that it started with"
+            )
+    kept = {name: stored[name] for name in asdict(run.settings) if name in stored}
+    if "n_trials" in run.given:
+        kept["n_trials"] = run.settings.n_trials
+    space = {name: json_to_distribution(text) for name, text in stored["search_space"].items()}
+    return replace(run, settings=replace(run.settings, **kept), search_space=space)
+
+
+def best_configuration(run: Run) -> NetworkConfig:
+    """The network of the best trial of the study ``run.from_study``. Raises UserError when there is none."""
+    _, study = open_study(
+        replace(run, mode="optuna_resume", study_name=run.from_study, given=frozenset(), is_worker=True)
+    )
+    trained = trained_trials(study)
+    if not trained:
+        raise UserError(f"study {run.from_study!r} has no trained trial yet")
+    return network_config(run.problem, trained[0].params)
+
+
+# --- Samplers and pruners
+
+
+def _tpe(settings: RunSettings, seed: int) -> optuna.samplers.BaseSampler:
+    """The paper's draws every parameter on its own (Optuna 3.1's default), Optuna 5's all of them together."""
+    together = settings.preset != "paper"
+    return optuna.samplers.TPESampler(seed=seed, multivariate=together, constant_liar=True)
+
+
+def _qmc(settings: RunSettings, seed: int) -> optuna.samplers.BaseSampler:
+    """One sequence for the whole study: its points are not scrambled anew for every trial."""
+    categories = optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.QMCSampler(
+        seed=settings.seed, scramble=True, independent_sampler=categories, warn_independent_sampling=False
+    )
+
+
+SAMPLER_KINDS: dict[str, Callable[[RunSettings, int], optuna.samplers.BaseSampler]] = {
+    "tpe": _tpe,
+    "random": lambda settings, seed: optuna.samplers.RandomSampler(seed=seed),
+    "gp": lambda settings, seed: optuna.samplers.GPSampler(seed=seed),
+    "qmc": _qmc,
+    "cmaes": lambda settings, seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+}
+SAMPLER_LIBRARIES = {"gp": "torch", "cmaes": "cmaes"}  # that Optuna does not bring
+PRUNER_KINDS: dict[str, Callable[[RunSettings], optuna.pruners.BasePruner]] = {
+    "none": lambda settings: optuna.pruners.NopPruner(),
+    "median": lambda settings: optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=settings.num_epochs // 6),
+    "hyperband": lambda settings: optuna.pruners.HyperbandPruner(
+        min_resource=max(1, settings.num_epochs // 9), max_resource=settings.num_epochs, reduction_factor=3
+    ),
+}
+
+
+def make_sampler(settings: RunSettings, number: int) -> optuna.samplers.BaseSampler:
+    """The sampler for one trial, seeded by its number.
+
+    A storage does not keep a sampler's state: so a study that was stopped goes on as if it had not been, and no two
+    processes draw the same. Raises UserError when a library that the sampler needs is not installed.
+    """
+    library = SAMPLER_LIBRARIES.get(settings.sampler)
+    if library and importlib.util.find_spec(library) is None:
+        raise UserError(f"--sampler {settings.sampler} needs {library}: pip install {library}")
+    with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+        return SAMPLER_KINDS[settings.sampler](settings, derived_seed(settings.seed, number, 0))
+
+
+# --- One trial
+
+
+def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, object]:
+    """One value for each parameter of the search space."""
+    draw = {
+        CategoricalDistribution: lambda name, kind: trial.suggest_categorical(name, kind.choices),
+        IntDistribution: lambda name, kind: trial.suggest_int(name, kind.low, kind.high, step=kind.step, log=kind.log),
+        FloatDistribution: lambda name, kind: trial.suggest_float(name, kind.low, kind.high, log=kind.log),
+    }
+    return {name: draw[type(kind)](name, kind) for name, kind in space.items()}
+
+
+class Reporter(keras.callbacks.Callback):
+    """Tells Optuna the validation loss of every epoch, and stops the training when the pruner says so."""
+
+    def __init__(self, trial: Trial, progress: Progress) -> None:
+        super().__init__()
+        self.trial = trial
+        self.progress = progress
+        self.pruned = False
+        self._reported = set(trial.storage.get_trial(trial._trial_id).intermediate_values)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch not in self._reported:  # by a process that ended before this one tried again
+            self.trial.report(logs["val_loss"], epoch)
+        self.progress.epoch(self.trial, epoch)
+        if epoch + 1 < self.params["epochs"] and self.trial.should_prune():
+            self.pruned = True
+            self.model.stop_training = True
+
+
+def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> tuple[TrialState, float | None]:
+    """Train the network that a trial stands for; returns the trial's state and its score.
+
+    The score is the lowest validation loss. What a network cannot be trained for is said in the trial's attributes.
+    """
+    config = network_config(run.problem, suggest(trial, run.search_space))
+    n_parameters, limit = baseML.count_parameters(config), run.problem.parameter_limits[config.arch_type]
+    trial.set_user_attr("n_parameters", n_parameters)
+    paper = run.settings.preset == "paper"
+    if not paper and not trial.constraints:
+        trial.set_constraint("parameters above the limit", n_parameters - limit)
+    if n_parameters > limit:
+        trial.set_user_attr("skipped", f"{n_parameters:,} parameters are more than {limit:,}")
+        return (TrialState.COMPLETE, run.problem.skipped_score) if paper else (TrialState.PRUNED, None)
+    seed = derived_seed(run.settings.seed, trial.number, 1)
+    run_name = baseML.new_run_name(config)
+    for name, value in {"seed": seed, "run_name": run_name}.items():
+        trial.set_user_attr(name, value)
+    reporter = Reporter(trial, progress)
+    folder = run.tree.search
+    try:
+        result = train(run, config, folder, run_name, seed, run.study_name, extra_callbacks=[reporter])
+        for name, value in asdict(result).items():
+            trial.set_user_attr(name, value)
+        if reporter.pruned:
+            return TrialState.PRUNED, None
+        _keep_if_best(run, trial, queue, result)
+        return TrialState.COMPLETE, result.validation_loss
+    except Exception as error:
+        reason = baseML.failure_reason(error)
+        trial.set_user_attr("failed", reason or f"error: {error}")
+        if reason is None:
+            queue.tell(trial, TrialState.FAIL, None)
+            raise
+        return TrialState.FAIL, None
+    finally:
+        baseML.remove_run_files(folder, run_name)
+
+
+def _keep_if_best(run: Run, trial: Trial, queue: TrialQueue, result: RunResult) -> None:
+    """Keep the network if it is the best of this tree; its picture goes to the trial if it is the study's best."""
+    destination = run.tree.final_model("Optuna")
+    with queue.mutex():
+        kept = baseML.keep_best(run.tree.search, destination, result.run_name)
+        trained = trained_trials(trial.study)
+        if kept and (not trained or result.validation_loss < trained[0].value):
+            upload_picture(run, trial, destination / f"{result.run_name}.keras")
+
+
+# --- The search
+
+
+def work(run: Run, study: optuna.Study, storage: optuna.storages.BaseStorage, progress: Progress) -> None:
+    """Work off the study's trials until none is left, not even one that another process may leave behind."""
+    told_to_wait = False
+    with TrialQueue(study, storage, run.tree.search) as queue:
+        while True:
+            for sentence in queue.recover():
+                progress.say(sentence)
+            progress.update()
+            claimed = queue.claim(run.settings.n_trials)
+            if claimed is not None:
+                _run_trial(run, claimed, queue, progress)
+                progress.update()
+            elif running := queue.others_running():
+                if not told_to_wait:
+                    told_to_wait = True
+                    progress.say(f"waiting for {len(running)} trials of other processes; Ctrl-C does them no harm")
+                time.sleep(POLL)
+            else:
+                break
+        with queue.mutex():
+            _complete_summary(run, study)
+
+
+def _run_trial(run: Run, claimed: FrozenTrial, queue: TrialQueue, progress: Progress) -> None:
+    """Train one claimed trial and tell its result; interrupted, it goes back into the queue."""
+    study = optuna.load_study(
+        study_name=run.study_name,
+        storage=queue.storage,
+        sampler=make_sampler(run.settings, claimed.number),
+        pruner=PRUNER_KINDS[run.settings.pruner](run.settings),
+    )
+    try:
+        trial = Trial(study, claimed._trial_id)
+        state, score = objective(run, trial, queue, progress)
+        if not queue.tell(trial, state, score):
+            progress.say(f"trial {claimed.number:3d}  was taken over by another process; this result is dropped")
+    except KeyboardInterrupt:
+        ignore_signals()
+        queue.give_back(claimed)
+        raise
+    with queue.mutex():
+        _complete_summary(run, study)
+    gc.collect()
+
+
+def _complete_summary(run: Run, study: optuna.Study) -> None:
+    """Add the rows that the table of results lacks: one for each trained trial, whichever process trained it."""
+    path = baseML.init_results_file(run.tree.summary)
+    present = set(path.read_text(encoding="utf-8").splitlines())
+    fields = RunResult.__dataclass_fields__
+    for trial in sorted(trained_trials(study), key=lambda trial: trial.number):
+        if not fields.keys() <= trial.user_attrs.keys():
+            continue  # of a study that other software ran
+        result = RunResult(**{name: trial.user_attrs[name] for name in fields})
+        row = baseML.summary_row(network_config(run.problem, trial.params), result)
+        if ",".join(map(str, row)) not in present:
+            baseML.append_results_to_file(path, row)
+
+
+def run_search(run: Run) -> None:
+    """Modes optuna and optuna_resume: search, then test the best network."""
+    make_sampler(run.settings, 0)
+    run, study = open_study(run)
+    storage = study._storage
+    if run.is_worker:
+        with Progress(run, study) as progress:
+            work(run, study, storage, progress)
+        return
+    base = {"arch_type": run.problem.final_configs["Optuna"].arch_type, **run.base}
+    with TrialQueue(study, storage, run.tree.search) as queue:
+        queue.plan(run.settings.n_trials, base if run.settings.enqueue_base else None)
+    print_plan(run, study)
+    with Progress(run, study) as progress:
+        if run.n_workers == 1:
+            work(run, study, storage, progress)
+        else:
+            supervise(run, study, progress)
+    print_result(run, study)
+
+
+# --- Several processes
+
+
+def supervise(run: Run, study: optuna.Study, progress: Progress) -> None:
+    """Start the run's processes and wait for them. Raises StoppedError when all ended before the study was done."""
+    logs = run.tree.search / ".workers"
+    logs.mkdir(exist_ok=True)
+    processes = [_start_worker(run, index, logs) for index in range(run.n_workers)]
+    ended = set()
+    try:
+        while len(ended) < len(processes):
+            time.sleep(POLL)
+            progress.update()
+            for index, process in enumerate(processes):
+                if process.poll() is not None and index not in ended:
+                    ended.add(index)
+                    if process.returncode:
+                        progress.say(_why_it_ended(index, process.returncode, logs))
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in processes:
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    progress.update()
+    done = len(finished_trials(study))
+    if done < run.settings.n_trials:
+        raise StoppedError(f"all processes ended, with {done} of {run.settings.n_trials} trials done")
+
+
+def _start_worker(run: Run, index: int, logs: Path) -> subprocess.Popen:
+    arguments = [*run.arguments, "--study-name", run.study_name, "--workers", "1", "--as-worker"]
+    if run.storage_url is not None:
+        arguments += ["--storage", run.storage_url]
+    with (logs / f"{index}.log").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, sys.argv[0], *arguments],
+            env=os.environ | worker_environment(index, run.n_workers, gpus()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+
+
+def worker_environment(index: int, n_workers: int, devices: list[str]) -> dict[str, str]:
+    """What one of several processes on a machine may use: its GPU, dealt out in turns, and its share of the CPU."""
+    threads = str(max(1, (os.cpu_count() or 1) // n_workers))
+    shares = {name: threads for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
+    growth = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    return {**shares, **growth, **({"CUDA_VISIBLE_DEVICES": devices[index % len(devices)]} if devices else {})}
+
+
+def gpus() -> list[str]:
+    """Numbers of the NVIDIA GPUs that this process may use."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return [device for device in allowed.split(",") if device.strip()]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True)
+    return [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU")]
+
+
+def _why_it_ended(index: int, status: int, logs: Path) -> str:
+    lines = (logs / f"{index}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    last = f": {lines[-1]}" if lines else ""
+    return f"process {index} of this run ended with status {status}{last}; the others go on"

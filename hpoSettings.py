@@ -1,0 +1,523 @@
+"""What a run is asked to do: problems, presets, command-line options, and where the results stand.
+
+Everything that a run's numbers depend on stands in one `RunSettings`; a preset is a short set of overrides of its
+defaults, which are the paper's.
+"""
+
+import _thread
+import argparse
+import os
+import platform
+import re
+import shlex
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
+import keras
+import numpy as np
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+
+from baseML import NetworkConfig, RunResult
+from dataGeneration import SHORTEST_TRACE, OneSentenceParser, check_snr
+from dataPreProcessing import VALIDATIONS, CustomDataGen
+
+MODES = {  # names as published
+    "optuna": "a search",
+    "optuna_resume": "going on with a study, the newest one when no --study-name is given",
+    "manual": "the grid, one parameter at a time",
+    "final_model": "the best configurations, trained again and again",
+    "model_update": "going on with the training of a saved network",
+}
+PRESETS = ("quick", "paper")
+SAMPLERS = ("tpe", "random", "gp", "qmc", "cmaes")
+PRUNERS = ("none", "median", "hyperband")
+VALIDATION_SHARE = 0.3  # validation traces for each training trace: 75 for the paper's 250
+STUDY_NAME = re.compile(r"[\w.-]{1,200}")
+LIBRARIES = ("keras", "tensorflow", "jax", "torch", "keras-tcn", "numpy", "scipy", "optuna")
+
+PAPER_SPACE = {  # what both problems search alike; names as in the published studies
+    "num_layers": IntDistribution(1, 4),
+    "num_dnn": IntDistribution(2, 4096),
+    "num_filt": IntDistribution(2, 128),
+    "krnl_size": IntDistribution(2, 64),
+    "num_dil": IntDistribution(2, 128),
+    "Learning Rate": FloatDistribution(1e-6, 1e-3),
+}
+PAPER_BASE = {  # of the grid: what a parameter is while another one varies; pool_val is a problem's own
+    **{"num_layers": 1, "num_dnn": 1024, "num_filt": 64, "krnl_size": 32, "num_dil": 32, "num_lstm": 10},
+    "Learning Rate": 1e-4,
+}
+QUICK_BASE = {**PAPER_BASE, "num_dnn": 32, "num_filt": 16, "krnl_size": 8, "num_dil": 8, "Learning Rate": 1e-3}
+PAPER_GRID = {  # in the order of the published runs
+    "num_layers": (1, 2, 3, 4),
+    "num_dnn": (2, 16, 32, 64, 128, 256, 512, 1024, 2048, 3072, 4096),
+    "num_filt": (2, 4, 8, 16, 32, 64, 128),
+    "krnl_size": (2, 4, 8, 16, 32, 64),
+    "pool_val": (2, 4, 8),
+    "num_dil": (2, 4, 8, 16, 32, 64, 128),
+    "num_lstm": (5, 10, 25, 50),
+    "Learning Rate": (1e-6, 1e-5, 1e-4, 1e-3),
+}
+
+
+class UserError(Exception):
+    """Something that the user can mend; the message names the value and what is valid."""
+
+
+class StoppedError(Exception):
+    """A run that cannot go on now, though nothing is wrong with what was asked; the message says why."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is particular to one problem."""
+
+    name: str
+    folder: str  # below the root of the results
+    study_prefix: str
+    gen_type: str  # of CustomDataGen
+    net_type: str  # of NetworkConfig
+    quantity: str  # what the network gives
+    unit: str  # of it; empty for trace amplitudes
+    paper_trials: int
+    search_space: Mapping[str, BaseDistribution]  # the paper's
+    quick_space: Mapping[str, BaseDistribution]  # what the quick preset searches
+    quick_settings: Mapping[str, object]  # overrides of QUICK_SETTINGS
+    base_pool: int  # pool_val of PAPER_BASE
+    final_configs: Mapping[str, NetworkConfig]  # the paper's best, by the approach that found it
+    parameter_limits: Mapping[str, int]  # by architecture; larger networks are not trained
+    skipped_score: float  # of a network that is too large, in the paper preset
+    baseline_name: str
+    baseline: Callable[[np.ndarray, np.ndarray], np.ndarray]  # (x, y) -> what a network has to beat
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """All that decides the result of a study; the defaults are the paper's."""
+
+    preset: str
+    n_trials: int  # trials in the study, whenever they ran
+    num_epochs: int = 30  # of a trial
+    num_datasets: int = 250  # training traces an epoch
+    n_samples: int = 4096  # of a trace, at 1 ms
+    batch_size: int = 1  # traces
+    scaling_flag: bool = False  # velocities scaled to [0, 1] for the network
+    noisy_data: bool = False  # inversion from noisy traces with a gap
+    snr_db: list[float] | None = None  # lowest and highest noise level; None is the paper's, always 4.8 dB
+    validation: str = "streaming"  # fresh validation traces every epoch; "fixed": the same for the whole study
+    seed: int = 0  # of every draw and the sampler
+    sampler: str = "tpe"
+    pruner: str = "none"
+    enqueue_base: bool = False  # trial 0 is the base configuration of the grid
+
+    @property
+    def n_validation(self) -> int:
+        """Validation traces an epoch."""
+        return max(1, round(VALIDATION_SHARE * self.num_datasets))
+
+
+QUICK_SETTINGS = {
+    "n_trials": 12,  # enough for a search to be seen, few enough for a coffee break
+    "num_epochs": 6,
+    "num_datasets": 200,
+    "n_samples": 1024,  # a quarter of the work of a step
+    "batch_size": 4,  # fewer, larger steps: at this length a step is mostly overhead
+    "validation": "fixed",  # so few traces, fresh every epoch, would make a low loss a matter of luck
+}
+FINAL_SETTINGS = {  # of mode final_model: n_trials are the repeats of each configuration
+    "quick": {"n_trials": 3},
+    "paper": {"n_trials": 25, "num_epochs": 100},
+}
+
+
+@dataclass(frozen=True)
+class ResultsTree:
+    """Where the results of one problem stand: the layout of the published archive."""
+
+    output: Path
+    folder: str
+
+    @property
+    def root(self) -> Path:
+        return self.output / self.folder
+
+    @property
+    def search(self) -> Path:
+        return self.root / "Search" / "Optuna"
+
+    @property
+    def grid(self) -> Path:
+        return self.root / "Search" / "GridSearch"
+
+    @property
+    def repeatability(self) -> Path:
+        return self.root / "Repeatability"
+
+    @property
+    def summary(self) -> Path:
+        return self.search / "search_summary.csv"
+
+    @property
+    def artifacts(self) -> Path:
+        """Pictures that the dashboard shows."""
+        return self.search / "artifacts"
+
+    @property
+    def upgraded(self) -> Path:
+        """Copies of studies that an older Optuna wrote."""
+        return self.search / "upgraded"
+
+    def final_model(self, approach: str) -> Path:
+        """Where the best network of an approach is: "Grid Search" or "Optuna"."""
+        return self.root / "Final_Model" / approach.replace(" ", "")
+
+    def database(self, study_name: str) -> Path:
+        return self.search / f"{study_name}.db"
+
+    def storage_url(self, study_name: str) -> str:
+        """The default storage of a study."""
+        return f"sqlite:///{self.database(study_name).as_posix()}"
+
+    def elsewhere(self, study_name: str) -> Path | None:
+        """The database of a study of this name that belongs to another problem."""
+        found = self.output.glob(f"*/Search/Optuna/{study_name}.db")
+        return next((path for path in found if path != self.database(study_name)), None)
+
+    def newest_study(self) -> str | None:
+        """Name of the study that was worked on last."""
+        databases = sorted(self.search.glob("*.db"), key=lambda path: path.stat().st_mtime)
+        return databases[-1].stem if databases else None
+
+
+@dataclass
+class Run:
+    """One call of a run script: what was asked for."""
+
+    problem: Problem
+    mode: str
+    settings: RunSettings
+    tree: ResultsTree
+    study_name: str | None  # None: to be found
+    storage_url: str | None  # None: the default storage of the study
+    search_space: Mapping[str, BaseDistribution]
+    given: frozenset[str]  # fields of the settings that the command line names
+    n_workers: int = 1
+    is_worker: bool = False  # one of several processes that another one started
+    from_study: str | None = None
+    model: Path | None = None
+    dry_run: bool = False
+    arguments: Sequence[str] = ()  # the command line
+
+    @property
+    def loss_unit(self) -> str:
+        """Unit of the loss: that of the data, unless the network sees them scaled."""
+        return "scaled" if self.settings.scaling_flag else self.problem.unit
+
+    @property
+    def metric_name(self) -> str:
+        return f"validation loss ({self.loss_unit})" if self.loss_unit else "validation loss"
+
+    @property
+    def base(self) -> dict[str, object]:
+        """The base configuration of the grid: the parameters of the search space but the architecture."""
+        base = {**(QUICK_BASE if self.settings.preset == "quick" else PAPER_BASE), "pool_val": self.problem.base_pool}
+        return {name: value for name, value in base.items() if name in self.problem.search_space}
+
+    @property
+    def url(self) -> str:
+        """URL of the storage of the study."""
+        return self.storage_url or self.tree.storage_url(self.study_name)
+
+    def loss_text(self, loss: float) -> str:
+        return f"{short(loss)} {self.loss_unit}".rstrip()
+
+    def rmse_text(self, rmse: float) -> str:
+        return f"{short(rmse)} {self.problem.unit}".rstrip()
+
+
+def short(value: object) -> str:
+    """A value for the eye: four digits of a small number, all of a large one before its point."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+# --- Options
+
+
+def _whole(lowest: int) -> Callable[[str], int]:
+    """Converter of an option that is a whole number of at least ``lowest``."""
+
+    def convert(text: str) -> int:
+        if not re.fullmatch(r"[+-]?\d+", text.strip()) or int(text) < lowest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {lowest}")
+        return int(text)
+
+    return convert
+
+
+def _study_name(text: str) -> str:
+    if not STUDY_NAME.fullmatch(text) or set(text) == {"."}:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a study name: letters, digits, '_', '-' and '.' are valid")
+    return text
+
+
+def parse_options(problem: Problem, description: str, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line of a run script; an option that is unknown or outside its range ends the script."""
+    parser = OneSentenceParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    modes = "; ".join(f"{name}: {what}" for name, what in MODES.items())
+    add("--mode", choices=MODES, default="optuna", help=f"{modes} (default optuna) [paper: edited into the script]")
+    add(
+        "--preset",
+        choices=PRESETS,
+        help="quick: minutes on a laptop CPU (default); paper: as published",
+    )
+    add(
+        "--n-trials", type=_whole(1), metavar="N", help="trials of the whole study, whoever runs them [paper: n_trials]"
+    )
+    add("--num-epochs", type=_whole(1), metavar="N", help="epochs a trial [paper: num_epochs]")
+    add("--num-datasets", type=_whole(1), metavar="N", help="training traces an epoch [paper: num_datasets]")
+    add("--samples", type=_whole(SHORTEST_TRACE), metavar="N", help="samples a trace [paper: constant_data_length]")
+    add(
+        "--snr-db",
+        type=float,
+        nargs="+",
+        metavar="DB",
+        help="noise level in dB, or the lowest and the highest to draw from (default: the paper's, 4.8) [new]",
+    )
+    add(
+        "--validation",
+        choices=VALIDATIONS,
+        help="fresh validation traces every epoch, or the same for the whole study (default: the preset's) [new]",
+    )
+    add("--seed", type=_whole(0), metavar="N", help="of every draw and the sampler (default 0) [new]")
+    add("--sampler", choices=SAMPLERS, help="how parameters are drawn (default tpe, the paper's) [new]")
+    add("--pruner", choices=PRUNERS, help="stops trials that fall behind (default none, the paper's) [new]")
+    add("--log-lr", action="store_true", help="learning rates drawn on a logarithmic scale [new]")
+    add("--enqueue-base", action="store_true", default=None, help="trial 0 is the grid's base configuration [new]")
+    add("--workers", type=_whole(1), default=1, metavar="N", help="processes on this machine (default 1) [new]")
+    add(
+        "--storage",
+        metavar="URL",
+        help="any Optuna storage (default: a SQLite file in the results, which must not be on a network file system: "
+        "NFS, SMB, Lustre ..; several machines need postgresql+psycopg://user@host/database) [paper: storage]",
+    )
+    add("--study-name", type=_study_name, metavar="NAME", help="go on with this study if it exists [paper: study_name]")
+    add("--repeats", type=_whole(1), metavar="N", help="final_model: trainings of each configuration [new]")
+    add("--from-study", type=_study_name, metavar="NAME", help="final_model: the best trial of this study [new]")
+    add("--model", type=Path, metavar="FILE", help="model_update: the saved network (.keras) [paper: model]")
+    add("--dry-run", action="store_true", help="manual, final_model: list the trainings and end [new]")
+    add("--output", type=Path, default=Path("Results"), metavar="DIR", help="root of the results (default Results)")
+    add("--as-worker", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+OPTIONS_OF_MODES = {  # options that have no meaning in the other modes
+    "repeats": ("final_model",),
+    "from_study": ("final_model",),
+    "model": ("model_update",),
+    "dry_run": ("manual", "final_model"),
+    "n_trials": ("optuna", "optuna_resume"),
+    "sampler": ("optuna", "optuna_resume"),
+    "pruner": ("optuna", "optuna_resume"),
+    "enqueue_base": ("optuna", "optuna_resume"),
+    "log_lr": ("optuna", "optuna_resume"),
+    "study_name": ("optuna", "optuna_resume"),
+    "storage": ("optuna", "optuna_resume", "final_model"),
+}
+
+
+def _check_mode(options: argparse.Namespace) -> None:
+    """UserError for an option that the mode has no use for, or lacks."""
+    for name, modes in OPTIONS_OF_MODES.items():
+        if getattr(options, name) and options.mode not in modes:
+            option = "--" + name.replace("_", "-")
+            raise UserError(f"{option} has no meaning in mode {options.mode}; it is for {' and '.join(modes)}")
+    if options.workers > 1 and options.mode not in ("optuna", "optuna_resume"):
+        raise UserError(f"--workers {options.workers} is for modes optuna and optuna_resume, not for {options.mode}")
+    if options.mode == "model_update" and options.model is None:
+        raise UserError("mode model_update needs --model FILE, a network saved as .keras")
+
+
+def run_from_options(problem: Problem, options: argparse.Namespace, arguments: Sequence[str] = ()) -> Run:
+    """What the options ask for; ``arguments`` are the command line that they came from. Nothing is created yet."""
+    _check_mode(options)
+    preset = options.preset or "quick"
+    asked = {
+        "preset": options.preset,
+        "n_trials": options.repeats or options.n_trials,
+        "num_epochs": options.num_epochs,
+        "num_datasets": options.num_datasets,
+        "n_samples": options.samples,
+        "snr_db": noise_level(problem, options.snr_db),
+        "validation": options.validation,
+        "seed": options.seed,
+        "sampler": options.sampler,
+        "pruner": options.pruner,
+        "enqueue_base": options.enqueue_base,
+    }
+    asked = {name: value for name, value in asked.items() if value is not None}
+    defaults = {"preset": preset, "n_trials": problem.paper_trials}
+    quick = {**QUICK_SETTINGS, **problem.quick_settings} if preset == "quick" else {}
+    final = FINAL_SETTINGS[preset] if options.mode == "final_model" else {}
+    settings = RunSettings(**{**defaults, **quick, **final, **asked})
+    space = dict(problem.quick_space if preset == "quick" else problem.search_space)
+    if options.log_lr:
+        rate = space["Learning Rate"]
+        space["Learning Rate"] = FloatDistribution(rate.low, rate.high, log=True)
+    study_name = options.study_name
+    if options.mode == "optuna" and study_name is None:
+        study_name = f"{problem.study_prefix}_{datetime.now():%Y%m%d_%H%M}_{uuid.uuid4()}"
+    return Run(
+        problem=problem,
+        mode=options.mode,
+        settings=settings,
+        tree=ResultsTree(options.output, problem.folder),
+        study_name=study_name,
+        storage_url=options.storage,
+        search_space=space,
+        given=frozenset(asked) | ({"search_space"} if options.log_lr else set()),
+        n_workers=options.workers,
+        is_worker=options.as_worker,
+        from_study=options.from_study,
+        model=options.model,
+        dry_run=options.dry_run,
+        arguments=arguments,
+    )
+
+
+def noise_level(problem: Problem, levels: Sequence[float] | None) -> list[float] | None:
+    """--snr-db as (lowest, highest). UserError when it is neither one number nor two, or nothing is noisy."""
+    if levels is not None and problem.gen_type != "DeNoise":
+        raise UserError(f"--snr-db {levels} has no meaning for {problem.name}, whose traces have no noise")
+    try:
+        snr_db = check_snr(levels[0] if levels and len(levels) == 1 else levels)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return snr_db and list(snr_db)
+
+
+def check_output(output: Path) -> None:
+    """UserError unless the folder can be written, or made; nothing is made."""
+    nearest = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"--output {str(output)!r} cannot be written: {str(nearest)!r} is not a writable folder")
+
+
+# --- Being stopped
+
+
+def stop_on_signals() -> None:
+    """Make a KeyboardInterrupt of Ctrl-C and of a polite kill (SIGTERM), one that cannot be lost.
+
+    Python drops an exception that arrives while it runs a finalizer; then the interrupt is sent again a moment later.
+    """
+
+    def again(lost: "sys.UnraisableHookArgs") -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            threading.Timer(0.1, _thread.interrupt_main).start()
+        else:
+            sys.__unraisablehook__(lost)
+
+    sys.unraisablehook = again
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
+def ignore_signals() -> None:
+    """Let nothing interrupt what is left to be done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+# --- One training
+
+
+def derived_seed(seed: int, *key: int) -> int:
+    """A 32-bit seed that belongs to (seed, key) alone."""
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
+
+
+def network_config(problem: Problem, parameters: Mapping[str, object]) -> NetworkConfig:
+    """The network that a trial's parameters stand for."""
+    fields = {"learning_rate" if name == "Learning Rate" else name: value for name, value in parameters.items()}
+    return NetworkConfig(net_type=problem.net_type, **fields)
+
+
+def data_stream(run: Run, stream: str, n: int, seed: int, batch_size: int | None = None) -> CustomDataGen:
+    """Pairs of the run's problem, of one of the streams; fixed validation traces are those of the run's own seed."""
+    s = run.settings
+    fixed = stream == "validation" and s.validation == "fixed"
+    return CustomDataGen(
+        batch_size=batch_size or s.batch_size,
+        n=n,
+        gen_type=run.problem.gen_type,
+        noisy_data=s.noisy_data,
+        scaling_flag=s.scaling_flag,
+        seed=s.seed if fixed else seed,
+        stream=stream,
+        n_samples=s.n_samples,
+        snr_db=s.snr_db,
+        validation="fixed" if fixed else "streaming",
+    )
+
+
+def train(
+    run: Run,
+    config: NetworkConfig,
+    folder: Path,
+    run_name: str,
+    seed: int,
+    owner: str,
+    extra_callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> RunResult:
+    """One training of the run's settings; ``owner`` is what its network is the best of (`baseML.keep_best`).
+
+    Files that it leaves in ``folder`` are for the caller to keep or remove. Raises what `baseML.run_model` does.
+    """
+    s = run.settings
+    training = data_stream(run, "training", s.num_datasets, seed)
+    validation = data_stream(run, "validation", s.n_validation, seed)
+    origin = {"problem": run.problem.name, "owner": owner, **asdict(s), "versions": versions()}
+    options = {"provenance": origin, "extra_callbacks": extra_callbacks}
+    return baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)[1]
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide a result."""
+    found = {"python": platform.python_version(), "backend": keras.backend.backend()}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def device_name() -> str:
+    """Kind of the device that networks run on: cpu, gpu, cuda."""
+    if keras.backend.backend() == "torch":  # has no list of devices in Keras
+        return keras.ops.zeros(1).device.type
+    return keras.distribution.list_devices()[0].split(":")[0]
+
+
+def hardware() -> str:
+    """What runs the networks, in words."""
+    return f"Keras {keras.__version__} with {keras.backend.backend()}, {device_name()} ({os.cpu_count()} CPU cores)"
+
+
+def resume_command(run: Run) -> str:
+    """What to type to go on: the same command, with the study's name."""
+    words = [sys.argv[0], *run.arguments]
+    if run.study_name is not None and run.study_name not in words:
+        words += ["--study-name", run.study_name]
+    return shlex.join(["python", *words])

@@ -1,0 +1,184 @@
+"""The trials of a study as a queue that any number of processes, on any number of machines, work off.
+
+    planned: WAITING -> claimed: RUNNING -> told: COMPLETE, PRUNED or FAIL
+
+All trials are made before the first one runs, so that the study has neither more nor fewer than were asked for,
+whoever runs them. A trial whose process has gone goes back into the queue, with its number and its parameters.
+"""
+
+import contextlib
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.trial import FrozenTrial, TrialState
+
+import baseML
+
+HEARTBEAT_INTERVAL = 30.0  # s
+SILENCE = 600.0  # s without a heartbeat, after which a process on another machine is taken for dead
+ATTEMPTS = 2  # of a trial whose process ends without a word; one that is out of memory would end every time
+
+
+LEFT_BY_US = {TrialState.FAIL: "failed", TrialState.RUNNING: "worker"}  # attributes of our own trials in a state
+
+
+def counted(trial: FrozenTrial) -> bool:
+    """Whether a trial counts in the total: not one that other software, or an older version, left unfinished."""
+    return trial.state not in LEFT_BY_US or LEFT_BY_US[trial.state] in trial.user_attrs
+
+
+class TrialQueue:
+    """One process' hold on the trials of a study; used as a context manager, which ends the hold.
+
+    ``folder``: where this machine's processes on the study keep their locks and the files of unfinished trainings.
+    A process holds a lock on a file of its own for as long as it lives, however it ends: another one on the machine
+    that gets the lock knows for certain that the first is dead. On other machines a counter that has not moved for
+    SILENCE on one's own clock has to do; should that process be alive after all, its result comes too late and is
+    dropped, and nothing else happens.
+    """
+
+    def __init__(self, study: optuna.Study, storage: optuna.storages.BaseStorage, folder: Path) -> None:
+        self.study = study
+        self.storage = storage
+        self.folder = folder
+        self.locks = folder / ".workers"
+        self.locks.mkdir(parents=True, exist_ok=True)
+        self.token = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._own_lock = FileLock(self.locks / f"{self.token}.lock")
+        self._own_lock.acquire(timeout=0)
+        self._seen: dict[int, tuple[object, float]] = {}  # trial: heartbeat, since when
+        self._current: int | None = None
+        self._stopped = threading.Event()
+        self._heart = threading.Thread(target=self._beat, daemon=True)
+        self._heart.start()
+
+    def __enter__(self) -> "TrialQueue":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stopped.set()
+        self._heart.join()
+        self._own_lock.release()
+        self._lock_file(self.token).unlink(missing_ok=True)
+
+    def mutex(self) -> FileLock:
+        """Lock of this machine's processes on the study: SQLite does not keep two from claiming one trial."""
+        return FileLock(self.folder / ".lock")
+
+    def plan(self, n_trials: int, base: Mapping[str, object] | None = None) -> None:
+        """Make the trials that the study lacks; the very first one with the parameters ``base`` if these are given."""
+        with self.mutex():
+            trials = self.study.get_trials(deepcopy=False)
+            for number in range(len(trials), len(trials) + n_trials - sum(map(counted, trials))):
+                self.study.enqueue_trial(dict(base) if base and number == 0 else {})
+
+    def claim(self, n_trials: int) -> FrozenTrial | None:
+        """Make the next waiting trial this process' own; None when none is left."""
+        with self.mutex():
+            while True:
+                trials = [trial for trial in self.study.get_trials(deepcopy=False) if counted(trial)]
+                waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+                if not waiting or len(trials) - len(waiting) >= n_trials:
+                    return None
+                trial = min(waiting, key=lambda trial: trial.number)
+                self.storage.set_trial_user_attr(trial._trial_id, "worker", self.token)
+                if self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+                    attempt = trial.user_attrs.get("attempt", 0) + 1
+                    for name, value in {"worker": self.token, "attempt": attempt, "heartbeat": 0}.items():
+                        self.storage.set_trial_user_attr(trial._trial_id, name, value)
+                    self._current = trial._trial_id
+                    return self.storage.get_trial(trial._trial_id)
+
+    def tell(self, trial: optuna.Trial, state: TrialState, value: float | None) -> bool:
+        """Finish a claimed trial; False when another process took it over in the meantime."""
+        self._current = None
+        if self.storage.get_trial(trial._trial_id).user_attrs.get("worker") != self.token:
+            return False
+        try:
+            trial.study.tell(trial, value, state)
+        except (ValueError, optuna.exceptions.UpdateFinishedTrialError):
+            if self.storage.get_trial(trial._trial_id).state == TrialState.RUNNING:
+                raise
+            return False
+        return True
+
+    def give_back(self, trial: FrozenTrial) -> None:
+        """Put this process' own unfinished trial back into the queue, as if it had never been claimed."""
+        self._current = None
+        self.storage.set_trial_user_attr(trial._trial_id, "attempt", trial.user_attrs["attempt"] - 1)
+        self.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
+    def others_running(self) -> list[FrozenTrial]:
+        """Trials that other processes have claimed; other software's, which leave no name, are not looked after."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [trial for trial in running if "worker" in trial.user_attrs]
+
+    def recover(self) -> list[str]:
+        """Put the trials of dead processes back into the queue, or fail them; a sentence on each."""
+        sentences = []
+        for trial in self.others_running():
+            with self._proof_of_death(trial) as is_dead:
+                if is_dead:
+                    sentences.append(self._take_back(trial))
+        return sentences
+
+    @contextlib.contextmanager
+    def _proof_of_death(self, trial: FrozenTrial):
+        """Whether the process of a trial is dead; on the same machine, nobody else can find out at the same time."""
+        path = self._lock_file(trial.user_attrs["worker"])
+        if not path.is_file():
+            yield self._is_silent(trial)
+            return
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            unchanged = self.storage.get_trial(trial._trial_id)
+            yield unchanged.state == TrialState.RUNNING and unchanged.user_attrs["worker"] == trial.user_attrs["worker"]
+        finally:
+            lock.release()
+            path.unlink(missing_ok=True)
+
+    def _lock_file(self, token: str) -> Path:
+        return self.locks / f"{Path(token).name}.lock"
+
+    def _is_silent(self, trial: FrozenTrial) -> bool:
+        sign = (trial.user_attrs["worker"], trial.user_attrs.get("heartbeat"))
+        known, since = self._seen.get(trial._trial_id, (None, 0.0))
+        if sign != known:
+            self._seen[trial._trial_id] = (sign, time.monotonic())
+            return False
+        return time.monotonic() - since > SILENCE
+
+    def _take_back(self, trial: FrozenTrial) -> str:
+        self._seen.pop(trial._trial_id, None)
+        if run_name := trial.user_attrs.get("run_name"):
+            baseML.remove_run_files(self.folder, run_name)
+            baseML.loss_history_path(self.folder, run_name).unlink(missing_ok=True)
+        if trial.user_attrs.get("attempt", 0) < ATTEMPTS:
+            self.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            return f"trial {trial.number:3d}  its process is gone; it is tried again"
+        reason = f"its process ended without a word {ATTEMPTS} times (killed, or out of memory)"
+        self.storage.set_trial_user_attr(trial._trial_id, "failed", reason)
+        self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        return f"trial {trial.number:3d}  failed: {reason}"
+
+    def _beat(self) -> None:
+        """Say that this process is alive, now and then; a storage that does not answer is asked again."""
+        count = 0
+        while not self._stopped.wait(HEARTBEAT_INTERVAL):
+            count += 1
+            current = self._current
+            if current is not None:
+                with contextlib.suppress(Exception):
+                    self.storage.set_trial_user_attr(current, "heartbeat", count)

@@ -1,0 +1,280 @@
+"""The modes of listed trainings at toy size: the lists, kill and resume, what goes wrong."""
+
+import csv
+import dataclasses
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from optuna.distributions import CategoricalDistribution, IntDistribution
+
+import baseML
+import hpoFixed
+import hpoSettings
+import run_DenoisingML_HPO_Paper
+import run_InversionML_HPO_Paper
+from baseML import BaseMLClass, NetworkConfig
+
+ROOT = Path(__file__).parents[1]
+PUBLISHED = ROOT.parent / "shared" / "paper" / "published" / "Inversion" / "Search" / "GridSearch"
+INVERSION = run_InversionML_HPO_Paper.PROBLEM
+NETWORK = NetworkConfig("CNN", "AE", 1, 2, num_filt=2, krnl_size=3, pool_val=2, learning_rate=1e-3)
+DENOISING = dataclasses.replace(
+    run_DenoisingML_HPO_Paper.PROBLEM,
+    quick_space={
+        "arch_type": CategoricalDistribution(["CNN"]),
+        "num_filt": IntDistribution(2, 2),
+        "krnl_size": IntDistribution(4, 8),
+    },
+    final_configs={"Grid Search": NETWORK, "Optuna": dataclasses.replace(NETWORK, krnl_size=5)},
+)
+TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2"]
+MODES = {
+    "manual": hpoFixed.run_manual,
+    "final_model": hpoFixed.run_final_model,
+    "model_update": hpoFixed.run_model_update,
+}
+TABLES = {
+    "manual": "Search/GridSearch/search_summary.csv",
+    "final_model": "Repeatability/repeatability_summary.csv",
+}
+
+
+def asked(problem, *options):
+    return hpoSettings.run_from_options(problem, hpoSettings.parse_options(problem, "", options))
+
+
+def run_toy(mode, output, *options):
+    MODES[mode](asked(DENOISING, *TOY, "--mode", mode, "--output", str(output), *options))
+
+
+def killed(mode, output, *options, when):
+    """Run a mode in another process, which is killed as soon as ``when()`` holds."""
+    arguments = [mode, str(output), *options]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])}
+    code = f"import test_modes; test_modes.run_toy(*{arguments})"
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not when():
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[1]
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def read(path):
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def files_below(folder):
+    return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+# --- The lists
+
+
+@pytest.mark.parametrize(("problem", "n_runs"), [(DENOISING, 79), (INVERSION, 176)], ids=["denoising", "inversion"])
+def test_the_grid_has_as_many_runs_as_the_papers(problem, n_runs):
+    run = asked(problem, "--mode", "manual", "--preset", "paper")
+    assert len(hpoFixed.grid_configurations(run)) == n_runs
+    seeds = {training.seed for training in hpoFixed.grid_plan(run).trainings}
+    assert len(seeds) == n_runs
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published archive is not here")
+def test_the_grid_is_the_published_table_row_by_row():
+    """Irregular in the table: a run that is missing, one that is no network of ours, and one column of CNN_LSTM."""
+    with (PUBLISHED / "search_summary.csv").open(newline="", encoding="utf-8-sig") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: int(row["Num"]))
+    plan = hpoFixed.grid_plan(asked(INVERSION, "--mode", "manual", "--preset", "paper"))
+    assert list(plan.columns) == list(rows[0])
+    published = [row for row in rows if row["POL"] == "1"]
+    ours = [t.config for t in plan.trainings if (t.config.arch_type, t.config.num_layers) != ("CNN_LSTM", 4)]
+    assert len(ours) == len(published) == 175
+    assert [row["Model Name"] for row in rows if row["POL"] != "1"] == [
+        "DNN_SEQ_LYR1_DNN1024_DIL0_FIL64_KRNL32_POL2_LSTM0_"
+    ]
+    for config, row in zip(ours, published, strict=True):
+        assert config.label == row["Model Name"]
+        fields = ("num_layers", "num_dnn", "num_filt", "krnl_size", "pool_val")
+        cells = [int(row[name]) for name in ("LYR", "DNN", "FIL", "KRNL", "POL")]
+        assert [getattr(config, field) for field in fields] == cells
+        assert int(row["DIL"]) == config.num_dil or (row["DIL"] == "0" and "_DIL0_" in config.label)
+    rates = [(config.arch_type, config.learning_rate) for config in ours]
+    printed = [(row["Type"], float(row["Learning Rate"])) for row in published]
+    others = [number for number, (kind, _) in enumerate(rates) if kind != "CNN_LSTM"]
+    assert [rates[number] for number in others] == [printed[number] for number in others]
+    recurrent = [rate for kind, rate in rates if kind == "CNN_LSTM"]
+    shifted = [rate for kind, rate in printed if kind == "CNN_LSTM"]  # up by a row, where the run is missing
+    assert recurrent[1:] == shifted[:-1]
+
+
+def test_the_quick_grid_keeps_to_the_quick_space():
+    configs = hpoFixed.grid_configurations(asked(DENOISING, "--mode", "manual"))
+    assert [(config.num_filt, config.krnl_size) for config in configs] == [(16, 8), (2, 8), (16, 4), (16, 8)]
+
+
+def test_a_dry_run_lists_the_runs_and_creates_nothing(tmp_path, capsys):
+    output = tmp_path / "out"
+    for mode, n_runs in (("manual", 4), ("final_model", 6)):
+        run_toy(mode, output, "--dry-run")
+        printed = capsys.readouterr().out
+        assert printed.count("CNN_AE_LYR1") == n_runs and f"{n_runs} trainings, 0 of them done" in printed
+    assert not output.exists()
+
+
+# --- Kill and resume
+
+
+@pytest.mark.parametrize(("mode", "options"), [("manual", ()), ("final_model", ("--repeats", "2"))])
+def test_a_killed_mode_runs_what_lacks_a_row(tmp_path, capsys, mode, options):
+    root = tmp_path / "killed" / DENOISING.folder
+    table = root / TABLES[mode]
+
+    def training_after_the_first_row():
+        return len(read(table)) > 0 and list((table.parent / hpoFixed.RUNNING).rglob("*.keras"))
+
+    killed(mode, tmp_path / "killed", *options, when=training_after_the_first_row)
+    n_done = len(read(table))
+    with table.open("a") as file:
+        file.write("9,cut of")
+    run_toy(mode, tmp_path / "killed", *options)
+    assert f"{n_done} of them done already" in capsys.readouterr().out
+    run_toy(mode, tmp_path / "whole", *options)
+    rows = read(table)
+    assert rows == read(tmp_path / "whole" / DENOISING.folder / TABLES[mode])
+    assert len({row["Validation Loss"] for row in rows}) == len(rows) == 4
+    if mode == "manual":
+        assert [row["Num"] for row in rows] == list("1234")
+        types = (table.parent / "type_val_csv.csv").read_text().splitlines()
+        assert types == [f"{row['Type']},{row['Validation Loss']}" for row in rows]
+    assert len(list((table.parent / "loss_history_all").iterdir())) == len(rows)
+    kinds = {".csv", ".json", ".lock", ""}
+    assert {path.suffix for path in table.parent.rglob("[!.]*")} <= kinds and not (table.parent / "unfinished").exists()
+    for approach in {row.get("Approach", "Grid Search") for row in rows}:
+        lowest = min(float(row["Validation Loss"]) for row in rows if row.get("Approach", approach) == approach)
+        (model,) = hpoSettings.ResultsTree(tmp_path / "killed", DENOISING.folder).final_model(approach).glob("*.keras")
+        assert BaseMLClass.load_model(model).provenance["validation_loss"] == lowest
+        history = table.parent / "loss_history_all" / f"{model.stem}_log.csv"
+        assert history.read_text() == model.with_name(history.name).read_text()
+    before = files_below(root)
+    run_toy(mode, tmp_path / "killed", *options, "--dry-run")
+    assert files_below(root) == before and capsys.readouterr().out.count("  done\n") == len(rows)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A network that was trained for one epoch, as a .keras file."""
+    run = asked(DENOISING, *TOY, "--num-epochs", "1", "--mode", "manual", "--output", str(tmp_path))
+    folder = tmp_path / "models"
+    hpoSettings.train(run, NETWORK, folder, "network", 0, "manual")
+    return folder / "network.keras"
+
+
+def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, capsys, saved):
+    options = ("--model", str(saved), "--num-epochs", "40")
+    original = saved.read_bytes()
+    working = saved.with_name(".network_update")
+    log = working / "loss_history_all" / "network_update_log.csv"
+    killed("model_update", tmp_path, *options, when=lambda: len(read(log)) > 2)
+    n_done = len(read(log))
+    with pytest.raises(hpoSettings.UserError, match="was started with num_epochs 40, not 2; .* remove that folder"):
+        run_toy("model_update", tmp_path, "--model", str(saved))
+    capsys.readouterr()
+    run_toy("model_update", tmp_path, *options)
+    rows = read(saved.with_name("network_update_log.csv"))
+    assert [int(row["epoch"]) for row in rows] == list(range(40)) and n_done < 40
+    updated = BaseMLClass.load_model(saved.with_name("network_update.keras"))
+    assert updated.provenance["validation_loss"] == min(float(row["val_loss"]) for row in rows)
+    assert updated.provenance["updated_from"] == "network.keras" and updated.config == NETWORK
+    assert saved.read_bytes() == original and not working.exists()
+    assert "of 40" in capsys.readouterr().out
+    before = files_below(tmp_path)
+    run_toy("model_update", tmp_path, *options)
+    assert "finished already" in capsys.readouterr().out and files_below(tmp_path) == before
+    baseML.remove_run_files(saved.parent, "network")
+    assert not saved.exists() and updated.best_model_path.is_file()
+
+
+def test_a_torn_backup_starts_over(tmp_path):
+    class StopAt(baseML.keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    run = asked(DENOISING, *TOY, "--mode", "manual", "--output", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        hpoSettings.train(run, NETWORK, tmp_path, "torn", 0, "manual", extra_callbacks=[StopAt()])
+    (state,) = (tmp_path / "torn_backup").iterdir()
+    state.write_bytes(state.read_bytes()[:1000])
+    torn = hpoSettings.train(run, NETWORK, tmp_path, "torn", 0, "manual")
+    whole = hpoSettings.train(run, NETWORK, tmp_path, "whole", 0, "manual")
+    assert (torn.validation_loss, torn.epochs) == (whole.validation_loss, 2)
+    assert [row["epoch"] for row in read(baseML.loss_history_path(tmp_path, "torn"))] == ["0", "1"]
+
+
+# --- What goes wrong
+
+
+def test_a_training_that_fails_has_a_row_and_does_not_stop_the_grid(tmp_path, capsys, monkeypatch):
+    failures = {0: baseML.DivergedError("not a number"), 1: MemoryError()}
+    calls = []
+
+    def failing(*arguments, **options):
+        calls.append(arguments)
+        raise failures.get(len(calls) - 1, MemoryError())
+
+    monkeypatch.setattr(hpoFixed, "train", failing)
+    for _ in range(2):
+        run_toy("manual", tmp_path)
+    rows = read(tmp_path / DENOISING.folder / TABLES["manual"])
+    assert len(calls) == len(rows) == 4
+    assert all(row["Epochs"] == "0" and math.isnan(float(row["Validation Loss"])) for row in rows)
+    printed = capsys.readouterr().out
+    assert "failed: not a number" in printed and "failed: out of memory (MemoryError)" in printed
+
+
+def test_a_table_of_other_settings_or_origin_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(hpoFixed, "grid_configurations", lambda run: [])
+    run_toy("manual", tmp_path)
+    with pytest.raises(hpoSettings.UserError, match="was started with num_epochs 2, not 3, seed 0, not 1; .* --output"):
+        run_toy("manual", tmp_path, "--num-epochs", "3", "--seed", "1")
+    (tmp_path / DENOISING.folder / "Search" / "GridSearch" / "settings.json").unlink()
+    with pytest.raises(hpoSettings.UserError, match="search_summary.csv' was not made here"):
+        run_toy("manual", tmp_path)
+
+
+def test_a_second_process_is_refused(tmp_path):
+    folder = tmp_path / DENOISING.folder / "Repeatability"
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"), pytest.raises(hpoSettings.UserError, match="another process is working in"):
+        run_toy("final_model", tmp_path)
+
+
+def test_what_cannot_be_updated_is_named(tmp_path, saved):
+    broken = tmp_path / "broken.keras"
+    broken.write_text("nothing")
+    alone = tmp_path / "alone.keras"
+    alone.write_bytes(saved.read_bytes())
+    for model, options, words in (
+        (tmp_path / "none.keras", (), "no model file"),
+        (broken, (), "broken.keras' is not a Keras model"),
+        (alone, (), "alone.json' is missing"),
+        (saved, ("--samples", "64"), "was trained for n_samples 48, not 64"),
+    ):
+        with pytest.raises(hpoSettings.UserError, match=words):
+            run_toy("model_update", tmp_path, "--model", str(model), *options)
+    run = asked(INVERSION, *TOY, "--mode", "model_update", "--model", str(saved))
+    with pytest.raises(hpoSettings.UserError, match="for problem 'denoising', not 'inversion'"):
+        hpoFixed.run_model_update(run)
+    assert not list(saved.parent.glob("*_update*"))

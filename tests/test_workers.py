@@ -1,0 +1,194 @@
+"""Several processes on one study: every trial once, none lost with a process that is killed."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from test_study import DENOISING, load, run_toy, values
+
+import hpoSearch
+import hpoTrials
+from hpoStorage import open_storage
+from hpoTrials import TrialQueue
+
+
+def assert_whole(study, n_trials):
+    """Exactly the trials that were asked for, each finished, none with another one's draws."""
+    assert [trial.number for trial in study.trials] == list(range(n_trials))
+    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
+    assert len({tuple(trial.params.items()) for trial in study.trials}) == n_trials
+    assert len({trial.user_attrs["seed"] for trial in study.trials}) == n_trials
+
+
+def pid_of(trial):
+    """Of the process that works on a trial."""
+    return int(trial.user_attrs["worker"].rsplit("-", 2)[1])
+
+
+def kill_in_mid_trial(get_study, skip=(), dead=()):
+    """Kill one process that is training, none of the dead; returns its trial."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            trials = get_study().get_trials(states=(TrialState.RUNNING,))
+        except (KeyError, StopIteration):  # not made yet
+            trials = []
+        for trial in trials:
+            if "run_name" in trial.user_attrs and trial.number not in skip and pid_of(trial) not in dead:
+                os.kill(pid_of(trial), signal.SIGKILL)
+                return trial
+        time.sleep(0.05)
+    raise AssertionError("no trial was running")
+
+
+def finish(process, timeout=240):
+    printed, errors = process.communicate(timeout=timeout)
+    assert process.returncode == 0, errors
+    return printed
+
+
+# --- Whole runs
+
+
+def test_four_workers_on_postgresql_finish_exactly_the_trials_asked_for(tmp_path, postgresql_url):
+    options = ("--n-trials", "10", "--workers", "4", "--study-name", "four", "--storage", postgresql_url)
+    process = run_toy(DENOISING, tmp_path, *options)
+    killed = kill_in_mid_trial(lambda: optuna.load_study(study_name="four", storage=postgresql_url))
+    printed = finish(process)
+    study = optuna.load_study(study_name="four", storage=postgresql_url)
+    assert_whole(study, 10)
+    again = study.trials[killed.number]
+    assert again.params == killed.params and again.user_attrs["attempt"] == 2
+    assert "its process is gone; it is tried again" in printed or "ended with status -9" in printed
+    summary = (tmp_path / "Denoising" / "Search" / "Optuna" / "search_summary.csv").read_text().splitlines()
+    assert len(summary) == 11
+    assert len(list((tmp_path / "Denoising" / "Final_Model" / "Optuna").glob("*.keras"))) == 1
+
+
+def test_two_workers_on_the_default_storage_do_the_same(tmp_path):
+    process = run_toy(DENOISING, tmp_path, "--n-trials", "6", "--workers", "2", "--study-name", "two")
+    kill_in_mid_trial(lambda: load(tmp_path, DENOISING))
+    finish(process)
+    assert_whole(load(tmp_path, DENOISING), 6)
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path):
+    process = run_toy(DENOISING, tmp_path, "--n-trials", "3", "--study-name", "killed")
+    killed = kill_in_mid_trial(lambda: load(tmp_path, DENOISING), skip=(0,))
+    process.communicate(timeout=60)
+    finish(run_toy(DENOISING, tmp_path, "--mode", "optuna_resume"))
+    study = load(tmp_path, DENOISING)
+    assert_whole(study, 3)
+    assert study.trials[killed.number].user_attrs["attempt"] == 2
+    finish(run_toy(DENOISING, tmp_path / "whole", "--n-trials", "3"))
+    assert values(study) == values(load(tmp_path / "whole", DENOISING))
+    search = tmp_path / "Denoising" / "Search" / "Optuna"
+    assert not [path for path in search.iterdir() if path.suffix == ".keras" or path.name.endswith("_backup")]
+    assert len(list((search / "loss_history_all").iterdir())) == 3
+    assert len((search / "search_summary.csv").read_text().splitlines()) == 4
+
+
+def test_when_every_process_ends_the_run_says_so_and_how_to_go_on(tmp_path):
+    process = run_toy(DENOISING, tmp_path, "--n-trials", "40", "--workers", "2", "--study-name", "dead")
+    killed = set()
+    while len(killed) < 2:
+        killed.add(pid_of(kill_in_mid_trial(lambda: load(tmp_path, DENOISING), dead=killed)))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "all processes ended, with" in errors and "--study-name dead" in errors and "Traceback" not in errors
+
+
+# --- The queue
+
+
+@pytest.fixture
+def queue_of(tmp_path):
+    """Maker of further holds on one study."""
+    url = f"sqlite:///{tmp_path / 'queue.db'}"
+    optuna.create_study(study_name="queue", storage=url)
+
+    def make():
+        _, storage = open_storage(url, tmp_path)
+        return TrialQueue(optuna.load_study(study_name="queue", storage=storage), storage, tmp_path)
+
+    return make
+
+
+def work_off(make, results):
+    with make() as queue:
+        while (trial := queue.claim(40)) is not None:
+            results.put(trial.number)
+            queue.study.tell(trial.number, 1.0)
+
+
+def test_no_trial_is_claimed_twice_and_none_too_many(queue_of):
+    with queue_of() as queue:
+        queue.plan(50)
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    workers = [context.Process(target=work_off, args=(queue_of, results)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    claimed = sorted(results.get(timeout=60) for _ in range(40))
+    for worker in workers:
+        worker.join(timeout=30)
+    assert claimed == list(range(40)) and results.empty()
+
+
+def claim_and_die(make):
+    make().claim(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_trial_is_tried_again_once_and_then_fails(queue_of):
+    with queue_of() as queue:
+        queue.plan(1)
+        for attempt, (state, words) in enumerate(
+            [(TrialState.WAITING, "tried again"), (TrialState.FAIL, "ended without a word 2 times")]
+        ):
+            process = multiprocessing.get_context("fork").Process(target=claim_and_die, args=(queue_of,))
+            process.start()
+            process.join(timeout=30)
+            (sentence,) = queue.recover()
+            trial = queue.study.trials[0]
+            assert trial.state == state and words in sentence and trial.user_attrs["attempt"] == attempt + 1
+        assert queue.recover() == []
+
+
+def test_a_living_process_keeps_its_trial_and_an_interrupted_one_gives_it_back(queue_of):
+    with queue_of() as first, queue_of() as second:
+        first.plan(1)
+        trial = first.claim(1)
+        assert second.recover() == [] and second.claim(1) is None
+        first.give_back(trial)
+        assert second.claim(1).user_attrs["attempt"] == 1
+
+
+def test_a_process_elsewhere_is_dead_when_it_is_silent_and_its_late_result_is_dropped(queue_of, monkeypatch):
+    with queue_of() as here, queue_of() as elsewhere:
+        here.plan(1)
+        claimed = elsewhere.claim(1)
+        here._lock_file(elsewhere.token).unlink()  # as on a machine that does not see it
+        assert here.recover() == []
+        monkeypatch.setattr(hpoTrials, "SILENCE", 0.0)
+        elsewhere.storage.set_trial_user_attr(claimed._trial_id, "heartbeat", 1)
+        assert here.recover() == []  # it has moved
+        (sentence,) = here.recover()
+        assert "tried again" in sentence
+        mine = here.claim(1)
+        late = optuna.trial.Trial(elsewhere.study, claimed._trial_id)
+        assert not elsewhere.tell(late, TrialState.COMPLETE, 1.0)
+        assert here.tell(optuna.trial.Trial(here.study, mine._trial_id), TrialState.COMPLETE, 2.0)
+        assert here.study.best_value == 2.0
+
+
+def test_workers_share_the_cpu_and_get_gpus_in_turns(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    environments = [hpoSearch.worker_environment(index, 4, ["0", "2"]) for index in range(4)]
+    assert [environment["CUDA_VISIBLE_DEVICES"] for environment in environments] == ["0", "2", "0", "2"]
+    assert {environment["OMP_NUM_THREADS"] for environment in environments} == {"2"}
+    assert "CUDA_VISIBLE_DEVICES" not in hpoSearch.worker_environment(0, 4, [])

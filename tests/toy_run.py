@@ -1,0 +1,15 @@
+"""A run script with networks that a test has time for; which problem stands in the environment, for its workers too."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+
+from test_study import SCRIPTS, toy  # noqa: E402
+
+import hpoStudy  # noqa: E402
+
+if __name__ == "__main__":
+    problem = {Path(script).stem: toy(sys.modules[Path(script).stem].PROBLEM) for script in SCRIPTS.values()}
+    sys.exit(hpoStudy.main(problem[os.environ["TOY_PROBLEM"]], "toy"))
