@@ -8,6 +8,7 @@ import time
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 from test_study import DENOISING, load, run_toy, values
 
 import hpoSearch
@@ -35,7 +36,7 @@ def kill_in_mid_trial(get_study, skip=(), dead=()):
     while time.monotonic() < deadline:
         try:
             trials = get_study().get_trials(states=(TrialState.RUNNING,))
-        except (KeyError, StopIteration):  # not made yet
+        except (KeyError, StopIteration, SQLAlchemyError):  # not made yet, or just being made
             trials = []
         for trial in trials:
             if "run_name" in trial.user_attrs and trial.number not in skip and pid_of(trial) not in dead:
