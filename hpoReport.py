@@ -265,7 +265,7 @@ def print_result(run: Run, study: optuna.Study) -> None:
     """The best trial, what it does to fresh traces, what was left out, and where everything is."""
     trained = trained_trials(study)
     others = [trial for trial in finished_trials(study) if _reason(trial)]
-    print(f"\n{len(trained)} trials trained, {len(others)} without a fully trained network")
+    print(f"\n{len(trained)} trials trained, {len(others)} skipped, failed or pruned")
     for trial in others:
         print(f"  {describe_trial(run, trial)}")
     _print_pruned(run, others)

@@ -257,7 +257,7 @@ def test_a_network_over_the_limit_is_not_built_and_breaks_a_constraint(tmp_path,
     assert all("parameters are more than 1" in trial.user_attrs["skipped"] for trial in study.trials)
     assert all(min(trial.constraints.values()) > 0 for trial in study.trials)
     printed = capsys.readouterr().out
-    assert "0 trials trained, 2 without" in printed and "skipped: " in printed
+    assert "0 trials trained, 2 skipped" in printed and "skipped: " in printed
 
 
 def test_a_network_over_the_limit_scores_as_the_paper_says_in_its_preset(tmp_path):
