@@ -221,13 +221,26 @@ def make_sampler(settings: RunSettings, number: int) -> optuna.samplers.BaseSamp
 
 
 def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, object]:
-    """One value for each parameter of the search space."""
+    """One value for each parameter of the search space.
+
+    A trial that was cut off while it drew keeps what it has; that is drawn once more all the same, so that the sampler
+    comes to the rest in the state that it would have had.
+    """
+    before = trial.storage.get_trial(trial._trial_id)
+    kept = set(before.params)
+    if kept:
+        kept -= {*before.system_attrs.get("fixed_params", {}), *trial.relative_params}
     draw = {
         CategoricalDistribution: lambda name, kind: trial.suggest_categorical(name, kind.choices),
         IntDistribution: lambda name, kind: trial.suggest_int(name, kind.low, kind.high, step=kind.step, log=kind.log),
         FloatDistribution: lambda name, kind: trial.suggest_float(name, kind.low, kind.high, log=kind.log),
     }
-    return {name: draw[type(kind)](name, kind) for name, kind in space.items()}
+    parameters = {}
+    for name, kind in space.items():
+        if name in kept:
+            trial.study.sampler.sample_independent(trial.study, before, name, kind)
+        parameters[name] = draw[type(kind)](name, kind)
+    return parameters
 
 
 class Reporter(keras.callbacks.Callback):

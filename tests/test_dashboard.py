@@ -16,7 +16,7 @@ from conftest import SECONDS, free_port
 from selenium.webdriver.support.wait import WebDriverWait
 
 ROOT = Path(__file__).parents[1]
-OPTIONS = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2", "--n-trials", "2"]
+OPTIONS = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2", "--n-trials", "2", "--seed", "8"]
 NAME = "dashboard"
 
 

@@ -1,22 +1,20 @@
 """The run scripts as their users run them, at toy size: search, result, resume, repeat, what goes wrong."""
 
-import contextlib
 import csv
 import dataclasses
-import json
 import os
+import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
+from test_dashboard import answer_of, serving
 from test_storage import make_old
 
 import hpoSearch
@@ -157,32 +155,15 @@ def test_the_best_network_loads_and_knows_where_it_comes_from(finished):
     assert network.config.arch_type == study.best_trial.params["arch_type"]
 
 
-def test_the_dashboard_serves_the_study(finished):
+def test_the_dashboard_serves_the_study(finished, tmp_path):
     problem, output, printed, study = finished
-    url = printed.split("optuna-dashboard '")[1].split("'")[0]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    dashboard = Path(sys.executable).with_name("optuna-dashboard")
-    server = subprocess.Popen([dashboard, url, "--port", str(port)], cwd=ROOT, stderr=subprocess.PIPE)
-    try:
-        overview = ask(f"http://127.0.0.1:{port}/api/studies")["study_summaries"]
+    command = next(line for line in printed.splitlines() if line.startswith("Watch it")).removeprefix("Watch it")
+    with serving(shlex.split(command), tmp_path / "log") as url:
+        overview = answer_of(f"{url}/api/studies")["study_summaries"]
         assert [found["study_name"] for found in overview] == [study.study_name]
-        details = ask(f"http://127.0.0.1:{port}/api/studies/{overview[0]['study_id']}?after=0")
-        assert details["objective_names"] == study.metric_names
-        assert [len(trial["intermediate_values"]) for trial in details["trials"]] == [2, 2]
-    finally:
-        server.terminate()
-        server.communicate(timeout=30)
-
-
-def ask(url):
-    """The JSON behind a URL of a server that may still be starting."""
-    for _ in range(100):
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
-            return json.load(answer)
-        time.sleep(0.3)
-    raise AssertionError(f"{url} does not answer")
+        details = answer_of(f"{url}/api/studies/{overview[0]['study_id']}?after=0")
+    assert details["objective_names"] == study.metric_names
+    assert [len(trial["intermediate_values"]) for trial in details["trials"]] == [2, 2]
 
 
 # --- Repeat and resume
@@ -292,6 +273,30 @@ def test_samplers_repeat_with_the_seed_and_never_draw_twice_the_same(sampler):
     first = draws(0)
     assert first == draws(0) and first != draws(1)
     assert len({trial["Learning Rate"] for trial in first}) == 14
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+@pytest.mark.parametrize("number", [0, 12])
+def test_a_trial_that_was_cut_off_while_it_drew_ends_with_the_same_parameters(sampler, preset, number):
+    space = DENOISING.search_space
+    settings = hpoSettings.RunSettings(preset, n_trials=13, sampler=sampler)
+
+    def last_trial(*parts):
+        study = optuna.create_study()
+        for earlier in range(number):
+            study.sampler = hpoSearch.make_sampler(settings, earlier)
+            trial = study.ask()
+            study.tell(trial, hpoSearch.suggest(trial, space)["num_filt"])
+        study.enqueue_trial({})
+        trial_id = study.trials[-1]._trial_id
+        for part in parts:
+            study.sampler = hpoSearch.make_sampler(settings, number)
+            parameters = hpoSearch.suggest(optuna.trial.Trial(study, trial_id), part)
+        return parameters
+
+    some = dict(list(space.items())[:3])
+    assert last_trial(some, space) == last_trial(space)
 
 
 def test_a_sampler_whose_library_is_missing_says_what_to_install(tmp_path, capsys, monkeypatch):
