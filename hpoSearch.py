@@ -47,6 +47,7 @@ from hpoSettings import (
     derived_seed,
     ignore_signals,
     network_config,
+    stop_was_asked,
     train,
     versions,
 )
@@ -291,6 +292,8 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
         _keep_if_best(run, trial, queue, result)
         return TrialState.COMPLETE, result.validation_loss
     except Exception as error:
+        if stop_was_asked():
+            raise KeyboardInterrupt from error
         reason = baseML.failure_reason(error)
         trial.set_user_attr("failed", reason or f"error: {error}")
         if reason is None:
@@ -412,6 +415,9 @@ def supervise(run: Run, study: optuna.Study, progress: Progress) -> None:
                     ended.add(index)
                     if process.returncode:
                         progress.say(_why_it_ended(index, process.returncode, logs))
+    except KeyboardInterrupt:
+        ignore_signals()
+        raise
     finally:
         for process in processes:
             if process.poll() is None:
@@ -435,6 +441,7 @@ def _start_worker(run: Run, index: int, logs: Path) -> subprocess.Popen:
         return subprocess.Popen(
             [sys.executable, sys.argv[0], *arguments],
             env=os.environ | worker_environment(index, run.n_workers, gpus()),
+            start_new_session=True,  # Ctrl-C reaches them once only, through `supervise`
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -13,6 +13,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -39,6 +40,7 @@ MODES = {  # names as published
 PRESETS = ("quick", "paper")
 SAMPLERS = ("tpe", "random", "gp", "qmc", "cmaes")
 PRUNERS = ("none", "median", "hyperband")
+INTERRUPT_INTERVAL = 2.0  # s, more than it takes to clean up after the first interrupt
 VALIDATION_SHARE = 0.3  # validation traces for each training trace: 75 for the paper's 250
 STUDY_NAME = re.compile(r"[\w.-]{1,200}")
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "keras-tcn", "numpy", "scipy", "optuna")
@@ -416,27 +418,53 @@ def check_output(output: Path) -> None:
 # --- Being stopped
 
 
+class _Signals:
+    """Whether the process was asked to stop, and the thread that repeats the request."""
+
+    asked = False
+    thread: threading.Thread | None = None
+
+
 def stop_on_signals() -> None:
     """Make a KeyboardInterrupt of Ctrl-C and of a polite kill (SIGTERM), one that cannot be lost.
 
-    Python drops an exception that arrives while it runs a finalizer; then the interrupt is sent again a moment later.
+    Python drops an exception that arrives while it runs a finalizer; so it is raised again until `ignore_signals`.
     """
-
-    def again(lost: "sys.UnraisableHookArgs") -> None:
-        if issubclass(lost.exc_type, KeyboardInterrupt):
-            threading.Timer(0.1, _thread.interrupt_main).start()
-        else:
-            sys.__unraisablehook__(lost)
-
-    sys.unraisablehook = again
+    _Signals.asked = False
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _interrupt)
+    sys.unraisablehook = _tell_unraisable
+    if _Signals.thread is None:
+        _Signals.thread = threading.Thread(target=_repeat_interrupt, daemon=True)
+        _Signals.thread.start()
 
 
 def ignore_signals() -> None:
     """Let nothing interrupt what is left to be done."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def stop_was_asked() -> bool:
+    """Whether an interrupt has come; libraries turn its KeyboardInterrupt into errors of their own."""
+    return _Signals.asked
+
+
+def _interrupt(number: int, frame: object) -> None:
+    _Signals.asked = True  # no lock is taken here: a second signal may arrive at any point
+    raise KeyboardInterrupt
+
+
+def _repeat_interrupt() -> None:
+    while True:
+        time.sleep(INTERRUPT_INTERVAL)
+        if _Signals.asked:
+            _thread.interrupt_main()  # does nothing while signals are ignored
+
+
+def _tell_unraisable(lost: "sys.UnraisableHookArgs") -> None:
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
 
 
 # --- One training

@@ -12,10 +12,12 @@ from hpoSettings import (
     StoppedError,
     UserError,
     check_output,
+    ignore_signals,
     parse_options,
     resume_command,
     run_from_options,
     stop_on_signals,
+    stop_was_asked,
 )
 
 MODES = {
@@ -46,7 +48,10 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
     except StoppedError as error:
         print(f"error: {error}; to go on:\n  {resume_command(run)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception):
+        if not stop_was_asked():
+            raise
+        ignore_signals()
         print(f"\nStopped; everything that was finished is kept. To go on:\n  {resume_command(run)}", file=sys.stderr)
         return 130
     return 0

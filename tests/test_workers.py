@@ -103,6 +103,22 @@ def test_when_every_process_ends_the_run_says_so_and_how_to_go_on(tmp_path):
     assert "all processes ended, with" in errors and "--study-name dead" in errors and "Traceback" not in errors
 
 
+def test_ctrl_c_ends_all_processes_and_gives_their_trials_back(tmp_path):
+    options = ("--n-trials", "40", "--workers", "2", "--study-name", "stopped")
+    process = run_toy(DENOISING, tmp_path, *options, start_new_session=True)
+    for line in process.stdout:
+        if line.startswith("trial "):
+            break
+    pids = {pid_of(trial) for trial in load(tmp_path, DENOISING).trials if "worker" in trial.user_attrs}
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=hpoSearch.PATIENCE)
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert {trial.state for trial in load(tmp_path, DENOISING).trials} == {TrialState.COMPLETE, TrialState.WAITING}
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
 # --- The queue
 
 
