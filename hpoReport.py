@@ -18,6 +18,7 @@ from tqdm import tqdm
 import dataPlotting
 from hpoSettings import Run, data_stream, hardware, network_config, resume_command, short
 from hpoStorage import public_url
+from hpoTrials import counted
 
 BLIND_TRACES = 200
 LONG_STUDY = 24 * 3600.0  # s
@@ -31,12 +32,7 @@ NETWORKS_DRAWN = 100  # to estimate a study's duration from
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Trials that have their result: a value, too large, pruned, or failed for a reason of their own."""
-    return [
-        trial
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-        or (trial.state == TrialState.FAIL and "failed" in trial.user_attrs)
-    ]
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished() and counted(trial)]
 
 
 def trained_trials(study: optuna.Study) -> list[FrozenTrial]:
