@@ -617,13 +617,17 @@ class BaseMLClass:
         stored = {"network": asdict(self.config), "run": self.provenance}
         model_path.with_suffix(".json").write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
 
-    def plot_model(self, save_path: str | Path | None = None):
-        """Block diagram of the network, a Matplotlib figure."""
-        blocks = [
+    def blocks(self) -> list[tuple[str, str, str, int]]:
+        """Of each layer the name, main settings, output shape and number of parameters."""
+        return [
             (type(layer).__name__, _details(layer), str(layer.output.shape[1:]), layer.count_params())
             for layer in self.get_model().layers
         ]
-        return dataPlotting.plot_network(blocks, title=self.get_model().name.rstrip("_"), save_path=save_path)
+
+    def plot_model(self, save_path: str | Path | None = None):
+        """Block diagram of the network, a Matplotlib figure."""
+        title = self.get_model().name.rstrip("_")
+        return dataPlotting.plot_network(self.blocks(), title=title, save_path=save_path)
 
     def predict_result(self, x: np.ndarray) -> np.ndarray:
         """Outputs (n_traces, n_samples) for traces (n_traces, n_samples) or (n_traces, n_samples, n_channels).
@@ -652,7 +656,7 @@ def _details(layer: keras.layers.Layer) -> str:
         value = config.get(key)
         value = value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
         if value not in (None, "linear") and not (word in ("stride", "dilation") and value == 1):
-            words.setdefault(word, value)
+            words.setdefault(word, ACTIVATION if value == "silu" else value)  # Keras' other name for it
     return ", ".join(f"{word} {value}" for word, value in words.items())
 
 

@@ -709,32 +709,51 @@ class DataGenerationClass:
         """
         import dataPlotting  # Matplotlib and Keras take seconds to load, and only pictures need them
 
-        self._check_generated()
-        block, layers = self.data[0], self.layers[0]
-        n = layers.n_layers[0]
-        depth = (part[0, :n] for part in (layers.base_depth, layers.lithology, layers.velocity, layers.density))
-        base_depth, lithology, velocity, density = depth
+        model, traces = self._first_model()
+        block = self.data[0]
 
         def path(kind: str) -> Path | None:
             return self.path_to_save / f"{kind}_{self.run_number:010d}.png" if save else None
 
-        names = ("REFL", *(name for name in TRACE_FAMILIES["random"] if name in block))
         title = f"Trace {self.run_number}"
         return [
-            dataPlotting.plot_model(
-                *(base_depth, lithology, velocity, density, velocity * density, LITHOLOGY_NAMES),
-                title=title,
-                save_path=path("MODEL"),
-            ),
+            dataPlotting.plot_model(**model, title=title, save_path=path("MODEL")),
             dataPlotting.plot_xplot(
                 *(block["VEL"][0], block["DENS"][0], block["LITHOLOGY"][0], LITHOLOGY_NAMES),
                 title=title,
                 save_path=path("XPLOT"),
             ),
-            dataPlotting.plot_refl(
-                block["TIME"], {name: block[name][0] for name in names}, title=title, save_path=path("TRACES")
-            ),
+            dataPlotting.plot_refl(block["TIME"], traces, title=title, save_path=path("TRACES")),
         ]
+
+    def plot_earth_model(self, save_path: Path | None = None):
+        """The paper's Fig 2 of this set, a Matplotlib figure: logs of the first model, crossplot of all, traces."""
+        import dataPlotting
+
+        model, traces = self._first_model()
+        velocity, density, lithology = (
+            np.concatenate([block[name].ravel() for block in self.data]) for name in ("VEL", "DENS", "LITHOLOGY")
+        )
+        return dataPlotting.plot_earth_model_and_traces(
+            **model,
+            time=self.data[0]["TIME"],
+            traces=traces,
+            cross_velocity=velocity,
+            cross_density=density,
+            cross_lithology=lithology,
+            save_path=save_path,
+        )
+
+    def _first_model(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Layers of the first trace, and its traces in time, as the plot functions take them."""
+        self._check_generated()
+        block, layers = self.data[0], self.layers[0]
+        n = layers.n_layers[0]
+        names = ("base_depth", "lithology", "velocity", "density")
+        model = {name: getattr(layers, name)[0, :n] for name in names}
+        model |= {"impedance": model["velocity"] * model["density"], "lithology_names": LITHOLOGY_NAMES}
+        trace_names = ("REFL", *(name for name in TRACE_FAMILIES["random"] if name in block))
+        return model, {name: block[name][0] for name in trace_names}
 
     def _check_generated(self) -> None:
         if not self.data:
@@ -807,10 +826,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{len(figures)} pictures of trace {options.run_number} are in {options.output}")
     if data_set.save_data_to_file:
         print(f"{options.traces} traces are in {options.output}, one folder a kind of data")
-    _show()
+    show_figures()
 
 
-def _show() -> None:
+def show_figures() -> None:
     """Open the figures in windows, where there is a display."""
     from matplotlib import pyplot
 

@@ -1,25 +1,32 @@
-"""Pictures of data and of predictions: earth models, traces, networks and the progress of a training.
+"""Pictures of data and of predictions: earth models, traces, transforms, networks and the progress of a training.
 
 Every function draws from arrays, returns its Figure and saves it where `save_path` says (300 dpi; the ending
-chooses the format). None calls ``show``: the caller shows and closes. Depth and two-way time run downwards,
-limits of amplitudes are symmetric, and a legend names only what is in the picture.
+chooses the format). None calls ``show``: the caller shows and closes. Depth runs downwards, and so does the two-way
+time of wiggle tracks; limits of amplitudes are symmetric, and a legend names only what is in the picture.
 """
 
 import contextlib
+import io
 import logging
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.backends import backend_registry
+from matplotlib.collections import QuadMesh
+from matplotlib.colorbar import Colorbar
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.path import Path as Polyline
+from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import ArrayLike
 
 
@@ -100,11 +107,12 @@ def font_sizes_defaults(small: int = 8, medium: int = 9, large: int = 11) -> dic
         "legend.fontsize": small,
         "axes.labelsize": medium,
         "axes.titlesize": medium,
+        "figure.labelsize": medium,
         "figure.titlesize": large,
     }
 
 
-_PICTURE_STYLE = font_sizes_defaults() | {"hatch.linewidth": 0.4}
+PICTURE_STYLE = font_sizes_defaults() | {"hatch.linewidth": 0.4}
 
 
 def max_axis_value(*arrays: ArrayLike) -> float:
@@ -126,7 +134,12 @@ def max_axis_value(*arrays: ArrayLike) -> float:
     return float(largest) if largest > 0 else 1.0
 
 
-@plt.rc_context(_PICTURE_STYLE)
+def axis_label(quantity: str, unit: str) -> str:
+    """An axis label such as "Velocity (ft/s)"; an empty unit is left out."""
+    return f"{quantity} ({unit})" if unit else quantity
+
+
+@plt.rc_context(PICTURE_STYLE)
 def plot_model(
     base_depth: ArrayLike,
     lithology: ArrayLike,
@@ -167,21 +180,13 @@ def plot_model(
     """
     logs = {"velocity": velocity, "density": density, "impedance": impedance}
     _check({"base_depth": base_depth, "lithology": lithology} | logs, lithology_names)
-    edges = _layer_edges(base_depth)
-    fig, axes = plt.subplots(
-        1, 4, sharey=True, figsize=(PAGE_WIDTH, 7.0), layout="constrained", width_ratios=(0.6, 1, 1, 1)
-    )
-    _draw_lithology(axes[0], edges, np.asarray(lithology), lithology_names)
-    _draw_log(axes[1], edges, velocity, "Velocity (ft/s)", "blue")
-    _draw_log(axes[2], edges, density, "Density (g/cm³)", "vermillion")
-    _draw_log(axes[3], edges, impedance, "Impedance (ft/s g/cm³)", "black")
-    axes[0].set_ylim(edges[-1], 0.0)
-    axes[0].set_ylabel("Depth (ft)")
+    fig = plt.figure(figsize=(PAGE_WIDTH, 7.0), layout="constrained")
+    _draw_model(fig, _layer_edges(base_depth), lithology, logs, lithology_names)
     fig.legend(loc="outside lower center", ncols=6, handlelength=3, handleheight=2)
     return _finish(fig, title, save_path)
 
 
-@plt.rc_context(_PICTURE_STYLE)
+@plt.rc_context(PICTURE_STYLE)
 def plot_xplot(
     velocity: ArrayLike,
     density: ArrayLike,
@@ -217,20 +222,12 @@ def plot_xplot(
         If arrays are empty or differ in shape, or a lithology is unknown.
     """
     _check({"velocity": velocity, "density": density, "lithology": lithology}, lithology_names, ndim=None)
-    velocity, density, lithology = (np.ravel(array) for array in (velocity, density, lithology))
-    size = np.clip(4000 / velocity.size, 4, 16)  # points squared: many points need small markers
-    fig, ax = plt.subplots(figsize=(COLUMN_WIDTH, 3.6), layout="constrained")
-    for code, name in _present(lithology, lithology_names):
-        here = lithology == code
-        _draw_points(ax, velocity[here], density[here], size, name)
-    ax.set(xlabel="Velocity (ft/s)", ylabel="Density (g/cm³)")
-    ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.grid(alpha=0.3)
-    fig.legend(loc="outside lower center", ncols=3, markerscale=float(6 / np.sqrt(size)))
+    fig = plt.figure(figsize=(COLUMN_WIDTH, 3.6), layout="constrained")
+    _draw_xplot(fig, velocity, density, lithology, lithology_names)
     return _finish(fig, title, save_path)
 
 
-@plt.rc_context(_PICTURE_STYLE)
+@plt.rc_context(PICTURE_STYLE)
 def plot_refl(
     time: ArrayLike, traces: Mapping[str, ArrayLike], *, title: str = "", save_path: str | Path | None = None
 ) -> Figure:
@@ -270,7 +267,71 @@ def plot_refl(
     return _finish(fig, title, save_path)
 
 
-@plt.rc_context(_PICTURE_STYLE)
+@plt.rc_context(PICTURE_STYLE)
+def plot_earth_model_and_traces(
+    base_depth: ArrayLike,
+    lithology: ArrayLike,
+    velocity: ArrayLike,
+    density: ArrayLike,
+    impedance: ArrayLike,
+    lithology_names: Sequence[str],
+    time: ArrayLike,
+    traces: Mapping[str, ArrayLike],
+    *,
+    cross_velocity: ArrayLike,
+    cross_density: ArrayLike,
+    cross_lithology: ArrayLike,
+    title: str = "",
+    save_path: str | Path | None = None,
+) -> Figure:
+    """One layered model and its traces on a page: (a) log tracks, (b) crossplot, (c) traces over time (Fig 2).
+
+    Parameters
+    ----------
+    base_depth, lithology, velocity, density, impedance : array_like, shape (n_layers,)
+        The model in ft, codes, ft/s, g/cm3 and ft/s g/cm3, as for `plot_model`.
+    lithology_names : sequence of str
+        Names in code order, each a key of `LITHOLOGY_STYLES`.
+    time : array_like, shape (n_samples,)
+        Two-way time in s, increasing.
+    traces : mapping of str to array_like, shape (n_samples,)
+        Amplitude (no unit) of each trace under its name; they stand one under the other in this order.
+    cross_velocity, cross_density, cross_lithology : array_like, any one shape
+        Points of the crossplot in ft/s, g/cm3 and codes, of this model or of many.
+    title : str
+        Title of the figure.
+    save_path : str or Path, optional
+        Where to save the figure.
+
+    Returns
+    -------
+    Figure
+        With a SubFigure for each panel. Each trace has symmetric limits of its own.
+
+    Raises
+    ------
+    ValueError
+        As for `plot_model`, `plot_xplot` and `plot_refl`.
+    """
+    logs = {"velocity": velocity, "density": density, "impedance": impedance}
+    points = {"cross_velocity": cross_velocity, "cross_density": cross_density, "lithology": cross_lithology}
+    _check({"base_depth": base_depth, "lithology": lithology} | logs, lithology_names)
+    _check(points, lithology_names, ndim=None)
+    _check({"time": time} | _named("trace", traces))
+    fig = plt.figure(figsize=(PAGE_WIDTH, 8.2), layout="constrained")
+    above, panel_c = fig.subfigures(2, 1, height_ratios=(1.5, 1))
+    panel_a, panel_b = above.subfigures(1, 2, width_ratios=(1.7, 1))
+    _draw_model(panel_a, _layer_edges(base_depth), lithology, logs, lithology_names)
+    panel_a.legend(loc="outside lower center", ncols=3, handlelength=3, handleheight=1.6)
+    _draw_xplot(panel_b, *points.values(), lithology_names)
+    for ax, (name, trace) in zip(_stacked_axes(panel_c, time, list(traces)), traces.items(), strict=True):
+        _draw_trace(ax, time, trace, name)
+    for letter, panel in zip("abc", (panel_a, panel_b, panel_c), strict=True):
+        panel.suptitle(f"({letter})", x=0.01, ha="left", weight="bold")
+    return _finish(fig, title, save_path)
+
+
+@plt.rc_context(PICTURE_STYLE)
 def plot_refl_compare(
     time: ArrayLike,
     actual: ArrayLike,
@@ -315,11 +376,43 @@ def plot_refl_compare(
     predictions = predicted if isinstance(predicted, Mapping) else {labels[1]: predicted}
     _check({"time": time, "actual": actual} | _named("prediction", predictions))
     fig, axes = plt.subplots(2, 1, sharex=True, figsize=(PAGE_WIDTH, 4.8), layout="constrained")
-    _draw_comparison(axes, time, actual, predictions, labels[0], quantity, unit)
+    draw_comparison(axes, time, actual, predictions, labels[0], quantity, unit)
     return _finish(fig, title, save_path)
 
 
-@plt.rc_context(_PICTURE_STYLE)
+def draw_comparison(
+    axes: Sequence[Axes],
+    time: ArrayLike,
+    actual: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    actual_name: str,
+    quantity: str,
+    unit: str,
+) -> None:
+    """Actual and predictions in the first of two Axes, their differences with each RMSE in the second.
+
+    ``axes``: two, which share the time axis; the rest is as for `plot_refl_compare`.
+    """
+    above, below = axes
+    differences = _differences(actual, predictions)
+    above.plot(time, actual, color=COLOURS["black"], linewidth=1.0, label=actual_name)
+    for i, (name, values) in enumerate(predictions.items()):
+        line = {"color": PREDICTION_COLOURS[i % len(PREDICTION_COLOURS)], "linewidth": 0.7}
+        difference, rmse = differences[name]
+        above.plot(time, values, label=name, **line)
+        below.plot(time, difference, label=f"{name} − {actual_name}: {_rmse_text(rmse, unit)}", **line)
+    if np.min(actual) < 0 < np.max(actual):
+        _set_symmetric(above.set_ylim, actual, *predictions.values())
+    _set_symmetric(below.set_ylim, *(difference for difference, _ in differences.values()))
+    above.set_ylabel(axis_label(quantity, unit))
+    below.set(xlabel="Two-way time (s)", ylabel=axis_label("Difference", unit))
+    below.margins(x=0)
+    below.axhline(0.0, color="0.6", linewidth=0.4, zorder=0)
+    for ax in axes:
+        _legend_above(ax)
+
+
+@plt.rc_context(PICTURE_STYLE)
 def plot_ae_predict_raw(
     time: ArrayLike,
     x: ArrayLike,
@@ -363,15 +456,290 @@ def plot_ae_predict_raw(
     """
     _check({"time": time, "x": x, "y": y, "y_predicted": y_predicted})
     fig, axes = plt.subplots(3, 1, sharex=True, figsize=(PAGE_WIDTH, 6.6), layout="constrained")
-    axes[0].plot(time, x, color=COLOURS["black"], linewidth=0.6, label=input_name)
+    _draw_trace(axes[0], time, x, input_name)
     axes[0].set_ylabel("Amplitude")
-    _set_symmetric(axes[0].set_ylim, x)
     _legend_above(axes[0])
-    _draw_comparison(axes[1:], time, y, {"Predicted": y_predicted}, "Actual", quantity, unit)
+    draw_comparison(axes[1:], time, y, {"Predicted": y_predicted}, "Actual", quantity, unit)
     return _finish(fig, title, save_path)
 
 
-@plt.rc_context(_PICTURE_STYLE)
+@plt.rc_context(PICTURE_STYLE)
+def plot_cwt_real_imag(
+    time: ArrayLike,
+    frequency: ArrayLike,
+    coefficients: ArrayLike,
+    *,
+    trace: ArrayLike | None = None,
+    title: str = "",
+    save_path: str | Path | None = None,
+) -> Figure:
+    """Real and imaginary part of a trace's continuous wavelet transform over time and frequency.
+
+    Parameters
+    ----------
+    time : array_like, shape (n_samples,)
+        Two-way time in s, increasing; at least two samples.
+    frequency : array_like, shape (n_scales,)
+        Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
+    coefficients : array_like of complex, shape (n_scales, n_samples)
+        Continuous wavelet transform, in the unit of the trace.
+    trace : array_like, shape (n_samples,), optional
+        The trace itself (no unit), for a panel above.
+    title : str
+        Title of the figure.
+    save_path : str or Path, optional
+        Where to save the figure.
+
+    Returns
+    -------
+    Figure
+        With the trace, if given, and the two parts, which share one symmetric colour scale.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, `time` or `frequency` is not in order, or a value is NaN or infinite.
+    """
+    _check_cwt(time, frequency, {"coefficients": coefficients}, trace)
+    fig, axes = _cwt_panels(time, trace, 2)
+    parts = {"Real part": np.real(coefficients), "Imaginary part": np.imag(coefficients)}
+    limit = max_axis_value(*parts.values())
+    for ax, (name, values) in zip(axes, parts.items(), strict=True):
+        image = _draw_cwt(ax, time, frequency, values, name, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    _add_colour_bar(axes, image, "Amplitude")
+    return _finish(fig, title, save_path)
+
+
+@plt.rc_context(PICTURE_STYLE)
+def plot_cwt_magn(
+    time: ArrayLike,
+    frequency: ArrayLike,
+    coefficients: ArrayLike,
+    *,
+    trace: ArrayLike | None = None,
+    title: str = "",
+    save_path: str | Path | None = None,
+) -> Figure:
+    """Magnitude of a trace's continuous wavelet transform over time and frequency.
+
+    Parameters
+    ----------
+    time : array_like, shape (n_samples,)
+        Two-way time in s, increasing; at least two samples.
+    frequency : array_like, shape (n_scales,)
+        Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
+    coefficients : array_like of complex, shape (n_scales, n_samples)
+        Continuous wavelet transform, in the unit of the trace.
+    trace : array_like, shape (n_samples,), optional
+        The trace itself (no unit), for a panel above.
+    title : str
+        Title of the figure.
+    save_path : str or Path, optional
+        Where to save the figure.
+
+    Returns
+    -------
+    Figure
+        With the trace, if given, and the magnitude, whose colour scale begins at 0.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, `time` or `frequency` is not in order, or a value is NaN or infinite.
+    """
+    _check_cwt(time, frequency, {"coefficients": coefficients}, trace)
+    fig, axes = _cwt_panels(time, trace, 1)
+    _draw_magnitudes(axes, time, frequency, {"Magnitude": np.abs(coefficients)})
+    return _finish(fig, title, save_path)
+
+
+@plt.rc_context(PICTURE_STYLE)
+def plot_cwt_magn_phase(
+    time: ArrayLike,
+    frequency: ArrayLike,
+    coefficients: ArrayLike,
+    *,
+    trace: ArrayLike | None = None,
+    title: str = "",
+    save_path: str | Path | None = None,
+) -> Figure:
+    """Magnitude and phase of a trace's continuous wavelet transform over time and frequency.
+
+    Parameters
+    ----------
+    time : array_like, shape (n_samples,)
+        Two-way time in s, increasing; at least two samples.
+    frequency : array_like, shape (n_scales,)
+        Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
+    coefficients : array_like of complex, shape (n_scales, n_samples)
+        Continuous wavelet transform, in the unit of the trace.
+    trace : array_like, shape (n_samples,), optional
+        The trace itself (no unit), for a panel above.
+    title : str
+        Title of the figure.
+    save_path : str or Path, optional
+        Where to save the figure.
+
+    Returns
+    -------
+    Figure
+        With the trace, if given, the magnitude from 0 and the phase from -pi to pi in cyclic colours.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, `time` or `frequency` is not in order, or a value is NaN or infinite.
+    """
+    _check_cwt(time, frequency, {"coefficients": coefficients}, trace)
+    fig, axes = _cwt_panels(time, trace, 2)
+    _draw_magnitudes(axes[:1], time, frequency, {"Magnitude": np.abs(coefficients)})
+    phase = np.angle(coefficients)
+    image = _draw_cwt(axes[1], time, frequency, phase, "Phase", cmap="twilight", vmin=-np.pi, vmax=np.pi)
+    bar = _add_colour_bar(axes[1:], image, "Phase (rad)")
+    bar.set_ticks([-np.pi, -np.pi / 2, 0, np.pi / 2, np.pi], labels=["−π", "−π/2", "0", "π/2", "π"])
+    return _finish(fig, title, save_path)
+
+
+@plt.rc_context(PICTURE_STYLE)
+def plot_cwt_magn_predict(
+    time: ArrayLike,
+    frequency: ArrayLike,
+    actual: ArrayLike,
+    predicted: ArrayLike,
+    *,
+    title: str = "",
+    save_path: str | Path | None = None,
+) -> Figure:
+    """Magnitudes of an actual and of a predicted continuous wavelet transform, and of their difference.
+
+    Parameters
+    ----------
+    time : array_like, shape (n_samples,)
+        Two-way time in s, increasing; at least two samples.
+    frequency : array_like, shape (n_scales,)
+        Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
+    actual, predicted : array_like of complex, shape (n_scales, n_samples)
+        The two transforms, in the unit of the trace.
+    title : str
+        Title of the figure.
+    save_path : str or Path, optional
+        Where to save the figure.
+
+    Returns
+    -------
+    Figure
+        With three panels: |actual| and |predicted| in one colour scale, |predicted - actual| in its own, all from
+        0. The last one's title holds the RMSE of the complex coefficients, sqrt(mean(|predicted - actual|^2)).
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, `time` or `frequency` is not in order, or a value is NaN or infinite.
+    """
+    _check_cwt(time, frequency, {"actual": actual, "predicted": predicted})
+    difference = np.abs(np.asarray(predicted) - np.asarray(actual))
+    name = f"|Predicted − Actual|: {_rmse_text(_rms(difference), '')}"
+    fig, axes = _cwt_panels(time, None, 3)
+    _draw_magnitudes(axes[:2], time, frequency, {"Actual": np.abs(actual), "Predicted": np.abs(predicted)})
+    _draw_magnitudes(axes[2:], time, frequency, {name: difference})
+    return _finish(fig, title, save_path)
+
+
+@plt.rc_context(PICTURE_STYLE)
+def plot_mra(
+    time: ArrayLike,
+    trace: ArrayLike,
+    components: ArrayLike,
+    names: Sequence[str],
+    *,
+    title: str = "",
+    save_path: str | Path | None = None,
+) -> Figure:
+    """Multiresolution analysis of a trace: the trace, and below it each component in a panel of its own.
+
+    Parameters
+    ----------
+    time : array_like, shape (n_samples,)
+        Two-way time in s, increasing; at least two samples.
+    trace : array_like, shape (n_samples,)
+        Amplitude, without unit.
+    components : array_like, shape (n_samples, n_components)
+        What the trace is made of, in its unit.
+    names : sequence of str
+        Name of each component, such as "D3: 62-125 Hz".
+    title : str
+        Title of the figure.
+    save_path : str or Path, optional
+        Where to save the figure, whose height grows with the components.
+
+    Returns
+    -------
+    Figure
+        With 1 + n_components Axes. All have the same symmetric limits, so that amplitudes compare.
+
+    Raises
+    ------
+    ValueError
+        If there is no name, shapes disagree, time does not increase, or a value is NaN or infinite.
+    """
+    _check_mra(time, names, {"components": components}, trace)
+    names = ["Trace", *names]
+    fig = plt.figure(figsize=_stacked_size(len(names)), layout="constrained")
+    axes = _stacked_axes(fig, time, names, sharey=True)
+    for ax, name, values in zip(axes, names, [trace, *np.asarray(components).T], strict=True):
+        _draw_trace(ax, time, values, name)
+    _set_symmetric(axes[0].set_ylim, trace, components)
+    return _finish(fig, title, save_path)
+
+
+@plt.rc_context(PICTURE_STYLE)
+def plot_ae_mra_predict(
+    time: ArrayLike,
+    actual: ArrayLike,
+    predicted: ArrayLike,
+    names: Sequence[str],
+    *,
+    title: str = "",
+    save_path: str | Path | None = None,
+) -> Figure:
+    """Actual and predicted components of a multiresolution analysis over each other, panel by panel.
+
+    Parameters
+    ----------
+    time : array_like, shape (n_samples,)
+        Two-way time in s, increasing; at least two samples.
+    actual, predicted : array_like, shape (n_samples, n_components)
+        Amplitudes of the components, without unit.
+    names : sequence of str
+        Name of each component, such as "D3: 62-125 Hz".
+    title : str
+        Title of the figure.
+    save_path : str or Path, optional
+        Where to save the figure, whose height grows with the components.
+
+    Returns
+    -------
+    Figure
+        With n_components Axes. Each has symmetric limits of its own, so that weak components are seen too, and in
+        its legend its RMSE, sqrt(mean((predicted - actual)^2)).
+
+    Raises
+    ------
+    ValueError
+        If there is no name, shapes disagree, time does not increase, or a value is NaN or infinite.
+    """
+    _check_mra(time, names, {"actual": actual, "predicted": predicted})
+    fig = plt.figure(figsize=_stacked_size(len(names)), layout="constrained")
+    for ax, *pair in zip(_stacked_axes(fig, time, names), np.asarray(actual).T, np.asarray(predicted).T, strict=True):
+        rmse = _rmse_text(_rms(np.subtract(*pair)), "")
+        ax.plot(time, pair[0], color=COLOURS["black"], linewidth=1.0, label="Actual")
+        ax.plot(time, pair[1], color=PREDICTION_COLOURS[0], linewidth=0.7, label=f"Predicted: {rmse}")
+        _set_symmetric(ax.set_ylim, *pair)
+        _legend_above(ax, "right")
+    return _finish(fig, title, save_path)
+
+
+@plt.rc_context(PICTURE_STYLE)
 def plot_network(
     blocks: Sequence[tuple[str, str, str, int]], *, title: str = "", save_path: str | Path | None = None
 ) -> Figure:
@@ -397,8 +765,7 @@ def plot_network(
     ValueError
         If there is no block.
     """
-    if not len(blocks):
-        raise ValueError("blocks is empty; at least one (name, details, output shape, parameters) is needed.")
+    _check_blocks(blocks)
     details = [textwrap.wrap(block[1], width=78) for block in blocks]
     tops, heights = _block_places([len(lines) for lines in details])
     bottom = tops[-1] + heights[-1] + 0.3
@@ -410,12 +777,59 @@ def plot_network(
     arrow = {"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
     for above, below in zip(tops[:-1] + heights[:-1], tops[1:], strict=True):
         ax.annotate("", (2.5, below), (2.5, above), arrowprops=arrow)
-    ax.text(2.5, bottom, f"Total parameters: {sum(block[3] for block in blocks):,}", ha="center", va="bottom")
+    ax.text(2.5, bottom, _total_text(blocks), ha="center", va="bottom")
     return _finish(fig, title, save_path)
+
+
+def draw_network_flow(
+    ax: Axes, blocks: Sequence[tuple[str, str, str, int]], *, n_columns: int = 6, font_size: float = 6.0
+) -> None:
+    """Block diagram of a network in a panel of a larger figure, from left to right and row by row (Figs 3i, 7i).
+
+    Parameters
+    ----------
+    ax : Axes
+        The panel; its axis lines go. With the defaults, PAGE_WIDTH x 2 inch hold twelve boxes in two rows; more
+        rows need a higher panel, more columns a wider one or a smaller `font_size`.
+    blocks : sequence of (str, str, str, int)
+        Of each layer the name, details (may be empty; long ones are wrapped), output shape and number of
+        parameters, as for `plot_network`.
+    n_columns : int
+        Most boxes in a row; the rows share the boxes evenly.
+    font_size : float
+        Size of the text in points.
+
+    Raises
+    ------
+    ValueError
+        If there is no block, or `n_columns` is below 1.
+    """
+    _check_blocks(blocks)
+    if n_columns < 1:
+        raise ValueError(f"n_columns has to be at least 1, got {n_columns}.")
+    n_rows = -(-len(blocks) // n_columns)
+    n_columns = -(-len(blocks) // n_rows)
+    places = [divmod(i, n_columns) for i in range(len(blocks))]  # (row, column)
+    spare = max(0, 2 - n_rows) / 2  # a single row takes half of the panel
+    ax.set(xlim=(0, n_columns), ylim=(n_rows + spare, -spare))
+    ax.axis("off")
+    for block, (row, column) in zip(blocks, places, strict=True):
+        _draw_flow_box(ax, block, row, column, font_size)
+    for start, end in zip(places[:-1], places[1:], strict=True):
+        _draw_flow_arrow(ax, start, end)
+    ax.text(n_columns / 2, n_rows, _total_text(blocks), size=font_size, ha="center", va="top")
+
+
+_History = Mapping[str, Sequence[float]]
+_View = Callable[[_History], None]
 
 
 class PlotLearning(keras.callbacks.Callback):
     """Draws losses and learning rate after every epoch into one file (Figs 6b, 10b in progress).
+
+    In a notebook the picture stands under the cell too, and with an interactive Matplotlib backend in a window, which
+    serves all trainings of the process; each picture takes the place of the last one. A window that was closed stays
+    closed for the rest of its training, and no trouble with a display ends a training.
 
     Parameters
     ----------
@@ -433,13 +847,15 @@ class PlotLearning(keras.callbacks.Callback):
         super().__init__()
         self.save_path = Path(save_path)
         self.history: dict[str, list[float]] = {}
+        self._view: _View | None = None
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Forget an earlier fit."""
         self.history = {"epoch": [], "loss": [], "val_loss": [], "learning_rate": []}
+        self._view = None
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Add the epoch to the history and refresh the file."""
+        """Add the epoch to the history, refresh the file and show the picture to whoever looks on."""
         logs = logs or {}
         learning_rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         row = {
@@ -451,6 +867,7 @@ class PlotLearning(keras.callbacks.Callback):
         for name, value in row.items():
             self.history[name].append(float(value))
         self._refresh(_learning_figure(self.history))
+        self._show()
 
     def _refresh(self, fig: Figure) -> None:
         path = self.save_path
@@ -461,8 +878,14 @@ class PlotLearning(keras.callbacks.Callback):
             with contextlib.suppress(PermissionError):
                 os.replace(unfinished, path)
         finally:
-            plt.close(fig)
             unfinished.unlink(missing_ok=True)
+
+    def _show(self) -> None:
+        try:
+            self._view = self._view or _live_view()
+            self._view(self.history)
+        except Exception:  # displays fail in ways of their own, and the file is there
+            self._view = _no_view
 
 
 def _check(arrays: Mapping[str, ArrayLike], lithology_names: Sequence[str] = (), *, ndim: int | None = 1) -> None:
@@ -483,6 +906,57 @@ def _check(arrays: Mapping[str, ArrayLike], lithology_names: Sequence[str] = (),
             raise ValueError(f"Unknown lithology code {code}; valid are {valid}.")
 
 
+def _check_values(name: str, values: ArrayLike, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless the values have this shape and are finite."""
+    if np.shape(values) != shape:
+        raise ValueError(f"{name} needs the shape {shape}, got {np.shape(values)}.")
+    n_lost = np.count_nonzero(~np.isfinite(values))
+    if n_lost:
+        raise ValueError(f"{name} needs finite values, got {n_lost} of {np.size(values)} that are NaN or infinite.")
+
+
+def _check_order(name: str, values: ArrayLike, *, may_decrease: bool = False) -> None:
+    """Raise ValueError unless there are two values or more, and each is larger than the last."""
+    _check_values(name, values, (np.size(values),))
+    steps = np.diff(values)
+    if not len(steps) or not (np.all(steps > 0) or (may_decrease and np.all(steps < 0))):
+        order = "increase or decrease" if may_decrease else "increase"
+        found = np.array2string(np.asarray(values), threshold=8)
+        raise ValueError(f"{name} needs at least two values, which {order} throughout, got {found}.")
+
+
+def _check_cwt(
+    time: ArrayLike, frequency: ArrayLike, coefficients: Mapping[str, ArrayLike], trace: ArrayLike | None = None
+) -> None:
+    """Raise ValueError unless all arrays are finite and fit the two axes, which are in order."""
+    _check_order("time", time)
+    _check_order("frequency", frequency, may_decrease=True)
+    if np.min(frequency) <= 0:
+        raise ValueError(f"frequency needs values above 0 Hz, got {np.min(frequency)}.")
+    for name, values in coefficients.items():
+        _check_values(name, values, (np.size(frequency), np.size(time)))
+    if trace is not None:
+        _check_values("trace", trace, np.shape(time))
+
+
+def _check_mra(
+    time: ArrayLike, names: Sequence[str], components: Mapping[str, ArrayLike], trace: ArrayLike | None = None
+) -> None:
+    """Raise ValueError unless there is a component, time increases, and all arrays are finite and fit."""
+    _check_order("time", time)
+    if not len(names):
+        raise ValueError("names is empty; at least one component is needed.")
+    for name, values in components.items():
+        _check_values(name, values, (np.size(time), len(names)))
+    if trace is not None:
+        _check_values("trace", trace, np.shape(time))
+
+
+def _check_blocks(blocks: Sequence[tuple[str, str, str, int]]) -> None:
+    if not len(blocks):
+        raise ValueError("blocks is empty; at least one (name, details, output shape, parameters) is needed.")
+
+
 def _named(kind: str, arrays: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:
     """The arrays under names for `_check`; an empty array stands for an empty mapping."""
     return {f"{kind} {name!r}": array for name, array in arrays.items()} or {kind: []}
@@ -501,14 +975,14 @@ def _layer_edges(base_depth: ArrayLike) -> np.ndarray:
     return edges
 
 
-def _axis_label(quantity: str, unit: str) -> str:
-    return f"{quantity} ({unit})" if unit else quantity
-
-
 def _differences(actual: ArrayLike, predictions: Mapping[str, ArrayLike]) -> dict[str, tuple[np.ndarray, float]]:
     """Of each prediction, predicted - actual (n_samples,) and its RMSE, both in the unit of the data."""
     differences = {name: np.asarray(values, dtype=float) - actual for name, values in predictions.items()}
-    return {name: (values, float(np.sqrt(np.mean(values**2)))) for name, values in differences.items()}
+    return {name: (values, _rms(values)) for name, values in differences.items()}
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
 
 
 def _rmse_text(rmse: float, unit: str) -> str:
@@ -521,9 +995,27 @@ def _set_symmetric(set_limits, *arrays: ArrayLike) -> None:
     set_limits(-limit, limit)
 
 
-def _legend_above(ax: Axes) -> None:
+def _legend_above(ax: Axes, side: str = "left") -> None:
     """A legend above the panel, where it hides no sample."""
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, frameon=False, borderaxespad=0.1)
+    corner = {"left": (0.0, 1.0), "right": (1.0, 1.0)}[side]
+    ax.legend(loc=f"lower {side}", bbox_to_anchor=corner, ncols=3, frameon=False, borderaxespad=0.1)
+
+
+def _draw_model(
+    fig: FigureBase,
+    edges: np.ndarray,
+    lithology: ArrayLike,
+    logs: Mapping[str, ArrayLike],
+    lithology_names: Sequence[str],
+) -> None:
+    """Lithology column and the logs by name, side by side over one depth axis."""
+    axes = fig.subplots(1, 4, sharey=True, width_ratios=(0.6, 1, 1, 1))
+    _draw_lithology(axes[0], edges, np.asarray(lithology), lithology_names)
+    _draw_log(axes[1], edges, logs["velocity"], "Velocity\n(ft/s)", "blue")
+    _draw_log(axes[2], edges, logs["density"], "Density\n(g/cm³)", "vermillion")
+    _draw_log(axes[3], edges, logs["impedance"], "Impedance\n(ft/s g/cm³)", "black")
+    axes[0].set_ylim(edges[-1], 0.0)
+    axes[0].set_ylabel("Depth (ft)")
 
 
 def _draw_lithology(ax: Axes, edges: np.ndarray, lithology: np.ndarray, lithology_names: Sequence[str]) -> None:
@@ -544,6 +1036,23 @@ def _draw_lithology(ax: Axes, edges: np.ndarray, lithology: np.ndarray, litholog
     ax.set(xlim=(0.0, 1.0), xticks=[], xlabel="Lithology")
 
 
+def _draw_xplot(
+    fig: FigureBase, velocity: ArrayLike, density: ArrayLike, lithology: ArrayLike, lithology_names: Sequence[str]
+) -> None:
+    """Crossplot with its legend."""
+    velocity, density, lithology = (np.ravel(array) for array in (velocity, density, lithology))
+    size = np.clip(4000 / velocity.size, 4, 16)  # points squared: many points need small markers
+    ax = fig.subplots()
+    for code, name in _present(lithology, lithology_names):
+        here = lithology == code
+        _draw_points(ax, velocity[here], density[here], size, name)
+    ax.set(xlabel="Velocity (ft/s)", ylabel="Density (g/cm³)")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.grid(alpha=0.3)
+    spacing = {"handlelength": 1, "handletextpad": 0.4, "columnspacing": 1}
+    fig.legend(loc="outside lower center", ncols=3, markerscale=float(6 / np.sqrt(size)), **spacing)
+
+
 def _draw_points(ax: Axes, velocity: np.ndarray, density: np.ndarray, size: float, name: str) -> None:
     style = LITHOLOGY_STYLES[name]
     look = {"color": style.colour, "marker": style.marker, "edgecolors": "0.25", "linewidths": 0.012 * size}
@@ -554,7 +1063,7 @@ def _draw_points(ax: Axes, velocity: np.ndarray, density: np.ndarray, size: floa
 def _draw_log(ax: Axes, edges: np.ndarray, values: ArrayLike, label: str, colour: str) -> None:
     ax.stairs(values, edges, orientation="horizontal", baseline=None, color=COLOURS[colour], linewidth=1.0)
     ax.set_xlabel(label)
-    ax.xaxis.set_major_locator(MaxNLocator(3))
+    ax.xaxis.set_major_locator(MaxNLocator(2))
     ax.grid(alpha=0.3)
 
 
@@ -566,33 +1075,83 @@ def _draw_wiggle(ax: Axes, time: np.ndarray, trace: np.ndarray) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
 
 
-def _draw_comparison(
-    axes: Sequence[Axes],
-    time: ArrayLike,
-    actual: ArrayLike,
-    predictions: Mapping[str, ArrayLike],
-    actual_name: str,
-    quantity: str,
-    unit: str,
+def _draw_trace(ax: Axes, time: ArrayLike, trace: ArrayLike, name: str) -> None:
+    ax.plot(time, trace, color=COLOURS["black"], linewidth=0.6, label=name)
+    _set_symmetric(ax.set_ylim, trace)
+
+
+def _stacked_size(n_axes: int) -> tuple[float, float]:
+    """Size in inches of a figure of `_stacked_axes`."""
+    return PAGE_WIDTH, 0.6 + 0.9 * n_axes
+
+
+def _stacked_axes(fig: FigureBase, time: ArrayLike, names: Sequence[str], *, sharey: bool = False) -> np.ndarray:
+    """Axes for amplitudes one under the other over one time axis, each headed by its name."""
+    axes = fig.subplots(len(names), 1, sharex=True, sharey=sharey, squeeze=False)[:, 0]
+    for ax, name in zip(axes, names, strict=True):
+        ax.set_title(name, loc="left")
+        ax.yaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+    axes[-1].set(xlabel="Two-way time (s)", xlim=(np.min(time), np.max(time)))
+    fig.supylabel("Amplitude")
+    return axes
+
+
+def _bin_edges(centres: np.ndarray) -> np.ndarray:
+    """Edges (n + 1,) half-way between the centres (n,) of bins, and as far outside the first and the last."""
+    inner = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - inner[0]], inner, [2 * centres[-1] - inner[-1]]])
+
+
+def _cwt_panels(time: ArrayLike, trace: ArrayLike | None, n_images: int) -> tuple[Figure, np.ndarray]:
+    """A figure with the trace on top if there is one, and the Axes below it for so many images."""
+    heights = [1.1] * (trace is not None) + [2.0] * n_images  # inch
+    fig, axes = plt.subplots(
+        *(len(heights), 1),
+        sharex=True,
+        squeeze=False,
+        figsize=(PAGE_WIDTH, sum(heights) + 0.6),
+        layout="constrained",
+        height_ratios=heights,
+    )
+    if trace is not None:
+        _draw_trace(axes[0, 0], time, trace, "Trace")
+        axes[0, 0].set_title("Trace", loc="left")
+        axes[0, 0].set_ylabel("Amplitude")
+    axes[-1, 0].set(xlabel="Two-way time (s)", xlim=(np.min(time), np.max(time)))
+    return fig, axes[-n_images:, 0]
+
+
+def _draw_cwt(
+    ax: Axes, time: ArrayLike, frequency: ArrayLike, values: np.ndarray, name: str, **colours: str | float
+) -> QuadMesh:
+    """Image of values (n_scales, n_samples) over time and logarithmic frequency, its name above."""
+    times = _bin_edges(np.asarray(time, dtype=float))
+    frequencies = np.exp(_bin_edges(np.log(np.asarray(frequency, dtype=float))))
+    # Pixels inside a PDF, as for the points of a crossplot.
+    image = ax.pcolormesh(times, frequencies, values, rasterized=True, **colours)
+    ax.set_title(name, loc="left")
+    low, high = np.min(frequencies), np.max(frequencies)
+    ax.set(yscale="log", ylim=(low, high), ylabel="Frequency (Hz)")
+    # A narrow band may lie between two of the numbers 1, 2, 5, 10, 20 ...
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 8 * low else MaxNLocator(4, steps=(1, 2, 5, 10)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+    return image
+
+
+def _draw_magnitudes(
+    axes: Sequence[Axes], time: ArrayLike, frequency: ArrayLike, magnitudes: Mapping[str, np.ndarray]
 ) -> None:
-    """Actual and predictions in the first of two Axes, their differences in the second."""
-    above, below = axes
-    differences = _differences(actual, predictions)
-    above.plot(time, actual, color=COLOURS["black"], linewidth=1.0, label=actual_name)
-    for i, (name, values) in enumerate(predictions.items()):
-        line = {"color": PREDICTION_COLOURS[i % len(PREDICTION_COLOURS)], "linewidth": 0.7}
-        difference, rmse = differences[name]
-        above.plot(time, values, label=name, **line)
-        below.plot(time, difference, label=f"{name} − {actual_name}: {_rmse_text(rmse, unit)}", **line)
-    if np.min(actual) < 0 < np.max(actual):
-        _set_symmetric(above.set_ylim, actual, *predictions.values())
-    _set_symmetric(below.set_ylim, *(difference for difference, _ in differences.values()))
-    above.set_ylabel(_axis_label(quantity, unit))
-    below.set(xlabel="Two-way time (s)", ylabel=_axis_label("Difference", unit))
-    below.margins(x=0)
-    below.axhline(0.0, color="0.6", linewidth=0.4, zorder=0)
-    for ax in axes:
-        _legend_above(ax)
+    """An image a magnitude and one colour bar for all of them."""
+    limit = max_axis_value(*magnitudes.values())
+    for ax, (name, values) in zip(axes, magnitudes.items(), strict=True):
+        image = _draw_cwt(ax, time, frequency, values, name, cmap="viridis", vmin=0.0, vmax=limit)
+    _add_colour_bar(axes, image, "Magnitude")
+
+
+def _add_colour_bar(axes: np.ndarray, image: QuadMesh, label: str) -> Colorbar:
+    """One colour bar beside all the Axes, as wide beside several as beside one."""
+    return axes[0].figure.colorbar(image, ax=axes, label=label, aspect=20 * len(axes))
 
 
 def _block_places(n_lines: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -603,32 +1162,80 @@ def _block_places(n_lines: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_block(ax: Axes, block: tuple[str, str, str, int], lines: list[str], top: float, height: float) -> None:
-    """One box, coloured if its layer has parameters; lengths in inches."""
+    """One box; lengths in inches."""
     name, _, shape, parameters = block
-    colour = COLOURS["sky blue"] if parameters else "0.7"
-    ax.add_patch(
-        FancyBboxPatch(
-            (0.1, top),
-            4.8,
-            height,
-            boxstyle="round,pad=0,rounding_size=0.06",
-            facecolor=(colour, 0.3),
-            edgecolor="black",
-            linewidth=0.8,
-        )
-    )
+    look = {"boxstyle": "round,pad=0,rounding_size=0.06"} | _block_look(parameters)
+    ax.add_patch(FancyBboxPatch((0.1, top), 4.8, height, **look))
     ax.text(0.2, top + 0.05, name, weight="bold", va="top")
-    count = f"{parameters:,} parameters" if parameters else "no parameters"
-    ax.text(4.8, top + 0.05, f"{shape}   {count}", ha="right", va="top")
+    ax.text(4.8, top + 0.05, f"{shape}   {_count_text(parameters)}", ha="right", va="top")
     ax.text(0.2, top + 0.19, "\n".join(lines), va="top", linespacing=1.2)
 
 
-@plt.rc_context(_PICTURE_STYLE)
-def _learning_figure(history: Mapping[str, Sequence[float]]) -> Figure:
-    """Loss and learning rate by epoch, from the history of `PlotLearning`."""
-    fig, (above, below) = plt.subplots(
-        2, 1, sharex=True, figsize=(COLUMN_WIDTH, 4.0), layout="constrained", height_ratios=(2, 1)
-    )
+def _block_look(parameters: int) -> dict:
+    """Blocks with parameters are coloured."""
+    colour = COLOURS["sky blue"] if parameters else "0.7"
+    return {"facecolor": (colour, 0.3), "edgecolor": "black", "linewidth": 0.8}
+
+
+def _count_text(parameters: int) -> str:
+    return f"{parameters:,} parameters" if parameters else "no parameters"
+
+
+def _total_text(blocks: Sequence[tuple[str, str, str, int]]) -> str:
+    return f"Total parameters: {sum(block[3] for block in blocks):,}"
+
+
+# A box of the flow diagram within its cell, which is 1 wide and 1 high.
+_FLOW_LEFT, _FLOW_RIGHT, _FLOW_TOP, _FLOW_BOTTOM = 0.06, 0.94, 0.02, 0.88
+
+
+def _draw_flow_box(ax: Axes, block: tuple[str, str, str, int], row: int, column: int, font_size: float) -> None:
+    """One box with its texts, whose lines are as many points apart as their size demands."""
+    name, details, shape, parameters = block
+    left, top, width = column + _FLOW_LEFT, row + _FLOW_TOP, _FLOW_RIGHT - _FLOW_LEFT
+    ax.add_patch(Rectangle((left, top), width, _FLOW_BOTTOM - _FLOW_TOP, **_block_look(parameters)))
+    points = 72 * width * ax.bbox.width / ax.figure.dpi / np.ptp(ax.get_xlim())
+    lines = textwrap.wrap(details, width=max(1, int(points / (0.52 * font_size))))  # a letter's mean width
+    texts = {3: (name, "bold"), 3 + 1.3 * font_size: ("\n".join([*lines, shape, _count_text(parameters)]), "normal")}
+    for points_below, (text, weight) in texts.items():
+        ax.annotate(
+            text,
+            (left + width / 2, top),
+            xytext=(0, -points_below),
+            textcoords="offset points",
+            size=font_size,
+            weight=weight,
+            ha="center",
+            va="top",
+        )
+
+
+def _draw_flow_arrow(ax: Axes, start: tuple[int, int], end: tuple[int, int]) -> None:
+    """Arrow between the boxes at two places (row, column), through the gap between the rows where they differ."""
+    (row, column), (end_row, end_column) = start, end
+    middle = (_FLOW_TOP + _FLOW_BOTTOM) / 2
+    points = [(column + _FLOW_RIGHT, row + middle), (end_column + _FLOW_LEFT, end_row + middle)]
+    if row != end_row:
+        gap = row + (1 + _FLOW_BOTTOM + _FLOW_TOP) / 2
+        x, end_x = column + 0.5, end_column + 0.5
+        points = [(x, row + _FLOW_BOTTOM), (x, gap), (end_x, gap), (end_x, end_row + _FLOW_TOP)]
+    arrow = {"arrowstyle": "-|>", "mutation_scale": 6, "facecolor": "black", "fill": True, "linewidth": 0.8}
+    ax.add_patch(FancyArrowPatch(path=Polyline(points), **arrow))
+
+
+def _learning_figure(history: _History) -> Figure:
+    """The picture of `PlotLearning`; pyplot does not know it, so that no window opens and none has to be closed."""
+    fig = Figure(figsize=(COLUMN_WIDTH, 4.0))
+    _draw_learning(fig, history)
+    return fig
+
+
+@plt.rc_context(PICTURE_STYLE)
+def _draw_learning(fig: Figure, history: _History) -> None:
+    """Loss and learning rate by epoch, from the history of `PlotLearning`, in place of what the figure held."""
+    fig.clear()
+    fig.set_layout_engine("constrained")
+    above, below = fig.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     epoch, losses = np.asarray(history["epoch"]), []
     for name, colour in (("loss", "blue"), ("val_loss", "vermillion")):
         values = np.asarray(history[name])
@@ -646,7 +1253,49 @@ def _learning_figure(history: Mapping[str, Sequence[float]]) -> Figure:
     below.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for ax in (above, below):
         ax.grid(alpha=0.3)
-    return fig
+
+
+def _live_view() -> _View:
+    """What shows a history to whoever looks on: the notebook or the window that can be had here, or nothing."""
+    # IPython is no requirement: where a notebook runs, it is loaded, and its shell has a kernel.
+    ipython = sys.modules.get("IPython")
+    if ipython and hasattr(ipython.get_ipython(), "kernel"):
+        return _notebook_view()
+    _, window_system = backend_registry.resolve_backend(plt.get_backend())
+    if window_system and threading.current_thread() is threading.main_thread():  # windows work in no other thread
+        return _window_view()
+    return _no_view
+
+
+def _no_view(history: _History) -> None:
+    pass
+
+
+def _notebook_view() -> _View:
+    from IPython.display import Image, display
+
+    name = uuid.uuid4().hex
+
+    def show(history: _History) -> None:
+        picture = io.BytesIO()
+        _learning_figure(history).savefig(picture, format="png", dpi=100)
+        display(Image(picture.getvalue()), display_id=name, update=len(history["epoch"]) > 1)
+
+    return show
+
+
+def _window_view() -> _View:
+    window = plt.figure("Learning")
+    with plt.rc_context({"figure.raise_window": False}):  # plt.pause would raise it and take the focus at every epoch
+        window.canvas.manager.show()
+
+    def show(history: _History) -> None:
+        if plt.fignum_exists("Learning"):
+            _draw_learning(window, history)
+            window.canvas.draw()
+            window.canvas.flush_events()
+
+    return show
 
 
 def _save(fig: Figure, path: str | Path) -> None:
