@@ -1,6 +1,6 @@
-"""Traces on the way to a network: pairs made on the fly, scaling, and the losses.
+"""Traces on the way to a network: pairs made on the fly, scaling, wavelet transforms, and the losses.
 
-    generate_block -> CustomDataGen: x, y as (batch, samples, 1), float32 -> network
+    generate_block -> CustomDataGen: scaling -> transform -> x, y as (batch, samples, channels), float32 -> network
 
 Nothing is stored: every epoch draws fresh traces from (seed, stream, epoch, block), so that a run repeats exactly
 whatever its batch size.
@@ -11,17 +11,22 @@ import os
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import keras
 import numpy as np
+import pywt
 from keras import ops
+from scipy import fft
 
 from dataGeneration import (
+    SAMPLES_PER_PASS,
     SHORTEST_TRACE,
     STREAMS,
     TRACES_PER_BLOCK,
+    _check_block,
     check_choice,
     check_flag,
     check_snr,
@@ -37,12 +42,17 @@ PAIRS = {  # gen_type: names of (x, y) for clean and for noisy data
     "ML_VEL": (("CONV_REFL_CLEAN", "VEL"), ("CONV_REFL_GAPS", "VEL_GAPS")),
     "AE": (("CONV_REFL_CLEAN", "CONV_REFL_CLEAN"), ("CONV_REFL_NOISY", "CONV_REFL_NOISY")),
 }
-TRANSFORM_TYPES = ("NA",)
 VALIDATIONS = ("streaming", "fixed")
 TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that it is scaled to
 VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s
 BLOCKS_KEPT = 4  # the one in use, the next, and those that Keras' look at the first two batches would make twice
 BATCHES_AHEAD = 4  # ready for the network while it works on one
+SIGNAL_BAND = (2.0, 120.0)  # Hz, from the lowest to the highest corner frequency of the wavelets
+LEVEL_WAVELETS = tuple(name for name in pywt.wavelist(kind="discrete") if name != "dmey")  # which is not exact
+LEVEL_WAVELET = "sym8"  # nearly symmetric, and its 16 taps part the octaves well
+N_SCALES = 18  # three an octave: the squared responses add up to the same within 3 %, from 3 to 80 Hz
+MORLET_BANDWIDTH = 1.5  # B of PyWavelets' cmorB-1.0: a scale responds over 0.43 of its frequency, at half height
+CWT_DAMPING = 1e-4  # of the inverse, where squared responses add up to 1.3: noise of channels grows 50-fold at most
 
 
 def normalize_data(
@@ -59,6 +69,215 @@ def normalize_data(
     return (data - low) * ((new_high - new_low) / (high - low)) + new_low
 
 
+# --- Transforms: traces (n_traces, n_samples) to channels (n_traces, n_samples, n_channels), and back
+#
+# Every trace is continued by its mirror image at both ends, edge sample repeated. With that, a filter without phase is
+# a product in the domain of the cosine transform, of any length; the same filter with its phase turned by 90 degrees
+# comes back from there by the sine transform.
+
+
+def _cosine_part(spectra: np.ndarray) -> np.ndarray:
+    """Back to time along axis 1."""
+    return fft.idct(spectra, axis=1)
+
+
+def _sine_part(spectra: np.ndarray) -> np.ndarray:
+    """Back to time along axis 1, every cosine as the sine that follows it by 90 degrees."""
+    shifted = np.zeros_like(spectra)
+    shifted[:, :-1] = spectra[:, 1:]
+    return fft.idst(shifted, axis=1, overwrite_x=True)
+
+
+def _filter_bank(
+    traces: np.ndarray, responses: np.ndarray, parts: Sequence[Callable[[np.ndarray], np.ndarray]]
+) -> np.ndarray:
+    """All bands of the first of ``parts``, then those of the next, as channels; ``responses`` (n_samples, n_bands).
+
+    A few traces at a time: what lies between is then small, and stays in the processor's cache.
+    """
+    responses = responses.astype(traces.dtype)
+    n_bands = responses.shape[1]
+    channels = np.empty((*traces.shape, n_bands * len(parts)), traces.dtype)
+    n_rows = max(1, SAMPLES_PER_PASS // responses.size)
+    for first in range(0, len(traces), n_rows):
+        rows = slice(first, first + n_rows)
+        spectra = fft.dct(traces[rows], axis=1)[..., None] * responses
+        for number, part in enumerate(parts):
+            channels[rows, :, number * n_bands : (number + 1) * n_bands] = part(spectra)
+    return channels
+
+
+def _level(n_samples: int, dt: float, wavelet: str, level: int | None) -> int:
+    """``level`` when the trace is long enough for it; for None the default that `transform_traces` describes."""
+    check_choice("wavelet", wavelet, LEVEL_WAVELETS)
+    deepest = pywt.dwt_max_level(n_samples, pywt.Wavelet(wavelet))
+    if level is None:
+        return min(math.ceil(math.log2(1 / (4 * SIGNAL_BAND[0] * dt))), deepest)
+    if check_whole("level", level, 0) > deepest:
+        raise ValueError(f"level must be at most {deepest} for {n_samples} samples and {wavelet}, not {level}")
+    return level
+
+
+def _dwt(traces: np.ndarray, dt: float, wavelet: str = LEVEL_WAVELET, level: int | None = None) -> np.ndarray:
+    level = _level(traces.shape[1], dt, wavelet, level)
+    return np.stack(pywt.mra(traces, wavelet, level, axis=1, transform="dwt", mode="symmetric"), axis=-1)
+
+
+def _swt(traces: np.ndarray, dt: float, wavelet: str = LEVEL_WAVELET, level: int | None = None) -> np.ndarray:
+    """What `pywt.mra` gives, without its many passes: there and back, a level is one filter without phase."""
+    n_samples = traces.shape[1]
+    bank = pywt.Wavelet(wavelet)
+    taps = np.convolve(bank.dec_lo, bank.rec_lo)[bank.dec_len - 1 :] / 2  # one side
+    low_pass = fft.dct(taps, type=1, n=n_samples + 1)
+    approximation, details = np.ones(n_samples), []
+    for step in range(_level(n_samples, dt, wavelet, level)):
+        place = (np.arange(n_samples) << step) % (2 * n_samples)
+        kept = low_pass[np.minimum(place, 2 * n_samples - place)]
+        details.append(approximation * (1 - kept))
+        approximation = approximation * kept
+    return _filter_bank(traces, np.stack([approximation, *reversed(details)], axis=-1), (_cosine_part,))
+
+
+def _level_names(n_samples: int, dt: float, wavelet: str = LEVEL_WAVELET, level: int | None = None) -> tuple[str, ...]:
+    level = _level(n_samples, dt, wavelet, level)
+    edges = [0.0, *(0.5 / dt / 2**step for step in range(level, -1, -1))]
+    words = [f"{edge:.0f}" if edge >= 1 else f"{edge:.1g}" for edge in edges]
+    letters = [f"A{level}", *(f"D{step}" for step in range(level, 0, -1))]
+    return tuple(f"{letter}: {low}-{high} Hz" for letter, low, high in zip(letters, words, words[1:], strict=False))
+
+
+def _cwt_responses(n_samples: int, dt: float, n_scales: int) -> np.ndarray:
+    """Response of every scale at the frequencies of a cosine transform, 1 at its own: (n_samples, n_scales)."""
+    frequency = np.arange(n_samples)[:, None] / (2 * n_samples * dt)
+    return np.exp(-MORLET_BANDWIDTH * (np.pi * (frequency / cwt_frequencies(dt, n_scales) - 1)) ** 2)
+
+
+def _cwt(traces: np.ndarray, dt: float, n_scales: int = N_SCALES) -> np.ndarray:
+    return _filter_bank(traces, _cwt_responses(traces.shape[1], dt, n_scales), (_cosine_part, _sine_part))
+
+
+def _inverse_cwt(channels: np.ndarray, dt: float) -> np.ndarray:
+    """The traces whose transform is nearest to the channels, damped where no scale responds."""
+    n_samples, n_channels = channels.shape[1:]
+    if n_channels % 2:
+        raise ValueError(f"channels of a CWT are as many real as imaginary parts, not {n_channels}")
+    n_scales = n_channels // 2
+    responses = _cwt_responses(n_samples, dt, n_scales)
+    weights = responses / (2 * (responses**2).sum(axis=1, keepdims=True) + 2 * CWT_DAMPING)
+    weights = weights.astype(channels.dtype)
+    spectra = np.einsum("tfs,fs->tf", fft.dct(channels[..., :n_scales], axis=1), weights)
+    sines = fft.dst(channels[..., n_scales:], axis=1)[:, :-1]
+    spectra[:, 1:] += np.einsum("tfs,fs->tf", sines, weights[1:])
+    return fft.idct(spectra, axis=1, overwrite_x=True)
+
+
+def _cwt_names(n_samples: int, dt: float, n_scales: int = N_SCALES) -> tuple[str, ...]:
+    frequencies = cwt_frequencies(dt, n_scales)
+    return tuple(f"{part} {frequency:.3g} Hz" for part in ("Re", "Im") for frequency in frequencies)
+
+
+class Transform(NamedTuple):
+    """A domain that traces can be given to a network in."""
+
+    forward: Callable[..., np.ndarray]  # (traces, dt, **options) -> channels
+    inverse: Callable[[np.ndarray, float], np.ndarray]  # (channels, dt) -> traces
+    channel_names: Callable[..., tuple[str, ...]]  # (n_samples, dt, **options)
+    options: tuple[str, ...] = ()
+
+
+def _sum_of_channels(channels: np.ndarray, dt: float) -> np.ndarray:
+    return channels.sum(axis=-1)
+
+
+TRANSFORMS = {
+    "NA": Transform(lambda traces, dt: traces[..., None], _sum_of_channels, lambda n_samples, dt: ("trace",)),
+    "CWT": Transform(_cwt, _inverse_cwt, _cwt_names, ("n_scales",)),
+    "DWT": Transform(_dwt, _sum_of_channels, _level_names, ("wavelet", "level")),
+    "SWT": Transform(_swt, _sum_of_channels, _level_names, ("wavelet", "level")),
+}
+TRANSFORM_TYPES = tuple(TRANSFORMS)
+
+
+def _transform(transform_type: str, options: Mapping[str, object] | None = None) -> Transform:
+    """A row of TRANSFORMS; ValueError for one that is not there, or for options that it has not."""
+    check_choice("transform_type", transform_type, TRANSFORMS)
+    transform = TRANSFORMS[transform_type]
+    for name in options or {}:
+        check_choice(f"option of {transform_type}", name, transform.options or ("none",))
+    return transform
+
+
+def transform_traces(traces: np.ndarray, transform_type: str, dt: float = 0.001, **options: object) -> np.ndarray:
+    """Traces (n_traces, n_samples) as channels (n_traces, n_samples, n_channels), from low to high frequencies.
+
+    Channels have the unit of the traces, and their dtype, float32 or float64. ``dt`` is in s. Any length will do;
+    a trace is taken to go on beyond its ends as its mirror image. Of the types, and their ``options``:
+
+    "NA" : the trace itself, one channel
+    "CWT" : continuous transform with the complex Morlet wavelet cmor1.5-1.0 of PyWavelets, at `cwt_frequencies`: the
+        real parts of all scales, then the imaginary parts. A sine A sin(2 pi f t) has the magnitude A at the scale
+        of its frequency. ``n_scales``: 18 by default, three an octave, the fewest that miss nothing in between
+    "DWT", "SWT" : multiresolution analysis by the decimated or the stationary wavelet transform: level + 1 components
+        that sum to the trace, the approximation first, and the finest detail last. ``wavelet``: one of LEVEL_WAVELETS,
+        by default sym8, nearly symmetric with a good parting of the octaves. ``level``: by default the first whose
+        approximation ends below 4 Hz, so that it has the lowest octave of the signal, 2 to 4 Hz, and every other
+        octave up to 120 Hz is a detail of its own (level 7 at 1 ms); less where the trace is too short for it. The
+        deepest is `pywt.dwt_max_level`: with sym8 and fewer than 30 samples level 0, the trace itself
+
+    Raises ValueError for traces that are not a block of finite numbers, an unknown type, option or wavelet, a level
+    that is too deep, n_scales that is not a whole number of at least 2, or a dt outside `dataGeneration.DT_LIMITS`.
+    """
+    transform = _transform(transform_type, options)
+    return transform.forward(_check_block("traces", traces), check_time(dt, 0.0)[0], **options)
+
+
+def restore_traces(channels: np.ndarray, transform_type: str, dt: float = 0.001) -> np.ndarray:
+    """Traces (n_traces, n_samples) from what `transform_traces` gives, whatever its options were; dtype is kept.
+
+    "NA", "DWT" and "SWT" are exact: within 1e-5 of the largest amplitude in float32. "CWT" gives the trace whose
+    transform is nearest to the channels. With the default number of scales or more, what it had from 2 to 120 Hz is
+    within 1e-4 of its amplitude, from 1.25 to 165 Hz within 0.01; nothing is left of what is below 0.5 Hz, the mean
+    included, or above 210 Hz. Clean traces of the generator, of 4096 samples at 1 ms, come back with a relative RMS
+    error of 0.003 on average and 0.02 at worst (1024 samples: 0.006 and 0.05); noise loses what is outside the band.
+    Raises ValueError for channels that are not (n_traces, n_samples, n_channels), or an odd number of them for "CWT".
+    """
+    transform = _transform(transform_type)
+    dt, _ = check_time(dt, 0.0)
+    channels = np.asarray(channels)
+    if channels.ndim != 3 or channels.size == 0 or not np.issubdtype(channels.dtype, np.floating):
+        found = f"{channels.dtype} of shape {channels.shape}"
+        raise ValueError(f"channels must be floats (n_traces, n_samples, n_channels), not {found}")
+    return transform.inverse(channels, dt)
+
+
+def channel_names(transform_type: str, n_samples: int, dt: float = 0.001, **options: object) -> tuple[str, ...]:
+    """What each channel of `transform_traces` is: "A7: 0-4 Hz" .. "D1: 250-500 Hz", "Re 2 Hz" .. "Im 120 Hz", "trace".
+
+    ``n_samples`` and ``dt`` (s) are those of the traces. Raises ValueError as `transform_traces` does.
+    """
+    transform = _transform(transform_type, options)
+    n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE)
+    return transform.channel_names(n_samples, check_time(dt, 0.0)[0], **options)
+
+
+def cwt_frequencies(dt: float = 0.001, n_scales: int = N_SCALES) -> np.ndarray:
+    """Centre frequencies (Hz) of the CWT: 2 to 120 Hz, or to the Nyquist frequency if it is lower, evenly in log f."""
+    dt, _ = check_time(dt, 0.0)
+    low, high = SIGNAL_BAND
+    return np.geomspace(low, min(high, 0.5 / dt), check_whole("n_scales", n_scales, 2))
+
+
+def cwt_coefficients(traces: np.ndarray, dt: float = 0.001, n_scales: int = N_SCALES) -> np.ndarray:
+    """The CWT of `transform_traces` as complex numbers (n_traces, n_samples, n_scales), complex64 for float32.
+
+    `numpy.abs` of it is the amplitude at each time and frequency, in the traces' unit; `numpy.angle` the phase, in rad.
+    """
+    channels = transform_traces(traces, "CWT", dt, n_scales=n_scales)
+    coefficients = np.empty((*channels.shape[:2], n_scales), np.result_type(channels.dtype, np.complex64))
+    coefficients.real, coefficients.imag = channels[..., :n_scales], channels[..., n_scales:]
+    return coefficients
+
+
 def _yield_to_training() -> None:
     """Let this thread run when the network leaves a core idle. Only Linux gives a thread a priority of its own."""
     if sys.platform == "linux":
@@ -66,19 +285,22 @@ def _yield_to_training() -> None:
 
 
 class CustomDataGen(keras.utils.PyDataset):
-    """Batches (x, y) of fresh synthetic traces for `keras.Model.fit`, each (batch, n_samples, 1) float32.
+    """Batches (x, y) of fresh synthetic traces for `keras.Model.fit`: (batch, n_samples, channels) float32.
 
     Parameters:
 
     batch_size, n : traces a batch, traces an epoch; the last batch may be smaller
     gen_type : "DeNoise" (noisy -> clean), "ML_VEL" (trace -> velocity) or "AE" (trace -> itself)
-    transform_type : "NA", the raw trace
+    transform_type : "NA", the raw trace; "CWT", "DWT" or "SWT", what `transform_traces` makes of it, in `n_channels`.
+        Only x is transformed, after scaling, and y has one channel; but of an AE, y is x. Three to four blocks are
+        held in memory: for the CWT of 4096 samples, 30 MB each
     noisy_data : ML_VEL from noisy traces with a gap, to velocity with a gap; AE of noisy traces
     scaling_flag : scale traces from [-1, 1] to [-1, 1] and velocities from [0, 30 000] ft/s to [0, 1]
     seed, stream : which draws; "training", "validation" and "blind" streams of a seed never share any
     n_samples, dt : samples a trace, time step in s
     snr_db : noise level, as in `dataGeneration.data_noise`; None is the paper's
     validation : "streaming", fresh traces every epoch, or "fixed", those of epoch 0 in every epoch
+    transform_options : options of the transform, such as {"n_scales": 24}; none are its defaults
 
     `epoch` is the number of the epoch that is being served, from 0; every `fit` or `evaluate` pass begins the next.
     While a block of traces is being used, the next one is made in the background.
@@ -100,10 +322,10 @@ class CustomDataGen(keras.utils.PyDataset):
         dt: float = 0.001,
         snr_db: float | Sequence[float] | None = None,
         validation: str = "streaming",
+        transform_options: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         check_choice("gen_type", gen_type, PAIRS)
-        check_choice("transform_type", transform_type, TRANSFORM_TYPES)
         check_choice("stream", stream, STREAMS)
         self.batch_size = check_whole("batch_size", batch_size, 1)
         self.n = check_whole("n", n, 1)
@@ -118,6 +340,8 @@ class CustomDataGen(keras.utils.PyDataset):
         self.snr_db = check_snr(snr_db)
         check_choice("validation", validation, VALIDATIONS)
         self.validation = validation
+        self.transform_options = dict(transform_options or {})
+        self.channel_names = channel_names(transform_type, self.n_samples, self.dt, **self.transform_options)
         self.x_name, self.y_name = PAIRS[gen_type][self.noisy_data]
         self._epochs_begun = 0
         self._blocks: OrderedDict[tuple[int, int], Future] = OrderedDict()
@@ -136,8 +360,13 @@ class CustomDataGen(keras.utils.PyDataset):
         for block in range(first // TRACES_PER_BLOCK, (end - 1) // TRACES_PER_BLOCK + 1):
             start = block * TRACES_PER_BLOCK
             rows = slice(max(first - start, 0), end - start)
-            parts.append([values[rows, :, None] for values in self._block(epoch, block)])
+            parts.append([values[rows] for values in self._block(epoch, block)])
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of x: what a network is to be built for."""
+        return len(self.channel_names)
 
     @property
     def epoch(self) -> int:
@@ -165,7 +394,7 @@ class CustomDataGen(keras.utils.PyDataset):
         return VELOCITY_SCALE if name.startswith("VEL") else TRACE_SCALE
 
     def _block(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
-        """Traces block * TRACES_PER_BLOCK and on of an epoch: x and y, (TRACES_PER_BLOCK or fewer, n_samples)."""
+        """Traces block * TRACES_PER_BLOCK and on of an epoch, TRACES_PER_BLOCK or fewer: x and y."""
         with self._lock:
             wanted = self._begin(epoch, block)
             if (block + 1) * TRACES_PER_BLOCK < self.n:
@@ -191,7 +420,10 @@ class CustomDataGen(keras.utils.PyDataset):
         data = generate_block(rng, n_traces, names, snr_db=self.snr_db, **geometry)
         if self.scaling_flag:
             data = {name: normalize_data(values, *self._scale(name)) for name, values in data.items()}
-        return tuple(data[name].astype(np.float32, copy=False) for name in names)
+        x, y = (data[name].astype(np.float32, copy=False) for name in names)
+        # The block at once, ahead of its use: alone, a trace takes up to four times as long to transform.
+        channels = TRANSFORMS[self.transform_type].forward(x, self.dt, **self.transform_options)
+        return channels, channels if self.y_name == self.x_name else y[..., None]
 
 
 def fit_input(batches: keras.utils.PyDataset):
