@@ -112,7 +112,7 @@ def _find_study(run: Run) -> Run:
     else:
         url, storage = open_storage(run.storage_url, run.tree.upgraded)
         run = replace(run, storage_url=url)
-        found = [study for study in optuna.get_all_study_summaries(storage) if _is_of(run.problem, study)]
+        found = [study for study in optuna.get_all_study_summaries(storage) if is_of(run.problem, study)]
         found.sort(key=lambda study: (study.datetime_start is not None, study.datetime_start))
         name = found[-1].study_name if found else None
     if name is None:
@@ -120,7 +120,7 @@ def _find_study(run: Run) -> Run:
     return replace(run, study_name=name)
 
 
-def _is_of(problem: Problem, study: optuna.study.StudySummary) -> bool:
+def is_of(problem: Problem, study: optuna.study.StudySummary) -> bool:
     """Whether a study is of the problem; those of the published scripts say it in their name only."""
     if "problem" in study.user_attrs:
         return study.user_attrs["problem"] == problem.name

@@ -134,6 +134,32 @@ def open_storage(url: str, copies: Path) -> tuple[str, BaseStorage]:
         raise UserError(_refusal(url, parsed, error)) from None  # the error that it came from may show the password
 
 
+@contextmanager
+def open_to_read(url: str, folder: Path) -> Iterator[BaseStorage]:
+    """A storage for reading alone: a SQLite file, of whatever Optuna, as an upgraded copy in ``folder``.
+
+    Raises UserError as `open_storage` does, and when there is no such file.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.host:
+        yield open_storage(url, folder)[1]
+        return
+    path = _sqlite_file(parsed)
+    if path is None or not path.is_file():
+        raise UserError(f"storage {url!r} cannot be read: there is no file {str(path or ':memory:')!r}; {VALID}")
+    try:
+        _is_old(path)  # raises when it cannot serve
+        _make_upgraded(path, folder / path.name)
+        storage = RDBStorage(_literal(_sqlite_url(folder / path.name)))
+    except UNREACHABLE as error:
+        raise UserError(_refusal(url, parsed, error)) from error
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()  # Windows removes no file that is open
+
+
 def _opened(connect: Callable[[], BaseStorage]) -> BaseStorage:
     """A storage, also when another process makes its tables at the same moment."""
     for pause in PAUSES:

@@ -1,0 +1,600 @@
+"""The paper's figures and tables, from real toy runs, from the published archive, and from what goes wrong."""
+
+import dataclasses
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+from test_storage import make_old
+from test_study import DENOISING, INVERSION, ROOT, TOY
+
+import hpoStudy
+import resultsData
+import resultsPlotting
+from baseML import NetworkConfig
+from hpoSettings import ResultsTree
+from resultsData import MissingError
+from resultsPlotting import Results
+
+PUBLISHED = ROOT.parent / "shared" / "paper" / "published"
+published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published archive is not here")
+PROBLEMS = {problem.name: problem for problem in (DENOISING, INVERSION)}
+TREE_SPACE = {
+    **{"num_layers": IntDistribution(1, 1), "num_dnn": IntDistribution(32, 48), "num_filt": IntDistribution(16, 16)},
+    **{"krnl_size": IntDistribution(4, 8), "num_dil": IntDistribution(8, 8)},
+    "Learning Rate": FloatDistribution(1e-3, 2e-3),
+}
+OWN_SPACE = {
+    "denoising": {"arch_type": CategoricalDistribution(["CNN"]), "pool_val": CategoricalDistribution([2, 4])},
+    "inversion": {"arch_type": CategoricalDistribution(["CNN"])},
+}
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
+
+
+# --- Trees
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """Root of the results of toy runs of all modes of both problems."""
+    output = tmp_path_factory.mktemp("tree") / "results"
+    for problem in PROBLEMS.values():
+        config = NetworkConfig("CNN", problem.net_type, 1, 2, num_filt=2, krnl_size=3, learning_rate=1e-3)
+        configs = {"Grid Search": config, "Optuna": dataclasses.replace(config, krnl_size=5)}
+        space = {**problem.quick_space, **TREE_SPACE, **OWN_SPACE[problem.name]}
+        toy = dataclasses.replace(problem, quick_space=space, final_configs=configs)
+        for options in (["--n-trials", "3"], ["--mode", "manual"], ["--mode", "final_model", "--repeats", "2"]):
+            assert hpoStudy.main(toy, "toy", [*TOY, "--output", str(output), *options]) == 0
+        (model,) = (output / problem.folder / "Final_Model" / "GridSearch").glob("*_KRNL3_*.keras")
+        update = ["--mode", "model_update", "--model", str(model)]
+        assert hpoStudy.main(toy, "toy", [*TOY, "--output", str(output), *update]) == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def made(tree, tmp_path_factory):
+    """What the script wrote for that tree, and what it printed."""
+    output = tmp_path_factory.mktemp("made") / "Figs of a test"
+    return output, run_script("--results", tree, "--output", output, "--format", "png,pdf", "--html")
+
+
+def run_script(*options, status=0):
+    arguments = [sys.executable, ROOT / "resultsPlotting.py", *map(str, options)]
+    environment = os.environ | {"MPLBACKEND": "agg"}
+    finished = subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=300)
+    assert finished.returncode == status, finished.stderr
+    assert "Traceback" not in finished.stderr
+    return finished.stderr if status else finished.stdout
+
+
+def source(problem, root):
+    return Results(problem, ResultsTree(Path(root), problem.folder))
+
+
+def make_trials(problem, n, seed=0):
+    """Trials of all kinds, 5 hours apart; the score depends on the network type, the duration on the filters."""
+    rng, trials = np.random.default_rng(seed), []
+    draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    for number in range(n):
+        parameters = draws.ask(dict(problem.search_space)).params
+        place = problem.search_space["arch_type"].choices.index(parameters["arch_type"])
+        score = 0.001 * problem.skipped_score * (1 + place + 0.1 * rng.random())
+        kind = "trained" if number < 8 else ("trained", "trained", "skipped", "pruned", "failed")[number % 5]
+        state = {"pruned": TrialState.PRUNED, "failed": TrialState.FAIL}.get(kind, TrialState.COMPLETE)
+        value = {"trained": score, "skipped": problem.skipped_score}.get(kind)
+        attributes = {"n_parameters": 9, "seconds": 10.0 * parameters["num_filt"]}
+        attributes |= {kind: "for a reason"} if kind in ("skipped", "failed") else {}
+        trial = create_trial(
+            params=parameters,
+            distributions=dict(problem.search_space),
+            value=value,
+            state=state,
+            user_attrs=attributes,
+        )
+        trial.datetime_start = datetime(2026, 1, 1) + timedelta(hours=5 * number)
+        trial.datetime_complete = trial.datetime_start + timedelta(seconds=100)
+        trials.append(trial)
+    study = optuna.create_study()
+    study.add_trials(trials)
+    return study.trials
+
+
+def write_study(path, problem, trials):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{problem.study_prefix}_made_up"
+    study = optuna.create_study(storage=f"sqlite:///{path.as_posix()}", study_name=name)
+    study.add_trials(trials)
+    return study
+
+
+def mixed(problem, n=60):
+    return resultsData.study_results(problem, "mixed", make_trials(problem, n), {})
+
+
+# --- What is drawn
+
+
+def all_axes(fig):
+    return {ax.get_title(loc="left")[1:2] or str(place): ax for place, ax in enumerate(fig.axes)}
+
+
+def lines_of(ax):
+    """The curves with a name, as name: {x: y}."""
+    named = [line for line in ax.lines if not line.get_label().startswith("_")]
+    return {line.get_label(): dict(zip(line.get_xdata(), line.get_ydata(), strict=True)) for line in named}
+
+
+def texts(fig):
+    return [text.get_text().replace("\n", " ") for text in fig.findobj(Text) if text.get_text()]
+
+
+def assert_tidy(fig):
+    """Nothing is clipped by the page, no tick label lies on its neighbour, no text is too small, no panel is empty."""
+    fig.draw_without_rendering()
+    drawn, page = fig.get_tightbbox(), fig.get_size_inches()
+    assert min(drawn.x0, drawn.y0) > -0.03 and drawn.x1 < page[0] + 0.03 and drawn.y1 < page[1] + 0.03, drawn
+    assert all(text.get_fontsize() >= 5 for text in fig.findobj(Text) if text.get_text())
+    for ax in fig.axes:
+        assert ax.has_data() or ax.texts or ax.get_legend(), ax
+        for axis, side in ((ax.xaxis, "x"), (ax.yaxis, "y")):
+            low, high = sorted(axis.get_view_interval())
+            shown = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high and ax.axison]
+            boxes = [label.get_window_extent() for label in shown if label.get_text() and label.get_visible()]
+            ends = sorted(sorted(getattr(box, f"interval{side}")) for box in boxes)
+            assert all(first[1] <= second[0] + 1 for first, second in pairwise(ends)), [t.get_text() for t in shown]
+
+
+# --- The published archive
+
+
+@published
+def test_fig_7_shows_the_published_grid():
+    results = source(INVERSION, PUBLISHED)
+    fig = resultsPlotting.plot_grid_search(results.grid, INVERSION, "ft/s", results.types)
+    panels = all_axes(fig)
+    heights = {
+        label.get_text(): bar.get_height()
+        for label, bar in zip(panels["a"].get_xticklabels(), panels["a"].patches, strict=True)
+    }
+    expected = {"DNN": 11_700, "CNN": 11_200, "CNN\nVAR": 4300, "CNN\nLSTM": 3400, "TCN": 2200}
+    assert heights == {name: pytest.approx(value, rel=0.02) for name, value in expected.items()}
+    for letter in "abcdefgh":
+        assert panels[letter].get_ylim() == (0, 15_000)
+    assert panels["a"].get_ylabel() == "Validation loss (ft/s)"
+    assert lines_of(panels["d"])["TCN"] == {1e-6: 11198.14746, 1e-5: 6148.960449, 1e-4: 4447.615234, 1e-3: 2083.570557}
+    assert lines_of(panels["b"])["DNN"] == {1: 11831.12793, 2: 4209.90332, 3: 4190.02002, 4: 4239.70459}
+    assert list(lines_of(panels["c"])["CNN"]) == [2, 16, 32, 64, 128, 256, 512, 1024, 2048, 3072, 4096]
+    assert panels["c"].get_xscale() == panels["d"].get_xscale() == "log"
+    own = lines_of(panels["g"])
+    assert set(own) == {"TCN", "CNN_LSTM"} and own["CNN_LSTM"][50] == 3885.29541 and own["TCN"][16] == 2665.720703
+    styles = {line.get_label(): line for line in panels["b"].lines}
+    assert styles["CNN"].get_linestyle() == styles["DNN"].get_linestyle() == "--" != styles["TCN"].get_linestyle()
+    assert styles["TCN"].get_linewidth() > 1.4 * styles["CNN_VAR"].get_linewidth()
+    assert_tidy(fig)
+
+
+@published
+def test_every_point_of_fig_7_is_a_row_of_the_published_table():
+    table = pd.read_csv(PUBLISHED / "Inversion" / "Search" / "GridSearch" / "search_summary.csv")
+    losses = {arch_type: set(rows["Validation Loss"]) for arch_type, rows in table.groupby("Type")}
+    fig = resultsPlotting.plot_grid_search(source(INVERSION, PUBLISHED).grid, INVERSION, "ft/s")
+    panels = all_axes(fig)
+    for letter in "bcdefg":
+        for arch_type, points in lines_of(panels[letter]).items():
+            assert set(points.values()) <= losses[arch_type]
+
+
+@published
+def test_the_published_grid_leads_to_the_papers_table_4():
+    best = resultsData.best_of_grid(source(INVERSION, PUBLISHED).grid)
+    config = INVERSION.final_configs["Grid Search"]
+    expected = {**dataclasses.asdict(config), "Learning Rate": config.learning_rate}
+    assert best == {name: expected[name] for name in best} and best["arch_type"] == "TCN"
+
+
+@published
+def test_the_archive_gives_fig_7_and_says_what_else_it_had_no_data_for(tmp_path):
+    before = sorted(path.stat().st_mtime_ns for path in PUBLISHED.rglob("*"))
+    printed = run_script("--results", PUBLISHED, "--problem", "inversion", "--output", tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["Fig2.png", "Fig7.png", "Table2.csv", "Table2.md", "Table4.csv", "Table4.md"]
+    )
+    for what in (
+        "Fig 8      not made: study: there is no study",
+        "Fig 9      not made: repeated trainings: there is no",
+    ):
+        assert what in printed
+    assert "Fig 10     not made: final networks" in printed and "Fig 11     not made" in printed
+    assert "Fig 3" not in printed
+    assert sorted(path.stat().st_mtime_ns for path in PUBLISHED.rglob("*")) == before
+
+
+# --- Our own trees
+
+
+def test_all_figures_and_tables_are_made_from_runs_of_all_modes(made):
+    output, printed = made
+    figures = {f"Fig{number}.{ending}" for number in range(2, 12) for ending in ("png", "pdf")}
+    tables = {f"Table{number}.{ending}" for number in range(1, 5) for ending in ("csv", "md")}
+    assert {path.name for path in output.iterdir()} == figures | tables | {"report.html"}
+    assert "not made" not in printed and "without" not in printed
+    for path in output.iterdir():
+        assert path.name in printed and path.stat().st_size > 100
+
+
+def test_pictures_have_300_dots_an_inch_and_vectors(made):
+    output, _ = made
+    for number in range(2, 12):
+        picture = plt.imread(output / f"Fig{number}.png")
+        assert picture.shape[1] in (300 * 3.5, 300 * 7.2)
+        start = (output / f"Fig{number}.pdf").read_bytes()
+        assert start.startswith(b"%PDF") and b"/Font" in start
+
+
+def test_the_tables_tell_ranges_and_best_values(made, tree):
+    output, _ = made
+    for first, problem in enumerate(PROBLEMS.values(), 1):
+        ranges = pd.read_csv(output / f"Table{first}.csv").set_index("Parameter")
+        assert ranges.loc["dense units"].to_list() == ["32 to 48", "32", "-"]
+        best = pd.read_csv(output / f"Table{first + 2}.csv").set_index("Parameter")
+        summary = pd.read_csv(tree / problem.folder / "Search" / "Optuna" / "search_summary.csv")
+        row = summary.loc[summary["Validation Loss"].idxmin()]
+        assert best.loc["network type", "Optuna"] == row["Type"] and best.loc["kernel size", "Optuna"] == str(
+            row["KRNL"]
+        )
+        markdown = (output / f"Table{first + 2}.md").read_text()
+        assert (
+            markdown.startswith(f"**Table {first + 2}.** Best hyperparameters, {problem.name}")
+            and "| layers" in markdown
+        )
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_figures_of_a_tree_hold_its_values(tree, problem):
+    results = source(problem, tree)
+    rows = pd.read_csv(results.tree.grid / "search_summary.csv")
+    unit = results.unit(results.tree.grid)
+    assert unit == ("" if problem is DENOISING else "scaled")
+    grid = resultsPlotting.plot_grid_search(results.grid, problem, unit, results.types)
+    panels = all_axes(grid)
+    drawn = [y for letter in "bcdefg" for points in lines_of(panels[letter]).values() for y in points.values()]
+    assert set(drawn) <= set(rows["Validation Loss"]) and len(drawn) >= 2
+    assert panels["h"].get_xlabel() == "Network type, all runs" and any(
+        "Total parameters" in text for text in texts(grid)
+    )
+    runs = pd.read_csv(results.tree.repeatability / "repeatability_summary.csv")
+    repeated = resultsPlotting.plot_repeatability(results.repeatability, problem, unit)
+    points = [y for line in repeated.axes[0].lines if line.get_marker() == "o" for y in line.get_ydata()]
+    assert sorted(points) == sorted(runs["Validation Loss"])
+    blind = resultsData.predict_blind_trace(problem, results.networks)
+    final = resultsPlotting.plot_final_networks(problem, results.networks, blind)
+    above, below, losses = final.axes
+    assert set(lines_of(above)) == {"Actual", "Grid Search", "Optuna"}
+    rmse = np.sqrt(np.mean((blind.predictions["Optuna"] - blind.actual) ** 2))
+    assert any(f"RMSE {rmse:.3g}" in label or f"RMSE {rmse:.0f}" in label for label in lines_of(below))
+    for approach in ("Grid Search", "Optuna"):
+        (log,) = results.tree.final_model(approach).glob("*_DNN2_*_NA_????????_??????_????????_log.csv")
+        assert list(lines_of(losses)[approach].values()) == list(pd.read_csv(log)["val_loss"])
+    study = resultsPlotting.plot_study(results.study)
+    for fig in (grid, repeated, final, study, resultsPlotting.plot_duration_importance([results.study])):
+        assert_tidy(fig)
+
+
+def test_an_approach_without_a_network_is_said_to_be_missing(tree, tmp_path):
+    shutil.copytree(tree, tmp_path / "part")
+    folder = tmp_path / "part" / "Denoising" / "Final_Model"
+    shutil.rmtree(folder / "GridSearch")
+    for path in folder.rglob("*_KRNL5_*.keras"):
+        path.write_bytes(b"this is no network")
+    notes = []
+    fig = resultsPlotting.FIGURES[6][1]([source(DENOISING, tmp_path / "part")], notes)
+    assert len(fig.axes) == 1 and fig.axes[0].get_xlabel() == "Epoch"
+    assert [note.split(":")[0] for note in notes] == ["blind trace", "network of Optuna", "network of Grid Search"]
+
+
+# --- Studies
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_a_study_with_trials_of_all_kinds(problem):
+    results = mixed(problem)
+    counts = results.trials["kind"].value_counts()
+    assert counts.to_dict() == {"trained": 28, "skipped": 10, "pruned": 11, "failed": 11}
+    fig = resultsPlotting.plot_study(results)
+    assert any(
+        "28 trained trials; left out: 10 skipped as too large, 11 pruned, 11 failed" in text.replace("\n", " ")
+        for text in texts(fig)
+    )
+    history = fig.axes[0]
+    drawn = lines_of(history)
+    expected = {k: t.value for k, t in enumerate(make_trials(problem, 60)) if t.value and "skipped" not in t.user_attrs}
+    assert drawn["trained trial"] == expected
+    best = np.minimum.accumulate(list(drawn["trained trial"].values()))
+    assert list(drawn["best so far"].values()) == list(best)
+    assert set(drawn) == {"trained trial", "best so far", "skipped", "pruned", "failed"}
+    assert problem.skipped_score not in drawn["trained trial"].values()
+    assert "Validation loss" + (" (ft/s)" if problem.unit else "") == history.get_ylabel()
+    for name in ("Network type", "Dense units", "Learning rate"):
+        assert name in texts(fig)
+    assert_tidy(fig)
+
+
+def test_importances_are_those_of_trained_trials_and_repeat_exactly():
+    results = mixed(DENOISING, 100)
+    score, duration = (resultsData.importances(results, target) for target in ("score", "duration"))
+    assert score.index[0] == "arch_type" and score.iloc[0] > 0.9
+    assert duration.index[0] == "num_filt" and duration.iloc[0] > 0.8
+    assert score.equals(resultsData.importances(results, "score"))
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    trained = optuna.create_study()
+    trained.add_trials(results.trained.trials)
+    assert score["arch_type"] == pytest.approx(
+        optuna.importance.get_param_importances(trained, evaluator=evaluator)["arch_type"]
+    )
+
+
+def test_a_study_of_optuna_3_1_is_read_and_left_as_it_is(tmp_path):
+    path = tmp_path / "Inversion" / "Search" / "Optuna" / "INV_Study_made_up.db"
+    trials = [trial for trial in make_trials(INVERSION, 40) if "failed" not in trial.user_attrs]
+    for trial in trials:
+        trial.user_attrs = {}  # the published scripts set none
+    write_study(path, INVERSION, trials)
+    make_old(path)
+    before = path.read_bytes()
+    results = resultsData.read_study(INVERSION, ResultsTree(tmp_path, "Inversion"))
+    assert results.name == "INV_Study_made_up"
+    assert results.trials["kind"].value_counts()["skipped"] == sum(trial.value == 100_000 for trial in trials)
+    assert results.trials["seconds"].eq(100).all()
+    resultsPlotting.plot_study(results)
+    assert path.read_bytes() == before and [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_study_is_found_by_storage_and_by_name(tmp_path):
+    path = tmp_path / "elsewhere.db"
+    write_study(path, INVERSION, make_trials(INVERSION, 3))
+    tree = ResultsTree(tmp_path / "nothing", "Inversion")
+    url = f"sqlite:///{path.as_posix()}"
+    assert len(resultsData.read_study(INVERSION, tree, url).trials) == 3
+    assert len(resultsData.read_study(INVERSION, tree, url, "INV_Study_made_up").trials) == 3
+    for problem, name in ((DENOISING, None), (INVERSION, "another")):
+        with pytest.raises(MissingError, match="there is no study .* there are: INV_Study_made_up"):
+            resultsData.read_study(problem, tree, url, name)
+
+
+def test_a_study_on_a_server(postgresql_url):
+    name = "DEN_Study_drawn"
+    optuna.create_study(storage=postgresql_url, study_name=name).add_trials(make_trials(DENOISING, 5))
+    tree = ResultsTree(Path("nowhere"), "Denoising")
+    assert len(resultsData.read_study(DENOISING, tree, postgresql_url, name).trained.trials) == 5
+
+
+def test_a_study_of_one_trial_has_its_picture():
+    results = resultsData.study_results(INVERSION, "one", make_trials(INVERSION, 1), {})
+    fig = resultsPlotting.plot_study(results)
+    assert any("at least 3 are needed" in text for text in texts(fig))
+    assert_tidy(fig)
+    assert_tidy(resultsPlotting.plot_duration_importance([results]))
+
+
+def test_a_study_without_a_trained_trial_is_one_sentence():
+    trials = [trial for trial in make_trials(INVERSION, 30) if trial.state != TrialState.COMPLETE]
+    results = resultsData.study_results(INVERSION, "none", trials, {})
+    with pytest.raises(MissingError, match="none has no trained trial .*pruned"):
+        resultsPlotting.plot_study(results)
+
+
+# --- Limits
+
+
+@pytest.mark.parametrize(
+    ("losses", "unit", "limits"),
+    [
+        ([0.05, 0.2], "", (0.0, 0.30)),
+        ([0.05, 0.4], "", None),
+        ([0.001, 0.002], "", None),
+        ([0.05, 0.2], "scaled", None),
+    ],
+)
+def test_limits_are_the_papers_where_they_suit_the_data(losses, unit, limits):
+    grid = pd.DataFrame(
+        {
+            **{name: 1 for name in resultsData.PARAMETERS},
+            "arch_type": "CNN",
+            "num_layers": [1, 2],
+            "loss": losses,
+            "sweep": ["base", "num_layers"],
+        }
+    )
+    fig = resultsPlotting.plot_grid_search(grid, DENOISING, unit)
+    found = all_axes(fig)["a"].get_ylim()
+    said = any("the paper's are 0 to 0.3" in text for text in texts(fig))
+    assert said == (limits is None) and (limits is None or found == limits)
+    assert found[0] <= min(losses) and max(losses) <= found[1] < 5 * max(losses) + 0.3
+
+
+# --- Rows by their columns
+
+
+def grid_of(*rows):
+    columns = ("Num", "arch", "num_layers", "num_filt", "loss")
+    table = pd.DataFrame(rows, columns=columns)
+    names = [f"{arch}_SEQ_LYR1_DNN8_DIL0_FIL8_KRNL8_POL1_LSTM0_" for arch in table["arch"]]
+    return pd.DataFrame(
+        {
+            "Num": table["Num"],
+            "Model Name": names,
+            "Type": table["arch"],
+            "LYR": table["num_layers"],
+            **{"DNN": 8, "DIL": 8},
+            "FIL": table["num_filt"],
+            **{"KRNL": 8, "POL": 1, "Learning Rate": 0.001},
+            "Validation Loss": table["loss"],
+        }
+    )
+
+
+ROWS = [
+    *((1, "DNN", 1, 8, 9.0), (2, "CNN", 1, 8, 8.0), (3, "DNN", 1, 8, 9.1), (4, "CNN", 1, 8, 8.1)),
+    *((5, "DNN", 2, 8, 7.0), (6, "CNN", 2, 8, 6.0)),
+    *((7, "DNN", 1, 4, 5.0), (8, "CNN", 1, 4, 4.0), (9, "DNN", 1, 8, 9.2), (10, "CNN", 1, 8, 8.2)),
+    *((11, "DNN", 1, 16, 3.0), (12, "CNN", 1, 16, 2.0), (13, "CNN", 2, 16, 1.0)),
+]
+
+
+def write_grid(root, table, encoding="utf-8"):
+    tree = ResultsTree(Path(root), "Inversion")
+    tree.grid.mkdir(parents=True, exist_ok=True)
+    table.to_csv(tree.grid / "search_summary.csv", index=False, encoding=encoding)
+    return tree
+
+
+@pytest.mark.parametrize("order", ["as run", "by type", "shuffled"])
+def test_rows_are_selected_by_what_departs_from_the_base(tmp_path, order):
+    table = grid_of(*ROWS)
+    if order == "by type":
+        table = table.sort_values(["Type", "Num"])
+    if order == "shuffled":
+        table = table.sample(frac=1, random_state=0)
+    grid = resultsData.read_grid(write_grid(tmp_path, table))
+    filters, layers = resultsData.sweep(grid, "num_filt"), resultsData.sweep(grid, "num_layers")
+    assert filters[["arch_type", "num_filt", "loss"]].values.tolist() == [
+        *(["DNN", 4, 5.0], ["DNN", 8, 9.2], ["DNN", 16, 3.0]),
+        *(["CNN", 4, 4.0], ["CNN", 8, 8.2], ["CNN", 16, 2.0]),
+    ]
+    assert layers["loss"].to_list() == [9.1, 7.0, 8.1, 6.0]
+    assert resultsData.base_runs(grid)["loss"].to_list() == [9.0, 8.0]
+    assert resultsData.repeated_base_runs(grid)["loss"].to_list() == [9.0, 8.0, 9.1, 8.1, 9.2, 8.2]
+    assert grid.loc[grid["sweep"] == "other", "loss"].to_list() == [1.0]
+
+
+def test_a_grid_that_was_cut_short_is_drawn_as_far_as_it_goes(tmp_path):
+    for n in range(1, len(ROWS)):
+        grid = resultsData.read_grid(write_grid(tmp_path, grid_of(*ROWS[:n])))
+        assert len(grid) == n
+        fig = resultsPlotting.plot_grid_search(grid, INVERSION, "ft/s") if n in (1, 2, 6) else None
+        if fig:
+            assert_tidy(fig)
+            assert ("not varied" in texts(fig)) and len(all_axes(fig)["a"].patches) == min(n, 2)
+
+
+def test_failed_trainings_are_left_out(tmp_path):
+    table = grid_of(*ROWS)
+    table.loc[5, "Validation Loss"] = math.nan
+    assert len(resultsData.read_grid(write_grid(tmp_path, table))) == len(ROWS) - 1
+
+
+def test_a_byte_order_mark_is_no_trouble(tmp_path):
+    assert len(resultsData.read_grid(write_grid(tmp_path, grid_of(*ROWS), "utf-8-sig"))) == len(ROWS)
+
+
+# --- What goes wrong
+
+
+BROKEN = {  # file below the problem's folder: content, what is said
+    "a column is missing": (
+        "Search/GridSearch/search_summary.csv",
+        b"Num,Type\n1,CNN\n",
+        "lacks the column 'Model Name'",
+    ),
+    "a word for a number": (
+        "Search/GridSearch/search_summary.csv",
+        grid_of(*ROWS)
+        .astype({"Validation Loss": object})
+        .replace({"Validation Loss": {1.0: "good"}})
+        .to_csv()
+        .encode(),
+        "has 'good' in the column 'Validation Loss'",
+    ),
+    "another name": (
+        "Search/GridSearch/search_summary.csv",
+        grid_of(*ROWS).replace({"Model Name": r"_LSTM0_"}, {"Model Name": ""}, regex=True).to_csv().encode(),
+        "for a model's name",
+    ),
+    "no text": ("Search/GridSearch/search_summary.csv", bytes(range(256)), "cannot be read"),
+    "only a header": (
+        "Search/GridSearch/search_summary.csv",
+        grid_of(*ROWS).iloc[:0].to_csv(index=False).encode(),
+        "has no training with a result",
+    ),
+    "an empty table": ("Repeatability/repeatability_summary.csv", b"", "cannot be read"),
+    "a column of repeats is missing": (
+        "Repeatability/repeatability_summary.csv",
+        b"Approach\nOptuna\n",
+        "lacks the column",
+    ),
+    "a corrupt database": ("Search/Optuna/INV_Study.db", b"SQLite format 3\0" + 200 * b"junk", "storage"),
+    "no database": ("Search/Optuna/INV_Study.db", b"words", "is not a SQLite file"),
+    "networks that are none": ("Final_Model/Optuna/a.keras", b"words", "there is none in"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_broken_is_one_sentence(tmp_path, capsys, name):
+    path, content, sentence = BROKEN[name]
+    file = tmp_path / "in" / "Inversion" / path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    options = ["--results", str(tmp_path / "in"), "--problem", "inversion", "--output", str(tmp_path / "out")]
+    assert resultsPlotting.main([*options, "--figures", "7,8,9,10,11", "--tables", "2,4"]) == 0
+    printed = capsys.readouterr().out
+    assert sentence in printed
+    assert all("not made: " in line for line in printed.splitlines() if line.startswith("Fig"))
+    assert (tmp_path / "out" / "Table2.csv").is_file() and file.read_bytes() == content
+
+
+def test_an_empty_tree_gives_what_needs_no_results(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    assert resultsPlotting.main(["--results", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--html"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("not made: ") == 11
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"Fig2.png"}
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--results", "not there"], "--results 'not there' is not a folder"),
+        (["--figures", "1"], "'1' is not one of 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"),
+        (["--figures", "seven"], "'seven' is not one of"),
+        (["--tables", "5"], "'5' is not one of 1, 2, 3, 4"),
+        (["--format", "gif"], "'gif' is not one of png, pdf, svg"),
+        (["--problem", "both of them"], "invalid choice: 'both of them'"),
+    ],
+)
+def test_mistakes_end_with_status_2_and_one_sentence(options, sentence, capsys, tmp_path):
+    try:
+        status = resultsPlotting.main([*options, "--output", str(tmp_path / "out")])
+    except SystemExit as end:
+        status = end.code
+    errors = capsys.readouterr().err
+    assert status == 2 and sentence in errors and not (tmp_path / "out").exists()
+
+
+def test_settings_say_the_unit(tmp_path):
+    folder = tmp_path / "grid"
+    folder.mkdir()
+    assert resultsData.loss_unit(INVERSION, resultsData.read_settings(folder)) == "ft/s"
+    (folder / "settings.json").write_text(json.dumps({"scaling_flag": True}))
+    assert resultsData.loss_unit(INVERSION, resultsData.read_settings(folder)) == "scaled"
+    (folder / "settings.json").write_text("not JSON")
+    assert resultsData.loss_unit(INVERSION, resultsData.read_settings(folder)) == "ft/s"
