@@ -24,12 +24,13 @@ import keras
 import numpy as np
 
 from dataGeneration import check_choice, check_whole
-from dataPreProcessing import CustomDataGen, fit_input, root_mean_squared_error
+from dataPreProcessing import CustomDataGen, fit_input, root_mean_squared_error, transform_traces
 
 ACTIVATION = "swish"
 L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
 DROPOUT_RATE = 0.1
 LOSS_HISTORY_FOLDER = "loss_history_all"
+RAW = {"transform_type": "NA"}  # traces as they are
 UPDATE = "_update"  # ending of the name of a network that was trained on
 LOG_COLUMNS = {
     "loss": "loss",
@@ -264,6 +265,11 @@ def _tcn_parameters(layer: Layer, channels: int) -> int:
     return _convolution_parameters(layer, channels) + (2 * n_blocks - 1) * inner + matching
 
 
+def _with_outputs(layers: Sequence[Layer], n_outputs: int) -> list[Layer]:
+    """The rows of a network that gives so many channels; as published, they give one."""
+    return [*layers[:-1], layers[-1]._replace(width=n_outputs)]
+
+
 class LayerKind(NamedTuple):
     """How a kind of layer is built from (row, samples), and counted from (row, input channels)."""
 
@@ -283,10 +289,10 @@ LAYER_KINDS = {
 }
 
 
-def count_parameters(config: NetworkConfig, n_channels: int = 1) -> int:
+def count_parameters(config: NetworkConfig, n_channels: int = 1, n_outputs: int = 1) -> int:
     """Trainable parameters of a network, from its hyperparameters alone."""
     total, channels = 0, n_channels
-    for layer in config.layers:
+    for layer in _with_outputs(config.layers, n_outputs):
         total += LAYER_KINDS[layer.kind].parameters(layer, channels)
         channels = layer.width or channels
     return total
@@ -418,15 +424,25 @@ def _gradients_forgotten() -> Iterator[None]:
 class BaseMLClass:
     """One of the seven networks: built, trained, saved, loaded, asked for predictions.
 
-    Parameters: ``config``, the hyperparameters; ``n_samples`` and ``n_channels`` of a trace. Any trace length works:
-    the input is padded to what pooling divides, and the output cropped back. Each of the methods seq_... builds
-    ``model``, compiled with a fresh Adam (amsgrad) and the paper's loss.
+    Parameters: ``config``, the hyperparameters; ``n_samples`` and ``n_channels`` of a trace; ``n_outputs``, channels of
+    the output; ``transform``, what `transform_traces` makes channels of a raw trace with (default: none). Any trace
+    length works: the input is padded to what pooling divides, and the output cropped back. Each of the methods seq_...
+    builds ``model``, compiled with a fresh Adam (amsgrad) and the paper's loss.
     """
 
-    def __init__(self, config: NetworkConfig | None = None, n_samples: int = 4096, n_channels: int = 1) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig | None = None,
+        n_samples: int = 4096,
+        n_channels: int = 1,
+        n_outputs: int = 1,
+        transform: Mapping[str, object] | None = None,
+    ) -> None:
         self.config = config or NetworkConfig()
         self.n_samples = check_whole("n_samples", n_samples, 1)
         self.n_channels = check_whole("n_channels", n_channels, 1)
+        self.n_outputs = check_whole("n_outputs", n_outputs, 1)
+        self.transform = dict(transform or RAW)
         self.provenance: dict = {}  # settings and versions that are written beside a saved model
         self.model: keras.Model | None = None
         self.best_model_path: Path | None = None
@@ -464,7 +480,7 @@ class BaseMLClass:
         inputs = x = keras.Input((self.n_samples, self.n_channels))
         if padding:
             x = keras.layers.ZeroPadding1D((0, padding))(x)
-        for layer in layers(self.config):
+        for layer in _with_outputs(layers(self.config), self.n_outputs):
             x = LAYER_KINDS[layer.kind].build(layer, x.shape[1])(x)
         if padding:
             x = keras.layers.Cropping1D((0, padding))(x)
@@ -588,33 +604,33 @@ class BaseMLClass:
         path = Path(path)
         if not path.is_file():
             raise ValueError(f"there is no model file {str(path)!r}")
-        config, provenance = cls._read_config(path)
+        config, provenance, transform = cls._read_config(path)
         if config is None or config.arch_type == "TCN":
             _tcn_class()
         try:
             model = keras.models.load_model(path)
         except (ValueError, KeyError, OSError) as error:
             raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {error}") from error
-        network = cls(config, *model.input_shape[1:])
+        network = cls(config, *model.input_shape[1:], model.output_shape[-1], transform)
         network.model = model
         network.provenance = provenance
         network.best_model_path = path
         return network
 
     @staticmethod
-    def _read_config(model_path: Path) -> tuple[NetworkConfig | None, dict]:
-        """The configuration and the provenance beside a model; nothing where there is no such file."""
+    def _read_config(model_path: Path) -> tuple[NetworkConfig | None, dict, dict]:
+        """Configuration, provenance and transform beside a model; nothing where there is no such file."""
         path = model_path.with_suffix(".json")
         if not path.is_file():
-            return None, {}
+            return None, {}, RAW
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            return NetworkConfig(**stored["network"]), stored["run"]
+            return NetworkConfig(**stored["network"]), stored["run"], stored.get("transform", RAW)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{str(path)!r} does not describe a network: {error}") from error
 
     def _write_config(self, model_path: Path) -> None:
-        stored = {"network": asdict(self.config), "run": self.provenance}
+        stored = {"network": asdict(self.config), "transform": self.transform, "run": self.provenance}
         model_path.with_suffix(".json").write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
 
     def blocks(self) -> list[tuple[str, str, str, int]]:
@@ -630,11 +646,16 @@ class BaseMLClass:
         return dataPlotting.plot_network(self.blocks(), title=title, save_path=save_path)
 
     def predict_result(self, x: np.ndarray) -> np.ndarray:
-        """Outputs (n_traces, n_samples) for traces (n_traces, n_samples) or (n_traces, n_samples, n_channels).
+        """Outputs (n_traces, n_samples) for raw traces (n_traces, n_samples), or their channels (.., n_channels).
 
-        Raises ValueError when their length or channels are not the network's.
+        Those of an autoencoder of several channels are (n_traces, n_samples, n_outputs). Raises ValueError when length
+        or channels are not the network's.
         """
-        return _predict(self.get_model(), x)
+        model, x = self.get_model(), np.asarray(x, np.float32)
+        if x.ndim == 2 and x.shape[1] == self.n_samples:
+            x = transform_traces(x, **self.transform)
+        outputs = _predict(model, x)
+        return outputs[..., 0] if self.n_outputs == 1 else outputs
 
     def predict_best_result(self, x: np.ndarray) -> np.ndarray:
         """`predict_result` with the weights of the epoch of lowest validation loss."""
@@ -663,16 +684,20 @@ def _details(layer: keras.layers.Layer) -> str:
 @_gradients_forgotten()
 def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     n_samples, n_channels = model.input_shape[1:]
-    x = np.asarray(x, np.float32)
-    x = x[..., None] if x.ndim == 2 else x
     if x.ndim != 3 or x.shape[1:] != (n_samples, n_channels):
         raise ValueError(f"traces must be (n_traces, {n_samples}, {n_channels}) for this network, not {x.shape}")
-    return model.predict(x, batch_size=8, verbose=0)[..., 0]
+    return model.predict(x, batch_size=8, verbose=0)
 
 
-def create_model(config: NetworkConfig, n_samples: int = 4096, n_channels: int = 1) -> BaseMLClass:
-    """The network that ``config`` names, built and compiled."""
-    network = BaseMLClass(config, n_samples, n_channels)
+def create_model(
+    config: NetworkConfig,
+    n_samples: int = 4096,
+    n_channels: int = 1,
+    n_outputs: int = 1,
+    transform: Mapping[str, object] | None = None,
+) -> BaseMLClass:
+    """The network that ``config`` names, built and compiled; the rest is as for `BaseMLClass`."""
+    network = BaseMLClass(config, n_samples, n_channels, n_outputs, transform)
     getattr(network, NETWORKS[config.arch_type, config.net_type].method)()
     return network
 
@@ -774,7 +799,8 @@ def run_model(
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    network = create_model(config, training.n_samples)
+    shape = (training.n_samples, training.n_channels, training.n_outputs)
+    network = create_model(config, *shape, training.transform)
     network.provenance = dict(provenance or {}, seed=seed)
     return network, train_network(network, training, validation, num_epochs, folder, run_name, **fit_options)
 
@@ -846,10 +872,22 @@ def append_results_to_file(path: str | Path, values: Sequence[object]) -> None:
         os.fsync(file.fileno())
 
 
-def summary_row(config: NetworkConfig, result: RunResult) -> list[object]:
+def labelled(config: NetworkConfig, transform_type: str) -> str:
+    """A network's name in the tables: the model label, and the transform if there is one."""
+    return config.label if transform_type == "NA" else f"{config.label}{transform_type}_"
+
+
+def summary_row(config: NetworkConfig, result: RunResult, transform_type: str = "NA") -> list[object]:
     """One training as a row under SUMMARY_COLUMNS."""
     return [
-        *(config.label, config.arch_type, config.num_layers, config.num_dnn, config.num_dil, config.num_filt),
+        *(
+            labelled(config, transform_type),
+            config.arch_type,
+            config.num_layers,
+            config.num_dnn,
+            config.num_dil,
+            config.num_filt,
+        ),
         *(config.krnl_size, config.pool_val, result.epochs, result.best_epoch),
         *(result.training_loss, result.validation_loss),
     ]

@@ -29,6 +29,7 @@ from dataGeneration import (
     SNR_LIMITS,
     TRACES_PER_BLOCK,
     OneSentenceParser,
+    check_block,
     check_choice,
     check_flag,
     check_time,
@@ -62,13 +63,9 @@ CONFIDENCE = 95  # %
 
 def _block(what: str, values: np.ndarray) -> np.ndarray:
     """``values`` as float64 (n_traces, n_samples); ValueError unless they are finite and long enough."""
-    block = np.asarray(values)
-    if block.ndim != 2 or block.size == 0 or not np.issubdtype(block.dtype, np.number):
-        raise ValueError(f"{what} must be numbers (n_traces, n_samples), not {block.dtype} of shape {block.shape}")
+    block = check_block(what, values)
     if block.shape[1] < SHORTEST_TRACE:
         raise ValueError(f"{what} must have at least {SHORTEST_TRACE} samples a trace, not {block.shape[1]}")
-    if not np.isfinite(block).all():
-        raise ValueError(f"{what} must be finite, but {np.count_nonzero(~np.isfinite(block))} samples are not")
     return block.astype(np.float64)
 
 

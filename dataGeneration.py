@@ -386,7 +386,7 @@ def wavelet_convolution(
     """
     check_choice("wavelet", wavelet, WAVELET_NAMES)
     dt, _ = check_time(dt, 0.0)
-    traces = _check_block("traces", traces)
+    traces = check_block("traces", traces)
     code = list(WAVELETS)[WAVELET_NAMES.index(wavelet)]
     wavelets = draw_wavelets(np.random.default_rng(seed), len(traces), dt, (code,))[code]
     return convolve(traces, wavelets), wavelets
@@ -395,7 +395,7 @@ def wavelet_convolution(
 # --- Noise and gaps
 
 
-def _check_block(what: str, values: np.ndarray) -> np.ndarray:
+def check_block(what: str, values: np.ndarray) -> np.ndarray:
     """``values`` as a float array (n_traces, n_samples) of finite numbers; ValueError when it is something else."""
     block = np.asarray(values)
     if block.ndim != 2 or block.size == 0 or not np.issubdtype(block.dtype, np.number):
@@ -430,7 +430,7 @@ def data_noise(
     ``snr_db``: None for that noise, which is at 4.8 dB; a number, or a (lowest, highest) to draw from for each trace,
     for the same noise louder or softer.
     """
-    clean = _check_block("clean", clean)
+    clean = check_block("clean", clean)
     return _with_noise(np.random.default_rng(seed), clean, check_snr(snr_db))
 
 

@@ -481,8 +481,8 @@ def plot_cwt_real_imag(
         Two-way time in s, increasing; at least two samples.
     frequency : array_like, shape (n_scales,)
         Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
-    coefficients : array_like of complex, shape (n_scales, n_samples)
-        Continuous wavelet transform, in the unit of the trace.
+    coefficients : array_like of complex, shape (n_samples, n_scales)
+        Continuous wavelet transform in the unit of the trace, as one of `dataPreProcessing.cwt_coefficients`.
     trace : array_like, shape (n_samples,), optional
         The trace itself (no unit), for a panel above.
     title : str
@@ -528,8 +528,8 @@ def plot_cwt_magn(
         Two-way time in s, increasing; at least two samples.
     frequency : array_like, shape (n_scales,)
         Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
-    coefficients : array_like of complex, shape (n_scales, n_samples)
-        Continuous wavelet transform, in the unit of the trace.
+    coefficients : array_like of complex, shape (n_samples, n_scales)
+        Continuous wavelet transform in the unit of the trace, as one of `dataPreProcessing.cwt_coefficients`.
     trace : array_like, shape (n_samples,), optional
         The trace itself (no unit), for a panel above.
     title : str
@@ -571,8 +571,8 @@ def plot_cwt_magn_phase(
         Two-way time in s, increasing; at least two samples.
     frequency : array_like, shape (n_scales,)
         Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
-    coefficients : array_like of complex, shape (n_scales, n_samples)
-        Continuous wavelet transform, in the unit of the trace.
+    coefficients : array_like of complex, shape (n_samples, n_scales)
+        Continuous wavelet transform in the unit of the trace, as one of `dataPreProcessing.cwt_coefficients`.
     trace : array_like, shape (n_samples,), optional
         The trace itself (no unit), for a panel above.
     title : str
@@ -618,7 +618,7 @@ def plot_cwt_magn_predict(
         Two-way time in s, increasing; at least two samples.
     frequency : array_like, shape (n_scales,)
         Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
-    actual, predicted : array_like of complex, shape (n_scales, n_samples)
+    actual, predicted : array_like of complex, shape (n_samples, n_scales)
         The two transforms, in the unit of the trace.
     title : str
         Title of the figure.
@@ -934,7 +934,7 @@ def _check_cwt(
     if np.min(frequency) <= 0:
         raise ValueError(f"frequency needs values above 0 Hz, got {np.min(frequency)}.")
     for name, values in coefficients.items():
-        _check_values(name, values, (np.size(frequency), np.size(time)))
+        _check_values(name, values, (np.size(time), np.size(frequency)))
     if trace is not None:
         _check_values("trace", trace, np.shape(time))
 
@@ -1124,11 +1124,11 @@ def _cwt_panels(time: ArrayLike, trace: ArrayLike | None, n_images: int) -> tupl
 def _draw_cwt(
     ax: Axes, time: ArrayLike, frequency: ArrayLike, values: np.ndarray, name: str, **colours: str | float
 ) -> QuadMesh:
-    """Image of values (n_scales, n_samples) over time and logarithmic frequency, its name above."""
+    """Image of values (n_samples, n_scales) over time and logarithmic frequency, its name above."""
     times = _bin_edges(np.asarray(time, dtype=float))
     frequencies = np.exp(_bin_edges(np.log(np.asarray(frequency, dtype=float))))
     # Pixels inside a PDF, as for the points of a crossplot.
-    image = ax.pcolormesh(times, frequencies, values, rasterized=True, **colours)
+    image = ax.pcolormesh(times, frequencies, values.T, rasterized=True, **colours)
     ax.set_title(name, loc="left")
     low, high = np.min(frequencies), np.max(frequencies)
     ax.set(yscale="log", ylim=(low, high), ylabel="Frequency (Hz)")

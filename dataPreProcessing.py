@@ -26,7 +26,7 @@ from dataGeneration import (
     SHORTEST_TRACE,
     STREAMS,
     TRACES_PER_BLOCK,
-    _check_block,
+    check_block,
     check_choice,
     check_flag,
     check_snr,
@@ -228,7 +228,7 @@ def transform_traces(traces: np.ndarray, transform_type: str, dt: float = 0.001,
     that is too deep, n_scales that is not a whole number of at least 2, or a dt outside `dataGeneration.DT_LIMITS`.
     """
     transform = _transform(transform_type, options)
-    return transform.forward(_check_block("traces", traces), check_time(dt, 0.0)[0], **options)
+    return transform.forward(check_block("traces", traces), check_time(dt, 0.0)[0], **options)
 
 
 def restore_traces(channels: np.ndarray, transform_type: str, dt: float = 0.001) -> np.ndarray:
@@ -367,6 +367,16 @@ class CustomDataGen(keras.utils.PyDataset):
     def n_channels(self) -> int:
         """Channels of x: what a network is to be built for."""
         return len(self.channel_names)
+
+    @property
+    def n_outputs(self) -> int:
+        """Channels of y: what a network is to give."""
+        return self.n_channels if self.x_name == self.y_name else 1
+
+    @property
+    def transform(self) -> dict[str, object]:
+        """What `transform_traces` is to be told, to give raw traces to a network that was trained with these."""
+        return {"transform_type": self.transform_type, "dt": self.dt, **self.transform_options}
 
     @property
     def epoch(self) -> int:

@@ -27,6 +27,7 @@ from tqdm import tqdm
 from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig, RunResult
 from dataPreProcessing import fit_input
 from hpoSettings import (
+    DEFAULTS,
     PAPER_GRID,
     Run,
     StoppedError,
@@ -58,11 +59,12 @@ class Training:
     config: NetworkConfig
     seed: int
     name: str  # for the eye
+    transform: str
 
     @property
     def files(self) -> str:
         """Pattern of the names of its files: they end on its seed, whenever it runs."""
-        return f"{self.config.label}NA_*_{self.seed:08x}"
+        return f"{self.config.label}{self.transform}_*_{self.seed:08x}"
 
     def new_run_name(self) -> str:
         """Name of its files, when it runs now."""
@@ -70,7 +72,7 @@ class Training:
 
     def row(self, result: RunResult) -> list[object]:
         """Its row of the table."""
-        cells = baseML.summary_row(self.config, result)
+        cells = baseML.summary_row(self.config, result, self.transform)
         return [self.key[0], *cells[:8], self.config.learning_rate, *cells[8:]]
 
 
@@ -136,9 +138,10 @@ def _contains(distribution: BaseDistribution, value: object) -> bool:
 
 def grid_plan(run: Run) -> Plan:
     """The grid as trainings, numbered from 1."""
+    s = run.settings
     trainings = [
-        Training((number,), "Grid Search", config, derived_seed(run.settings.seed, GRID_SEED, number), f"run {number}")
-        for number, config in enumerate(grid_configurations(run), 1)
+        Training((n,), "Grid Search", config, derived_seed(s.seed, GRID_SEED, n), f"run {n}", s.transform)
+        for n, config in enumerate(grid_configurations(run), 1)
     ]
     folder = run.tree.grid
     table, types = folder / "search_summary.csv", folder / "type_val_csv.csv"
@@ -147,18 +150,20 @@ def grid_plan(run: Run) -> Plan:
 
 def repeatability_plan(run: Run) -> Plan:
     """The best configurations, ``n_trials`` times each: the published ones, or that of the study ``run.from_study``."""
-    configs = run.problem.final_configs
+    configs, transform = run.problem.final_configs, run.settings.transform
     if run.from_study:
         import hpoSearch  # not before it is needed: it loads much
 
-        configs = {"Optuna": hpoSearch.best_configuration(run)}
+        best, transform = hpoSearch.best_configuration(run)
+        configs = {"Optuna": best}
     trainings = [
         Training(
-            key=(approach, config.label, config.learning_rate),
+            key=(approach, baseML.labelled(config, transform), config.learning_rate),
             approach=approach,
             config=config,
             seed=_repeat_seed(run, approach, config, repeat),
             name=f"{approach} {repeat}",
+            transform=transform,
         )
         for approach, config in configs.items()
         for repeat in range(1, run.settings.n_trials + 1)
@@ -188,9 +193,10 @@ def check_settings(folder: Path, run: Run, otherwise: str = "give another --outp
     if not path.is_file():
         return
     stored = json.loads(path.read_text(encoding="utf-8"))
-    different = [name for name in asked if stored.get(name) != asked[name]]
+    found = {**DEFAULTS, **stored}
+    different = [name for name in asked if found.get(name) != asked[name]]
     if different:
-        differences = ", ".join(f"{name} {stored.get(name)!r}, not {asked[name]!r}" for name in different)
+        differences = ", ".join(f"{name} {found.get(name)!r}, not {asked[name]!r}" for name in different)
         raise UserError(
             f"{str(folder)!r} was started with {differences}; "
             f"go on with the options that it started with, or {otherwise}"
@@ -306,7 +312,8 @@ def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm)
         on_epoch_end=lambda epoch, logs: bar.set_postfix_str(f"{training.name}: epoch {epoch + 1}/{s.num_epochs}")
     )
     try:
-        result = train(run, training.config, folder, run_name, training.seed, plan.owner, extra_callbacks=[progress])
+        own = run.with_parameters({"transform": training.transform})
+        result = train(own, training.config, folder, run_name, training.seed, plan.owner, extra_callbacks=[progress])
     except Exception as error:
         reason = baseML.failure_reason(error)
         if reason is None:
@@ -344,6 +351,7 @@ def run_model_update(run: Run) -> None:
     for a file that is no network, or one of other data; StoppedError when the training fails for its own reason.
     """
     network = _load_for_update(run)
+    run = run.with_parameters({"transform": network.transform["transform_type"]})
     name = run.model.stem + baseML.UPDATE
     destination, working = run.model.with_name(f"{name}.keras"), run.model.with_name(f".{name}")
     if destination.is_file():

@@ -1,8 +1,10 @@
 """What a study says: the plan and its likely duration, a line a trial, the result, and what the dashboard shows."""
 
+import csv
 import shlex
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import baseML  # first: it keeps TensorFlow's start-up messages off the screen
@@ -15,7 +17,9 @@ from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
+import classicalBaselines
 import dataPlotting
+from classicalBaselines import Row
 from hpoSettings import Run, data_stream, hardware, network_config, resume_command, short
 from hpoStorage import public_url
 from hpoTrials import counted
@@ -133,9 +137,10 @@ def print_plan(run: Run, study: optuna.Study) -> None:
 def data_protocol(run: Run) -> str:
     """What a training sees, in words."""
     s = run.settings
+    transform = "" if s.transform == "NA" else f", as {s.transform}"
     return (
         f"{s.num_epochs} epochs of {s.num_datasets} training and {s.n_validation} {s.validation} validation traces of "
-        f"{s.n_samples} samples, batches of {s.batch_size}"
+        f"{s.n_samples} samples{transform}, batches of {s.batch_size}"
     )
 
 
@@ -154,8 +159,9 @@ def _estimated_trial_seconds(run: Run) -> float:
     draws = optuna.create_study(sampler=sampler)
     sizes = []
     for _ in range(NETWORKS_DRAWN):
-        config = network_config(run.problem, draws.ask(dict(run.search_space)).params)
-        n_parameters = baseML.count_parameters(config)
+        parameters = draws.ask(dict(run.search_space)).params
+        config = network_config(run.problem, parameters)
+        n_parameters = baseML.count_parameters(config, run.with_parameters(parameters).n_channels)
         sizes.append(n_parameters if n_parameters <= run.problem.parameter_limits[config.arch_type] else 0)
     steps = s.num_epochs * s.num_datasets / s.batch_size
     operations = 6 * float(np.mean(sizes)) * s.n_samples * s.batch_size
@@ -216,9 +222,9 @@ def upload_picture(run: Run, trial: Trial, model_path: Path) -> None:
 
 def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
     """Picture of a network's prediction of one trace that no training saw, always the same one."""
-    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=1)
+    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=1, transform="NA")
     x, y = blind[0]
-    predicted = blind.in_data_units(network.predict_result(x))
+    predicted = blind.in_data_units(network.predict_result(x[..., 0]))
     figure = dataPlotting.plot_ae_predict_raw(
         *(np.arange(x.shape[1]) * blind.dt, x[0, :, 0], blind.in_data_units(y[0, :, 0]), predicted[0]),
         input_name=f"Input ({blind.x_name})",
@@ -231,25 +237,34 @@ def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
     return path
 
 
-@dataclass(frozen=True)
-class BlindTest:
-    """A network on traces that no training saw: mean RMSE of a trace, in the data's own unit."""
+def blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass]) -> list[Row]:
+    """Classical baselines and networks (by name) on BLIND_TRACES traces that no training and no validation saw."""
+    s, problem = run.settings, run.problem.name
+    blind = data_stream(run, "blind", BLIND_TRACES, s.seed, batch_size=BLIND_TRACES, transform="NA")
+    x, y = (part[..., 0] for part in blind[0])
+    predictions = {name: blind.in_data_units(network.predict_result(x)) for name, network in networks.items()}
+    reference = None
+    if problem == "inversion":
+        protocol = {"n_samples": s.n_samples, "dt": blind.dt, "noisy_data": s.noisy_data, "snr_db": s.snr_db}
+        reference = classicalBaselines.fit_inversion_reference(s.seed, **protocol)
+    return classicalBaselines.compare(
+        problem, x, blind.in_data_units(y), predictions, blind.dt, seed=s.seed, reference=reference
+    )
 
-    rmse: float
-    baseline_rmse: float
 
-
-def blind_test(run: Run, network: baseML.BaseMLClass) -> BlindTest:
-    """Try a network on BLIND_TRACES fresh traces."""
-    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=BLIND_TRACES)
-    x, y = blind[0]
-    predicted = blind.in_data_units(network.predict_result(x))
-    x, y = x[..., 0], blind.in_data_units(y[..., 0])
-
-    def rmse(prediction: np.ndarray) -> float:
-        return float(np.sqrt(np.mean((prediction - y) ** 2, axis=1)).mean())
-
-    return BlindTest(rmse(predicted), rmse(run.problem.baseline(x, y)))
+def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path: Path) -> None:
+    """Print the table of `blind_test`, store it as CSV, and say of every network whether it beats the baselines."""
+    print(f"\nOn {BLIND_TRACES} blind traces, with 95 % intervals:", flush=True)
+    rows, problem = blind_test(run, networks), run.problem.name
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(classicalBaselines.csv_rows(problem, rows))
+    print(
+        classicalBaselines.text_table(problem, rows),
+        *classicalBaselines.missing_packages(problem),
+        *(classicalBaselines.verdict(problem, rows, name, run.settings.seed) for name in networks),
+        f"Blind test    {path}",
+        sep="\n",
+    )
 
 
 def best_model_path(run: Run, trial: FrozenTrial) -> Path:
@@ -280,14 +295,9 @@ def print_result(run: Run, study: optuna.Study) -> None:
     elif path.is_file():
         network = baseML.BaseMLClass.load_model(path)
         picture = draw_blind_trace(run, network, path.with_suffix(".png"))
-        blind = blind_test(run, network)
-        ratio, baseline = blind.rmse / blind.baseline_rmse, run.rmse_text(blind.baseline_rmse)
-        print(
-            f"On {BLIND_TRACES} fresh traces: RMSE {run.rmse_text(blind.rmse)}, "
-            f"{ratio:.2f} of {run.problem.baseline_name}'s {baseline}\n"
-            f"Picture       {picture}\n"
-            f"Best network  {path}"
-        )
+        name = f"{network.config.arch_type} of trial {best.number}"
+        print_blind_test(run, {name: network}, run.tree.blind_test(study.study_name))
+        print(f"Picture       {picture}\nBest network  {path}")
     else:
         print(f"The best network is not at {path}: was it trained on another machine, or with another --output?")
     print(

@@ -39,6 +39,7 @@ from hpoReport import (
     write_note,
 )
 from hpoSettings import (
+    DEFAULTS,
     Problem,
     Run,
     RunSettings,
@@ -148,8 +149,9 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
     strict = run.mode == "optuna" and not run.is_worker
     for name, value in asked.items():
         compared = name not in FREE_TO_CHANGE and (strict or name in run.given)
-        if compared and stored.get(name, value) != value:
-            difference = "another search space" if name == "search_space" else f"{name} {stored[name]!r}, not {value!r}"
+        found = stored.get(name, DEFAULTS.get(name, value))
+        if compared and found != value:
+            difference = "another search space" if name == "search_space" else f"{name} {found!r}, not {value!r}"
             raise UserError(
                 f"study {run.study_name!r} was started with {difference}; go on with the options that it started with"
             )
@@ -160,15 +162,16 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
     return replace(run, settings=replace(run.settings, **kept), search_space=space)
 
 
-def best_configuration(run: Run) -> NetworkConfig:
-    """The network of the best trial of the study ``run.from_study``. Raises UserError when there is none."""
-    _, study = open_study(
+def best_configuration(run: Run) -> tuple[NetworkConfig, str]:
+    """Network and transform of the best trial of the study ``run.from_study``. Raises UserError when there is none."""
+    found, study = open_study(
         replace(run, mode="optuna_resume", study_name=run.from_study, given=frozenset(), is_worker=True)
     )
     trained = trained_trials(study)
     if not trained:
         raise UserError(f"study {run.from_study!r} has no trained trial yet")
-    return network_config(run.problem, trained[0].params)
+    best = trained[0].params
+    return network_config(run.problem, best), found.with_parameters(best).settings.transform
 
 
 # --- Samplers and pruners
@@ -268,8 +271,10 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
 
     The score is the lowest validation loss. What a network cannot be trained for is said in the trial's attributes.
     """
-    config = network_config(run.problem, suggest(trial, run.search_space))
-    n_parameters, limit = baseML.count_parameters(config), run.problem.parameter_limits[config.arch_type]
+    parameters = suggest(trial, run.search_space)
+    run, config = run.with_parameters(parameters), network_config(run.problem, parameters)
+    n_parameters = baseML.count_parameters(config, run.n_channels)
+    limit = run.problem.parameter_limits[config.arch_type]
     trial.set_user_attr("n_parameters", n_parameters)
     paper = run.settings.preset == "paper"
     if not paper and not trial.constraints:
@@ -278,7 +283,7 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
         trial.set_user_attr("skipped", f"{n_parameters:,} parameters are more than {limit:,}")
         return (TrialState.COMPLETE, run.problem.skipped_score) if paper else (TrialState.PRUNED, None)
     seed = derived_seed(run.settings.seed, trial.number, 1)
-    run_name = baseML.new_run_name(config)
+    run_name = baseML.new_run_name(config, run.settings.transform)
     for name, value in {"seed": seed, "run_name": run_name}.items():
         trial.set_user_attr(name, value)
     reporter = Reporter(trial, progress)
@@ -348,15 +353,10 @@ def _run_trial(run: Run, claimed: FrozenTrial, queue: TrialQueue, progress: Prog
         sampler=make_sampler(run.settings, claimed.number),
         pruner=PRUNER_KINDS[run.settings.pruner](run.settings),
     )
-    try:
-        trial = Trial(study, claimed._trial_id)
-        state, score = objective(run, trial, queue, progress)
-        if not queue.tell(trial, state, score):
-            progress.say(f"trial {claimed.number:3d}  was taken over by another process; this result is dropped")
-    except KeyboardInterrupt:
-        ignore_signals()
-        queue.give_back(claimed)
-        raise
+    trial = Trial(study, claimed._trial_id)
+    state, score = objective(run, trial, queue, progress)
+    if not queue.tell(trial, state, score):
+        progress.say(f"trial {claimed.number:3d}  was taken over by another process; this result is dropped")
     with queue.mutex():
         _complete_summary(run, study)
     gc.collect()
@@ -371,7 +371,8 @@ def _complete_summary(run: Run, study: optuna.Study) -> None:
         if not fields.keys() <= trial.user_attrs.keys():
             continue  # of a study that other software ran
         result = RunResult(**{name: trial.user_attrs[name] for name in fields})
-        row = baseML.summary_row(network_config(run.problem, trial.params), result)
+        transform = run.with_parameters(trial.params).settings.transform
+        row = baseML.summary_row(network_config(run.problem, trial.params), result, transform)
         if ",".join(map(str, row)) not in present:
             baseML.append_results_to_file(path, row)
 
@@ -386,6 +387,8 @@ def run_search(run: Run) -> None:
             work(run, study, storage, progress)
         return
     base = {"arch_type": run.problem.final_configs["Optuna"].arch_type, **run.base}
+    if "transform" in run.search_space:
+        base["transform"] = DEFAULTS["transform"]
     with TrialQueue(study, storage, run.tree.search) as queue:
         queue.plan(run.settings.n_trials, base if run.settings.enqueue_base else None)
     print_plan(run, study)

@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,12 +24,13 @@ from pathlib import Path
 import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import keras
 import numpy as np
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from baseML import NetworkConfig, RunResult
 from dataGeneration import SHORTEST_TRACE, OneSentenceParser, check_snr
-from dataPreProcessing import VALIDATIONS, CustomDataGen
+from dataPreProcessing import TRANSFORM_TYPES, VALIDATIONS, CustomDataGen, channel_names
 
+SEARCHED_SETTINGS = ("transform",)  # that a study may search, beside the network's hyperparameters
 MODES = {  # names as published
     "optuna": "a search",
     "optuna_resume": "going on with a study, the newest one when no --study-name is given",
@@ -97,8 +98,6 @@ class Problem:
     final_configs: Mapping[str, NetworkConfig]  # the paper's best, by the approach that found it
     parameter_limits: Mapping[str, int]  # by architecture; larger networks are not trained
     skipped_score: float  # of a network that is too large, in the paper preset
-    baseline_name: str
-    baseline: Callable[[np.ndarray, np.ndarray], np.ndarray]  # (x, y) -> what a network has to beat
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,7 @@ class RunSettings:
     batch_size: int = 1  # traces
     scaling_flag: bool = False  # velocities scaled to [0, 1] for the network
     noisy_data: bool = False  # inversion from noisy traces with a gap
+    transform: str = "NA"  # what the network gets of a trace: itself, or its CWT, DWT or SWT
     snr_db: list[float] | None = None  # lowest and highest noise level; None is the paper's, always 4.8 dB
     validation: str = "streaming"  # fresh validation traces every epoch; "fixed": the same for the whole study
     seed: int = 0  # of every draw and the sampler
@@ -126,6 +126,7 @@ class RunSettings:
         return max(1, round(VALIDATION_SHARE * self.num_datasets))
 
 
+DEFAULTS = {field.name: field.default for field in fields(RunSettings)}
 QUICK_SETTINGS = {
     "n_trials": 12,  # enough for a search to be seen, few enough for a coffee break
     "num_epochs": 6,
@@ -181,6 +182,10 @@ class ResultsTree:
         """Where the best network of an approach is: "Grid Search" or "Optuna"."""
         return self.root / "Final_Model" / approach.replace(" ", "")
 
+    def blind_test(self, study_name: str) -> Path:
+        """How the best network of a study compares with classical methods."""
+        return self.search / f"{study_name}_blind_test.csv"
+
     def database(self, study_name: str) -> Path:
         return self.search / f"{study_name}.db"
 
@@ -232,6 +237,16 @@ class Run:
         """The base configuration of the grid: the parameters of the search space but the architecture."""
         base = {**(QUICK_BASE if self.settings.preset == "quick" else PAPER_BASE), "pool_val": self.problem.base_pool}
         return {name: value for name, value in base.items() if name in self.problem.search_space}
+
+    @property
+    def n_channels(self) -> int:
+        """Channels that the network gets of a trace."""
+        return len(channel_names(self.settings.transform, self.settings.n_samples))
+
+    def with_parameters(self, parameters: Mapping[str, object]) -> "Run":
+        """The run with those settings that are among a trial's parameters."""
+        searched = {name: parameters[name] for name in SEARCHED_SETTINGS if name in parameters}
+        return replace(self, settings=replace(self.settings, **searched)) if searched else self
 
     @property
     def url(self) -> str:
@@ -296,6 +311,8 @@ def parse_options(problem: Problem, description: str, arguments: Sequence[str] |
         metavar="DB",
         help="noise level in dB, or the lowest and the highest to draw from (default: the paper's, 4.8) [new]",
     )
+    add("--transform", choices=TRANSFORM_TYPES, help="wavelet transform that networks get (default NA, none) [new]")
+    add("--search-transform", action="store_true", help="the transform is one more parameter of the study [new]")
     add(
         "--validation",
         choices=VALIDATIONS,
@@ -333,6 +350,8 @@ OPTIONS_OF_MODES = {  # options that have no meaning in the other modes
     "pruner": ("optuna", "optuna_resume"),
     "enqueue_base": ("optuna", "optuna_resume"),
     "log_lr": ("optuna", "optuna_resume"),
+    "transform": ("optuna", "optuna_resume", "manual", "final_model"),
+    "search_transform": ("optuna", "optuna_resume"),
     "study_name": ("optuna", "optuna_resume"),
     "storage": ("optuna", "optuna_resume", "final_model"),
 }
@@ -348,6 +367,12 @@ def _check_mode(options: argparse.Namespace) -> None:
         raise UserError(f"--workers {options.workers} is for modes optuna and optuna_resume, not for {options.mode}")
     if options.mode == "model_update" and options.model is None:
         raise UserError("mode model_update needs --model FILE, a network saved as .keras")
+    if options.from_study and options.transform:
+        raise UserError(f"--transform {options.transform} has no meaning with --from-study, which has its own")
+    if options.search_transform and options.transform:
+        raise UserError(f"--transform {options.transform} and --search-transform rule each other out")
+    if options.search_transform and options.preset == "paper":
+        raise UserError("--search-transform is not part of the published search; leave --preset paper out")
 
 
 def run_from_options(problem: Problem, options: argparse.Namespace, arguments: Sequence[str] = ()) -> Run:
@@ -360,6 +385,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         "num_epochs": options.num_epochs,
         "num_datasets": options.num_datasets,
         "n_samples": options.samples,
+        "transform": options.transform,
         "snr_db": noise_level(problem, options.snr_db),
         "validation": options.validation,
         "seed": options.seed,
@@ -376,6 +402,8 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
     if options.log_lr:
         rate = space["Learning Rate"]
         space["Learning Rate"] = FloatDistribution(rate.low, rate.high, log=True)
+    if options.search_transform:
+        space["transform"] = CategoricalDistribution(TRANSFORM_TYPES)
     study_name = options.study_name
     if options.mode == "optuna" and study_name is None:
         study_name = f"{problem.study_prefix}_{datetime.now():%Y%m%d_%H%M}_{uuid.uuid4()}"
@@ -387,7 +415,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         study_name=study_name,
         storage_url=options.storage,
         search_space=space,
-        given=frozenset(asked) | ({"search_space"} if options.log_lr else set()),
+        given=frozenset(asked) | ({"search_space"} if options.log_lr or options.search_transform else set()),
         n_workers=options.workers,
         is_worker=options.as_worker,
         from_study=options.from_study,
@@ -477,18 +505,28 @@ def derived_seed(seed: int, *key: int) -> int:
 
 def network_config(problem: Problem, parameters: Mapping[str, object]) -> NetworkConfig:
     """The network that a trial's parameters stand for."""
-    fields = {"learning_rate" if name == "Learning Rate" else name: value for name, value in parameters.items()}
-    return NetworkConfig(net_type=problem.net_type, **fields)
+    of_network = {
+        "learning_rate" if name == "Learning Rate" else name: value
+        for name, value in parameters.items()
+        if name not in SEARCHED_SETTINGS
+    }
+    return NetworkConfig(net_type=problem.net_type, **of_network)
 
 
-def data_stream(run: Run, stream: str, n: int, seed: int, batch_size: int | None = None) -> CustomDataGen:
-    """Pairs of the run's problem, of one of the streams; fixed validation traces are those of the run's own seed."""
+def data_stream(
+    run: Run, stream: str, n: int, seed: int, batch_size: int | None = None, transform: str | None = None
+) -> CustomDataGen:
+    """Pairs of the run's problem, of one of the streams; fixed validation traces are those of the run's own seed.
+
+    ``batch_size`` and ``transform`` are the run's where they are not given.
+    """
     s = run.settings
     fixed = stream == "validation" and s.validation == "fixed"
     return CustomDataGen(
         batch_size=batch_size or s.batch_size,
         n=n,
         gen_type=run.problem.gen_type,
+        transform_type=transform or s.transform,
         noisy_data=s.noisy_data,
         scaling_flag=s.scaling_flag,
         seed=s.seed if fixed else seed,

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
 import baseML
+from hpoSettings import ignore_signals
 
 HEARTBEAT_INTERVAL = 30.0  # s
 SILENCE = 600.0  # s without a heartbeat, after which a process on another machine is taken for dead
@@ -54,7 +55,7 @@ class TrialQueue:
         self._own_lock = FileLock(self.locks / f"{self.token}.lock")
         self._own_lock.acquire(timeout=0)
         self._seen: dict[int, tuple[object, float]] = {}  # trial: heartbeat, since when
-        self._current: int | None = None
+        self._current: FrozenTrial | None = None  # the trial that this process works on, as it was before
         self._stopped = threading.Event()
         self._heart = threading.Thread(target=self._beat, daemon=True)
         self._heart.start()
@@ -62,7 +63,11 @@ class TrialQueue:
     def __enter__(self) -> "TrialQueue":
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            ignore_signals()
+        with contextlib.suppress(Exception):  # with a storage that does not answer, another process will take it back
+            self.give_back()
         self._stopped.set()
         self._heart.join()
         self._own_lock.release()
@@ -87,18 +92,21 @@ class TrialQueue:
                 waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
                 if not waiting or len(trials) - len(waiting) >= n_trials:
                     return None
-                trial = min(waiting, key=lambda trial: trial.number)
+                trial = self._current = min(waiting, key=lambda trial: trial.number)
                 self.storage.set_trial_user_attr(trial._trial_id, "worker", self.token)
                 if self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
                     attempt = trial.user_attrs.get("attempt", 0) + 1
                     for name, value in {"worker": self.token, "attempt": attempt, "heartbeat": 0}.items():
                         self.storage.set_trial_user_attr(trial._trial_id, name, value)
-                    self._current = trial._trial_id
                     return self.storage.get_trial(trial._trial_id)
 
     def tell(self, trial: optuna.Trial, state: TrialState, value: float | None) -> bool:
         """Finish a claimed trial; False when another process took it over in the meantime."""
+        told = self._tell(trial, state, value)
         self._current = None
+        return told
+
+    def _tell(self, trial: optuna.Trial, state: TrialState, value: float | None) -> bool:
         if self.storage.get_trial(trial._trial_id).user_attrs.get("worker") != self.token:
             return False
         try:
@@ -109,11 +117,15 @@ class TrialQueue:
             return False
         return True
 
-    def give_back(self, trial: FrozenTrial) -> None:
-        """Put this process' own unfinished trial back into the queue, as if it had never been claimed."""
-        self._current = None
-        self.storage.set_trial_user_attr(trial._trial_id, "attempt", trial.user_attrs["attempt"] - 1)
-        self.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+    def give_back(self) -> None:
+        """Put this process' own unfinished trial, if it has one, back into the queue as if it had not been claimed."""
+        before, self._current = self._current, None
+        if before is None:
+            return
+        trial = self.storage.get_trial(before._trial_id)
+        if trial.state == TrialState.RUNNING and trial.user_attrs["worker"] == self.token:
+            self.storage.set_trial_user_attr(trial._trial_id, "attempt", before.user_attrs.get("attempt", 0))
+            self.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 
     def others_running(self) -> list[FrozenTrial]:
         """Trials that other processes have claimed; other software's, which leave no name, are not looked after."""
@@ -181,4 +193,4 @@ class TrialQueue:
             current = self._current
             if current is not None:
                 with contextlib.suppress(Exception):
-                    self.storage.set_trial_user_attr(current, "heartbeat", count)
+                    self.storage.set_trial_user_attr(current._trial_id, "heartbeat", count)

@@ -23,7 +23,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, json
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
+import classicalBaselines
 from baseML import BaseMLClass
+from classicalBaselines import best_baseline, compare, fit_inversion_reference
 from dataPreProcessing import CustomDataGen
 from hpoFixed import APPROACHES
 from hpoSearch import is_of
@@ -58,6 +60,7 @@ KINDS = {  # of trials, in the words of a caption
 }
 
 
+BASELINE_TRACES = 50
 TRACE_OPTIONS = ("scaling_flag", "noisy_data", "snr_db")  # of CustomDataGen, as a network's provenance names them
 UNFINISHED = {TrialState.RUNNING: "running", TrialState.WAITING: "waiting"}
 
@@ -466,7 +469,7 @@ def _final_network(tree: ResultsTree, approach: str) -> FinalNetwork | None:
 
 @dataclass(frozen=True)
 class BlindTrace:
-    """One trace that no training saw, and what networks make of it; all (n_samples,)."""
+    """One trace that no training saw, and what networks and the best classical method make of it; all (n_samples,)."""
 
     time: np.ndarray  # s, two-way
     actual: np.ndarray  # in the unit of the problem
@@ -476,23 +479,41 @@ class BlindTrace:
 def predict_blind_trace(problem: Problem, networks: Sequence[FinalNetwork]) -> BlindTrace:
     """The first trace of the blind stream, and the prediction of every network that was loaded.
 
-    Raises MissingError when there is none, or when they were trained on traces that cannot be compared.
+    Beside them is that of the classical method that is best on the first BASELINE_TRACES blind traces. Raises
+    MissingError when there is no network, or when they were trained on traces that cannot be compared.
     """
     loaded = [final for final in networks if final.network is not None]
     if not loaded:
         raise MissingError("blind trace: no final network could be loaded")
     protocols = [
-        {name: final.provenance[name] for name in TRACE_OPTIONS if name in final.provenance} for final in loaded
+        {"n_samples": final.network.n_samples}
+        | {name: final.provenance[name] for name in TRACE_OPTIONS if name in final.provenance}
+        for final in loaded
     ]
-    lengths = [final.network.n_samples for final in loaded]
-    if any(protocol != protocols[0] for protocol in protocols) or len(set(lengths)) > 1:
+    if any(protocol != protocols[0] for protocol in protocols):
         raise MissingError(
             "blind trace: the final networks were trained on traces of different lengths, noise or scaling"
         )
-    blind = CustomDataGen(1, 1, problem.gen_type, stream="blind", n_samples=lengths[0], **protocols[0])
-    x, y = blind[0]
-    predictions = {final.approach: blind.in_data_units(final.network.predict_result(x)[0]) for final in loaded}
-    return BlindTrace(np.arange(lengths[0]) * blind.dt, blind.in_data_units(y[0, :, 0]), predictions)
+    blind = CustomDataGen(BASELINE_TRACES, BASELINE_TRACES, problem.gen_type, stream="blind", **protocols[0])
+    x, y = blind[0][0][..., 0], blind.in_data_units(blind[0][1][..., 0])
+    predictions = {final.approach: blind.in_data_units(final.network.predict_result(x[:1])[0]) for final in loaded}
+    return BlindTrace(np.arange(x.shape[1]) * blind.dt, y[0], predictions | _best_baseline(problem, blind, x, y))
+
+
+def _best_baseline(problem: Problem, blind: CustomDataGen, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    """Name of the best classical method for traces x -> y, and what it makes of the first."""
+    reference = None
+    if problem.name == "inversion":
+        protocol = {
+            "n_samples": blind.n_samples,
+            "dt": blind.dt,
+            "noisy_data": blind.noisy_data,
+            "snr_db": blind.snr_db,
+        }
+        reference = fit_inversion_reference(blind.seed, **protocol)
+    best = best_baseline(compare(problem.name, x, y, {}, blind.dt, reference=reference)).name
+    estimate = classicalBaselines.PROBLEMS[problem.name].baselines[best].estimate
+    return {best: estimate(x[:1], reference or blind.dt)[0]}
 
 
 # --- Tables 1 to 4

@@ -6,18 +6,11 @@ python run_DenoisingML_HPO_Paper.py --preset paper    as published: 260 trials o
 
 import sys
 
-import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from baseML import NetworkConfig
 from hpoSettings import PAPER_SPACE, Problem
 from hpoStudy import main
-
-
-def noisy_input(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """What doing nothing gives: the input trace (n_traces, n_samples)."""
-    return x
-
 
 PROBLEM = Problem(
     name="denoising",
@@ -51,8 +44,6 @@ PROBLEM = Problem(
     },
     parameter_limits={"CNN": 20_000_000, "TCN": 20_000_000},
     skipped_score=1.0,
-    baseline_name="the noisy input",
-    baseline=noisy_input,
 )
 
 if __name__ == "__main__":

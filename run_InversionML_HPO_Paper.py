@@ -6,18 +6,11 @@ python run_InversionML_HPO_Paper.py --preset paper    as published: 300 trials o
 
 import sys
 
-import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from baseML import NetworkConfig
 from hpoSettings import PAPER_SPACE, Problem
 from hpoStudy import main
-
-
-def mean_velocity(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """What knowing nothing of a trace gives: the mean of all velocities (n_traces, n_samples)."""
-    return np.full_like(y, y.mean())
-
 
 PROBLEM = Problem(
     name="inversion",
@@ -59,8 +52,6 @@ PROBLEM = Problem(
         "TCN": 20_000_000,
     },
     skipped_score=100_000.0,
-    baseline_name="the mean velocity",
-    baseline=mean_velocity,
 )
 
 if __name__ == "__main__":

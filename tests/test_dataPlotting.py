@@ -27,7 +27,7 @@ TIME = np.arange(8) * 0.001  # s
 TRACE = np.array([0.0, 0.5, -1.0, 0.0, 0.2, 0.0, -0.1, 0.0])
 VELOCITY = 9000.0 + 1000.0 * np.arange(8)  # ft/s
 FREQUENCY = np.geomspace(2, 120, 5)  # Hz
-COEFFICIENTS = np.linspace(0.1, 1.0, 5)[:, None] * np.exp(2j * np.pi * np.arange(8) / 8)  # (n_scales, n_samples)
+COEFFICIENTS = np.linspace(0.1, 1.0, 5) * np.exp(2j * np.pi * np.arange(8) / 8)[:, None]  # (n_samples, n_scales)
 NOISY_COEFFICIENTS = COEFFICIENTS + (0.3 + 0.4j)
 COMPONENTS = np.stack([TRACE, TRACE / 4], axis=1)  # (n_samples, n_components)
 BANDS = ("A1: 0-62 Hz", "D1: 62-125 Hz")
@@ -347,12 +347,12 @@ def test_cwt_shows_the_trace_if_there_is_one(name):
 
 @pytest.mark.parametrize("step", [1, -1])
 def test_cwt_cells_stand_at_their_time_and_frequency(step):
-    figure = dataPlotting.plot_cwt_magn(TIME, FREQUENCY[::step], COEFFICIENTS[::step])
+    figure = dataPlotting.plot_cwt_magn(TIME, FREQUENCY[::step], COEFFICIENTS[:, ::step])
     (image,), (ax, _) = images(figure), figure.axes
     times, frequencies = np.moveaxis(np.asarray(image.get_coordinates()), -1, 0)
     np.testing.assert_allclose(times[0, :-1] + 0.0005, TIME)
     np.testing.assert_allclose(np.sqrt(frequencies[1:, 0] * frequencies[:-1, 0]), FREQUENCY[::step])
-    np.testing.assert_allclose(image.get_array(), np.abs(COEFFICIENTS[::step]))
+    np.testing.assert_allclose(image.get_array().T, np.abs(COEFFICIENTS[:, ::step]))
     assert ax.get_ylim() == pytest.approx((frequencies.min(), frequencies.max()))
 
 
@@ -386,8 +386,8 @@ def test_cwt_parts_share_one_symmetric_scale():
     figure = figure_of("plot_cwt_real_imag")
     assert list(headed(figure)) == ["Real part", "Imaginary part"]
     real, imaginary = images(figure)
-    np.testing.assert_allclose(real.get_array(), COEFFICIENTS.real)
-    np.testing.assert_allclose(imaginary.get_array(), COEFFICIENTS.imag)
+    np.testing.assert_allclose(real.get_array().T, COEFFICIENTS.real)
+    np.testing.assert_allclose(imaginary.get_array().T, COEFFICIENTS.imag)
     assert real.get_clim() == imaginary.get_clim() == pytest.approx((-1.0, 1.0))
     assert colour_bar_labels(figure) == ["Amplitude"]
 
@@ -401,8 +401,8 @@ def test_cwt_magnitude_begins_at_zero():
 def test_cwt_phase_is_a_whole_turn():
     figure = figure_of("plot_cwt_magn_phase")
     magnitude, phase = images(figure)
-    np.testing.assert_allclose(magnitude.get_array(), np.abs(COEFFICIENTS))
-    np.testing.assert_allclose(phase.get_array(), np.angle(COEFFICIENTS))
+    np.testing.assert_allclose(magnitude.get_array().T, np.abs(COEFFICIENTS))
+    np.testing.assert_allclose(phase.get_array().T, np.angle(COEFFICIENTS))
     assert phase.get_clim() == (-np.pi, np.pi)
     assert phase.cmap(0.0) == pytest.approx(phase.cmap(1.0), abs=0.01)
     assert colour_bar_labels(figure) == ["Magnitude", "Phase (rad)"]
@@ -412,7 +412,7 @@ def test_cwt_phase_is_a_whole_turn():
 def test_cwt_prediction_shares_the_scale_and_the_difference_has_its_own():
     figure = figure_of("plot_cwt_magn_predict")
     actual, predicted, difference = images(figure)
-    np.testing.assert_allclose(predicted.get_array(), np.abs(NOISY_COEFFICIENTS))
+    np.testing.assert_allclose(predicted.get_array().T, np.abs(NOISY_COEFFICIENTS))
     np.testing.assert_allclose(difference.get_array(), 0.5)
     assert actual.get_clim() == predicted.get_clim() == pytest.approx((0.0, np.abs(NOISY_COEFFICIENTS).max()))
     assert difference.get_clim() == pytest.approx((0.0, 0.5))
@@ -616,13 +616,13 @@ def test_a_flow_needs_a_column():
     ("change", "message"),
     [
         ({"time": TIME[::-1]}, "time needs at least two values, which increase throughout, got"),
-        ({"time": TIME[:1], "coefficients": COEFFICIENTS[:, :1]}, "time needs at least two values"),
+        ({"time": TIME[:1], "coefficients": COEFFICIENTS[:1]}, "time needs at least two values"),
         ({"time": TIME[:, None]}, r"time needs the shape \(8,\), got \(8, 1\)"),
-        ({"frequency": FREQUENCY[:1], "coefficients": COEFFICIENTS[:1]}, "frequency needs at least two values"),
+        ({"frequency": FREQUENCY[:1], "coefficients": COEFFICIENTS[:, :1]}, "frequency needs at least two values"),
         ({"frequency": [2.0, 5.0, 5.0, 9.0, 12.0]}, "frequency needs .* which increase or decrease throughout"),
         ({"frequency": FREQUENCY - 2.0}, "frequency needs values above 0 Hz, got 0.0"),
         ({"frequency": [2.0, 3.0, 4.0, 5.0, np.inf]}, "frequency needs finite values"),
-        ({"coefficients": COEFFICIENTS.T}, r"coefficients needs the shape \(5, 8\), got \(8, 5\)"),
+        ({"coefficients": COEFFICIENTS.T}, r"coefficients needs the shape \(8, 5\), got \(5, 8\)"),
         ({"coefficients": COEFFICIENTS * np.nan}, "coefficients needs finite values, got 40 of 40 that are NaN"),
         ({"trace": TRACE[1:]}, r"trace needs the shape \(8,\), got \(7,\)"),
     ],

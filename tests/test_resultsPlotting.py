@@ -288,7 +288,7 @@ def test_figures_of_a_tree_hold_its_values(tree, problem):
     blind = resultsData.predict_blind_trace(problem, results.networks)
     final = resultsPlotting.plot_final_networks(problem, results.networks, blind)
     above, below, losses = final.axes
-    assert set(lines_of(above)) == {"Actual", "Grid Search", "Optuna"}
+    assert set(lines_of(above)) == {"Actual", "Grid Search", "Optuna", *blind.predictions}
     rmse = np.sqrt(np.mean((blind.predictions["Optuna"] - blind.actual) ** 2))
     assert any(f"RMSE {rmse:.3g}" in label or f"RMSE {rmse:.0f}" in label for label in lines_of(below))
     for approach in ("Grid Search", "Optuna"):

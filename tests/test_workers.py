@@ -9,6 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
+from conftest import SECONDS
 from test_study import DENOISING, load, run_toy, values
 
 import hpoSearch
@@ -32,7 +33,7 @@ def pid_of(trial):
 
 def kill_in_mid_trial(get_study, skip=(), dead=()):
     """Kill one process that is training, none of the dead; returns its trial."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         try:
             trials = get_study().get_trials(states=(TrialState.RUNNING,))
@@ -179,10 +180,30 @@ def test_a_trial_is_tried_again_once_and_then_fails(queue_of):
 def test_a_living_process_keeps_its_trial_and_an_interrupted_one_gives_it_back(queue_of):
     with queue_of() as first, queue_of() as second:
         first.plan(1)
-        trial = first.claim(1)
+        first.claim(1)
         assert second.recover() == [] and second.claim(1) is None
-        first.give_back(trial)
+        first.give_back()
         assert second.claim(1).user_attrs["attempt"] == 1
+
+
+def test_an_interrupt_while_a_trial_is_claimed_leaves_it_in_the_queue(queue_of, monkeypatch):
+    monkeypatch.setattr(hpoTrials, "ignore_signals", lambda: None)  # this process is the tests' own
+    for calls in range(3):
+        with pytest.raises(KeyboardInterrupt), queue_of() as queue:
+            queue.plan(1)
+            set_attribute, left = queue.storage.set_trial_user_attr, iter(range(calls))
+
+            def interrupted(*arguments, set_attribute=set_attribute, left=left):
+                if next(left, None) is None:
+                    monkeypatch.undo()
+                    monkeypatch.setattr(hpoTrials, "ignore_signals", lambda: None)
+                    raise KeyboardInterrupt
+                set_attribute(*arguments)
+
+            monkeypatch.setattr(queue.storage, "set_trial_user_attr", interrupted)
+            queue.claim(1)
+        (trial,) = queue.study.trials
+        assert trial.state == TrialState.WAITING and trial.user_attrs.get("attempt", 0) == 0
 
 
 def test_a_process_elsewhere_is_dead_when_it_is_silent_and_its_late_result_is_dropped(queue_of, monkeypatch):
