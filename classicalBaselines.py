@@ -1,23 +1,16 @@
-"""What a network has to beat: classical methods for both problems, how good they are, and the table that compares.
+"""What a network has to beat: classical methods for both problems.
 
     denoising   noisy traces, time step          -> clean traces
     inversion   traces, an `InversionReference`  -> velocity in ft/s
 
 Units: trace amplitudes have none, velocity is in ft/s, time in s, frequency in Hz. Arrays are (n_traces, n_samples);
-estimates are float64. Every method works on the whole block; only the total variation goes trace by trace.
-
-    python classicalBaselines.py                                     200 blind traces of both problems
-    python classicalBaselines.py --problem denoising --traces 500    more traces of one
-    pip install pylops                                               for the total-variation inversion
+estimates are float64. Every method works on the whole block; only the total variation goes trace by trace, and needs
+PyLops. `blindTest` measures how good they are.
 """
 
-import argparse
-import csv
 import importlib.util
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -25,12 +18,10 @@ import pywt
 from scipy import fft, ndimage, signal
 
 from dataGeneration import (
+    PAIRS,
     SHORTEST_TRACE,
-    SNR_LIMITS,
     TRACES_PER_BLOCK,
-    OneSentenceParser,
     check_block,
-    check_choice,
     check_flag,
     check_time,
     check_whole,
@@ -57,11 +48,8 @@ TV_DATA_WEIGHT = 0.03  # mu of splitbregman
 TV_THRESHOLD = 0.03  # epsRL1 of splitbregman: the step of ln(AI) that is let through
 TV_ITERATIONS = {"niter_outer": 20, "niter_inner": 3, "iter_lim": 20}  # few: to converge would be to fit the noise
 
-RESAMPLES = 1000
-CONFIDENCE = 95  # %
 
-
-def _block(what: str, values: np.ndarray) -> np.ndarray:
+def float_block(what: str, values: np.ndarray) -> np.ndarray:
     """``values`` as float64 (n_traces, n_samples); ValueError unless they are finite and long enough."""
     block = check_block(what, values)
     if block.shape[1] < SHORTEST_TRACE:
@@ -69,16 +57,16 @@ def _block(what: str, values: np.ndarray) -> np.ndarray:
     return block.astype(np.float64)
 
 
-def _same_shape(**blocks: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The blocks as `_block` gives them; ValueError unless they have one shape."""
-    checked = {what: _block(what, values) for what, values in blocks.items()}
+def same_shape(**blocks: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The blocks as `float_block` gives them; ValueError unless they have one shape."""
+    checked = {what: float_block(what, values) for what, values in blocks.items()}
     if len({values.shape for values in checked.values()}) > 1:
         shapes = ", ".join(f"{what} {values.shape}" for what, values in checked.items())
         raise ValueError(f"arrays that belong together must have one shape (n_traces, n_samples), not {shapes}")
     return tuple(checked.values())
 
 
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """numerator / denominator, 0 where the denominator is not above 0: where there is no signal."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0)
@@ -126,7 +114,7 @@ def _butterworth(traces: np.ndarray, dt: float, edges: float | Sequence[float], 
 
 def noisy_input(noisy: np.ndarray, dt: float) -> np.ndarray:
     """The input itself: what doing nothing gives, (n_traces, n_samples). Raises ValueError for what is no block."""
-    return _block("noisy", noisy)
+    return float_block("noisy", noisy)
 
 
 def band_pass(noisy: np.ndarray, dt: float) -> np.ndarray:
@@ -135,7 +123,7 @@ def band_pass(noisy: np.ndarray, dt: float) -> np.ndarray:
     ``noisy`` (n_traces, n_samples), ``dt`` in s; an edge above 0.9 of the Nyquist frequency is lowered to that.
     Raises ValueError for what is no block, or a dt outside the generator's limits.
     """
-    noisy, (dt, _) = _block("noisy", noisy), check_time(dt, 0.0)
+    noisy, (dt, _) = float_block("noisy", noisy), check_time(dt, 0.0)
     return _butterworth(noisy, dt, PASS_BAND, "bandpass")
 
 
@@ -145,11 +133,11 @@ def local_wiener(noisy: np.ndarray, dt: float) -> np.ndarray:
     m and v are mean and variance in LOCAL_WINDOW samples around each sample, n the mean of a trace's v (SciPy's own
     would be the mean over the block). ``noisy`` (n_traces, n_samples). Raises ValueError for what is no block.
     """
-    x = _block("noisy", noisy)
+    x = float_block("noisy", noisy)
     m = ndimage.uniform_filter1d(x, LOCAL_WINDOW, axis=1, mode="constant")
     v = np.maximum(ndimage.uniform_filter1d(x**2, LOCAL_WINDOW, axis=1, mode="constant") - m**2, 0)
     n = v.mean(axis=1, keepdims=True)
-    return m + _ratio(np.maximum(v - n, 0), np.maximum(v, n)) * (x - m)
+    return m + ratio(np.maximum(v - n, 0), np.maximum(v, n)) * (x - m)
 
 
 def _bayes_shrink(details: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -162,7 +150,7 @@ def _bayes_shrink(details: Sequence[np.ndarray]) -> list[np.ndarray]:
 
     def shrunk(d: np.ndarray) -> np.ndarray:
         signal_variance = np.mean(d**2, axis=1, keepdims=True) - s**2
-        kept = np.maximum(np.abs(d) - _ratio(s**2, np.sqrt(np.maximum(signal_variance, 0))), 0)
+        kept = np.maximum(np.abs(d) - ratio(s**2, np.sqrt(np.maximum(signal_variance, 0))), 0)
         return np.where((signal_variance > 0) | (s == 0), np.sign(d) * kept, 0.0)
 
     return [shrunk(d) for d in details]
@@ -184,7 +172,7 @@ def dwt_bayes_shrink(noisy: np.ndarray, dt: float) -> np.ndarray:
     Symlet 8, six levels or what the length allows. ``noisy`` (n_traces, n_samples). Raises ValueError for what is no
     block.
     """
-    noisy = _block("noisy", noisy)
+    noisy = float_block("noisy", noisy)
     continued = _continued(noisy, 1)
     approximation, *details = pywt.wavedec(continued, WAVELET_BASIS, level=_level(noisy.shape[1]), axis=1)
     restored = pywt.waverec([approximation, *_bayes_shrink(details)], WAVELET_BASIS, axis=1)
@@ -197,7 +185,7 @@ def swt_bayes_shrink(noisy: np.ndarray, dt: float) -> np.ndarray:
     norm=False keeps the filters' norm at 1 and so the noise the same at every level; norm=True would divide it by
     sqrt(2) from level to level. ``noisy`` (n_traces, n_samples). Raises ValueError for what is no block.
     """
-    noisy = _block("noisy", noisy)
+    noisy = float_block("noisy", noisy)
     level = _level(noisy.shape[1])
     continued = _continued(noisy, 2**level)
     approximation, *details = pywt.swt(continued, WAVELET_BASIS, level, axis=1, trim_approx=True, norm=False)
@@ -212,9 +200,9 @@ def spectral_wiener(noisy: np.ndarray, dt: float) -> np.ndarray:
     frequency). Where signal fills the band, as the paper's wavelets do at 8 ms, it takes that for noise.
     ``noisy`` (n_traces, n_samples), ``dt`` in s. Raises ValueError for what is no block, or for dt.
     """
-    noisy, (dt, _) = _block("noisy", noisy), check_time(dt, 0.0)
+    noisy, (dt, _) = float_block("noisy", noisy), check_time(dt, 0.0)
     power, noise, n_segment = _power_spectrum(noisy, dt, WIENER_SEGMENT)
-    return _zero_phase(noisy, _ratio(np.maximum(power - noise, 0), power), n_segment)
+    return _zero_phase(noisy, ratio(np.maximum(power - noise, 0), power), n_segment)
 
 
 def oracle_wiener(noisy: np.ndarray, dt: float, clean: np.ndarray) -> np.ndarray:
@@ -224,10 +212,10 @@ def oracle_wiener(noisy: np.ndarray, dt: float, clean: np.ndarray) -> np.ndarray
     no linear filter has a lower mean squared error to be expected. ``noisy``, ``clean`` (n_traces, n_samples). Raises
     ValueError for what is no block, or two shapes.
     """
-    noisy, clean = _same_shape(noisy=noisy, clean=clean)
+    noisy, clean = same_shape(noisy=noisy, clean=clean)
     s = np.abs(fft.rfft(clean)) ** 2
     n = np.sum((noisy - clean) ** 2, axis=1, keepdims=True)
-    return fft.irfft(fft.rfft(noisy) * _ratio(s, s + n), noisy.shape[1])
+    return fft.irfft(fft.rfft(noisy) * ratio(s, s + n), noisy.shape[1])
 
 
 # --- Inversion
@@ -276,7 +264,7 @@ def stream_traces(
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:
     """The b of the least squares line y = b x."""
-    return float(_ratio(np.sum(x * y), np.sum(x**2)))
+    return float(ratio(np.sum(x * y), np.sum(x**2)))
 
 
 def fit_inversion_reference(
@@ -293,7 +281,7 @@ def fit_inversion_reference(
     ``snr_db`` their noise as of `dataGeneration.generate_block`; the slope of ln(AI) is always that of the true logs.
     Raises ValueError for a size, a time, a seed or a flag that is not valid.
     """
-    trace, velocity = data_names("inversion", noisy_data)
+    trace, velocity = PAIRS["ML_VEL"][check_flag("noisy_data", noisy_data)]
     size = {"n_samples": n_samples, "dt": dt, "snr_db": snr_db}
     data = stream_traces(seed, "training", n_traces, {trace, velocity, "VEL", "IMP"}, **size)
     ln_impedance = np.log(data["IMP"], dtype=np.float64)
@@ -321,7 +309,7 @@ def mean_velocity(traces: np.ndarray, reference: InversionReference) -> np.ndarr
 
     Raises ValueError for what is no block.
     """
-    return np.full_like(_block("traces", traces), reference.mean_velocity)
+    return np.full_like(float_block("traces", traces), reference.mean_velocity)
 
 
 def mean_trend(traces: np.ndarray, reference: InversionReference) -> np.ndarray:
@@ -329,7 +317,7 @@ def mean_trend(traces: np.ndarray, reference: InversionReference) -> np.ndarray:
 
     Raises ValueError for what is no block, or traces of another length than the reference's.
     """
-    return _trend(_block("traces", traces), reference)
+    return _trend(float_block("traces", traces), reference)
 
 
 def wavelet_spectrum(traces: np.ndarray, dt: float) -> tuple[np.ndarray, int]:
@@ -338,10 +326,10 @@ def wavelet_spectrum(traces: np.ndarray, dt: float) -> tuple[np.ndarray, int]:
     w = sqrt(max(0, power - noise)), scaled to a wavelet of peak 1 as the generator's are: the reflectivity is taken to
     be white. power and noise as in `spectral_wiener`. Raises ValueError for what is no block, or for dt.
     """
-    traces, (dt, _) = _block("traces", traces), check_time(dt, 0.0)
+    traces, (dt, _) = float_block("traces", traces), check_time(dt, 0.0)
     power, noise, n_segment = _power_spectrum(traces, dt, WAVELET_SEGMENT)
     w = np.sqrt(np.maximum(power - noise, 0))
-    return _ratio(w, fft.irfft(w, n_segment)[:, :1]), n_segment
+    return ratio(w, fft.irfft(w, n_segment)[:, :1]), n_segment
 
 
 def band_limited_impedance(traces: np.ndarray, dt: float) -> np.ndarray:
@@ -351,8 +339,8 @@ def band_limited_impedance(traces: np.ndarray, dt: float) -> np.ndarray:
     (recursive inversion, Lindseth, 1979). ``dt`` in s. Raises ValueError for what is no block, or for dt.
     """
     w, n_segment = wavelet_spectrum(traces, dt)
-    gain = _ratio(w, w**2 + DIVISION_DAMPING * np.max(w**2, axis=1, keepdims=True))
-    r = _zero_phase(_block("traces", traces), gain, n_segment)
+    gain = ratio(w, w**2 + DIVISION_DAMPING * np.max(w**2, axis=1, keepdims=True))
+    r = _zero_phase(float_block("traces", traces), gain, n_segment)
     return _butterworth(2 * (np.cumsum(r, axis=1) - r), dt, PASS_BAND[0], "highpass")
 
 
@@ -361,7 +349,7 @@ def band_limited_velocity(traces: np.ndarray, reference: InversionReference) -> 
 
     Raises ValueError for what is no block, or traces of another length than the reference's.
     """
-    traces = _block("traces", traces)
+    traces = float_block("traces", traces)
     ln_impedance = band_limited_impedance(traces, reference.dt)
     return _trend(traces, reference) + reference.band_limited_slope * ln_impedance
 
@@ -378,7 +366,7 @@ def blocky_velocity(traces: np.ndarray, reference: InversionReference) -> np.nda
         raise ModuleNotFoundError(
             "the total-variation inversion needs PyLops, which is not installed: pip install pylops"
         )
-    traces = _block("traces", traces)
+    traces = float_block("traces", traces)
     trend = _trend(traces, reference)
     w, n_segment = wavelet_spectrum(traces, reference.dt)
     wavelets = fft.fftshift(fft.irfft(w, n_segment), axes=-1) * np.hanning(n_segment + 2)[1:-1]
@@ -437,324 +425,3 @@ INVERSION_BASELINES = {
     "Band-limited": Baseline(band_limited_velocity),
     "Blocky total variation": Baseline(blocky_velocity, package="pylops"),
 }
-
-
-class Column(NamedTuple):
-    """A metric in a table: its heading, its unit (empty for none), and the decimals that are shown."""
-
-    heading: str
-    unit: str
-    decimals: int
-
-    @property
-    def title(self) -> str:
-        return f"{self.heading} ({self.unit})" if self.unit else self.heading
-
-
-class BaselineProblem(NamedTuple):
-    """What is particular to one problem."""
-
-    baselines: Mapping[str, Baseline]
-    names: tuple[str, str]  # of x and y, from BLOCK_NAMES
-    noisy_names: tuple[str, str]  # the same when noisy data is asked for
-    columns: Mapping[str, Column]  # by field of Scores
-
-
-_CORRELATION = Column("Correlation", "", 3)
-_DENOISING_NAMES = ("CONV_REFL_NOISY", "CONV_REFL_CLEAN")
-PROBLEMS = {
-    "denoising": BaselineProblem(
-        *(DENOISING_BASELINES, _DENOISING_NAMES, _DENOISING_NAMES),
-        {
-            "rmse": Column("RMSE", "", 5),
-            "snr_db": Column("SNR", "dB", 2),
-            "gain_db": Column("Gain", "dB", 2),
-            "correlation": _CORRELATION,
-        },
-    ),
-    "inversion": BaselineProblem(
-        *(INVERSION_BASELINES, ("CONV_REFL_CLEAN", "VEL"), ("CONV_REFL_GAPS", "VEL_GAPS")),
-        {"rmse": Column("RMSE", "ft/s", 0), "r2": Column("R2", "", 3), "correlation": _CORRELATION},
-    ),
-}
-
-
-def data_names(problem: str, noisy_data: bool = False) -> tuple[str, str]:
-    """Names of x and y, from BLOCK_NAMES. Raises ValueError for the problem or the flag."""
-    check_choice("problem", problem, PROBLEMS)
-    return PROBLEMS[problem].noisy_names if check_flag("noisy_data", noisy_data) else PROBLEMS[problem].names
-
-
-def missing_packages(problem: str) -> list[str]:
-    """One sentence for each baseline that an optional package is missing for. Raises ValueError for the problem."""
-    check_choice("problem", problem, PROBLEMS)
-    return [
-        f"{name} is left out, as {baseline.package} is not installed: pip install {baseline.package}"
-        for name, baseline in PROBLEMS[problem].baselines.items()
-        if not baseline.can_run
-    ]
-
-
-# --- Metrics
-
-
-class Interval(NamedTuple):
-    """A metric and its bootstrap interval over traces."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How good predictions are, each with its interval.
-
-    rmse : mean over traces of a trace's root mean squared error, in the data's unit
-    correlation : mean over traces of Pearson's r; 0 for a trace that is constant, or whose prediction is
-    r2 : 1 - SSE / SST, pooled over all samples of all traces, SST about the one mean of them all
-    snr_db : mean over traces of 10 log10(sum y^2 / sum (predicted - y)^2), each kept within SNR_LIMITS
-    gain_db : what the input's snr_db rises by; None when no input is given
-    """
-
-    rmse: Interval
-    correlation: Interval
-    r2: Interval
-    snr_db: Interval
-    gain_db: Interval | None
-
-
-def trace_rmse(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Root mean squared error of each trace, (n_traces,) in the data's unit. Raises ValueError for two shapes."""
-    y, predicted = _same_shape(y=y, predicted=predicted)
-    return np.sqrt(np.mean((predicted - y) ** 2, axis=1))
-
-
-def _snr_db(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """SNR of each trace in dB, (n_traces,); 0 for a zero trace that is predicted so."""
-    smallest = np.finfo(np.float64).tiny
-    powers = (np.log10(np.maximum(np.sum(part**2, axis=1), smallest)) for part in (y, predicted - y))
-    of_signal, of_error = powers
-    return np.clip(10 * (of_signal - of_error), *SNR_LIMITS)
-
-
-def _trace_correlation(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Pearson's r of each trace, (n_traces,)."""
-    a, b = (part - part.mean(axis=1, keepdims=True) for part in (y, predicted))
-    varies = (np.ptp(y, axis=1) > 0) & (np.ptp(predicted, axis=1) > 0)  # a constant's mean is rounded, its range not
-    return np.where(varies, _ratio(np.vecdot(a, b), np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)), 0.0)
-
-
-def _r2(sse: np.ndarray, y: np.ndarray, y_squared: np.ndarray) -> np.ndarray:
-    """1 - SSE / SST from means over samples; for y without variance 1 when it is predicted exactly, else 0."""
-    sst = y_squared - y**2
-    varies = sst > 1e-12 * y_squared
-    return np.where(varies, 1 - _ratio(sse, np.where(varies, sst, 0.0)), np.where(sse > 0, 0.0, 1.0))
-
-
-def _resampling(n_traces: int, seed: int) -> np.ndarray:
-    """Weights (1 + RESAMPLES, n_traces): all traces alike, then each bootstrap sample. One seed gives all rows one."""
-    rng = np.random.default_rng(check_whole("seed", seed, 0))
-    alike = np.full(n_traces, 1 / n_traces)
-    return np.concatenate([alike[None], rng.multinomial(n_traces, alike, size=RESAMPLES) / n_traces])
-
-
-def _interval(values: np.ndarray) -> Interval:
-    """From the observed value and those of the bootstrap samples, (1 + RESAMPLES,)."""
-    tail = (100 - CONFIDENCE) / 2
-    return Interval(*(float(value) for value in (values[0], *np.percentile(values[1:], (tail, 100 - tail)))))
-
-
-def score(y: np.ndarray, predicted: np.ndarray, x: np.ndarray | None = None, seed: int = 0) -> Scores:
-    """Metrics with 95 % bootstrap intervals over traces.
-
-    ``y`` true, ``predicted``, and the input ``x`` that gain_db is counted from: (n_traces, n_samples), in the data's
-    unit. ``seed`` of the bootstrap. Raises ValueError for what is no block, two shapes, or the seed.
-    """
-    y, predicted = _same_shape(y=y, predicted=predicted)
-    centred = y - y.mean() if np.ptp(y) > 0 else np.zeros_like(y)
-    weights = _resampling(len(y), seed)
-
-    def resampled(per_trace: np.ndarray) -> np.ndarray:
-        return weights @ per_trace
-
-    snr_db = _snr_db(y, predicted)
-    sums = (np.mean(part, axis=1) for part in ((predicted - y) ** 2, centred, centred**2))
-    return Scores(
-        rmse=_interval(resampled(trace_rmse(y, predicted))),
-        correlation=_interval(resampled(_trace_correlation(y, predicted))),
-        r2=_interval(_r2(*(resampled(part) for part in sums))),
-        snr_db=_interval(resampled(snr_db)),
-        gain_db=None if x is None else _interval(resampled(snr_db - _snr_db(*_same_shape(y=y, x=x)))),
-    )
-
-
-# --- The comparison
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One line of a comparison."""
-
-    name: str
-    kind: str  # "baseline", "ceiling" (it knows the answer) or "network"
-    scores: Scores
-    trace_rmse: np.ndarray = field(repr=False)  # (n_traces,), in the data's unit
-    milliseconds: float | None = None  # a trace; None for what was predicted elsewhere
-
-
-def compare(
-    problem: str,
-    x: np.ndarray,
-    y: np.ndarray,
-    predictions: Mapping[str, np.ndarray],
-    dt: float,
-    seed: int = 0,
-    reference: InversionReference | None = None,
-) -> list[Row]:
-    """All baselines and ceilings of a problem that can run here, then ``predictions`` (name -> array) of networks.
-
-    ``problem`` from PROBLEMS. Inputs ``x``, true ``y`` and predictions are (n_traces, n_samples) in the data's unit,
-    ``dt`` in s, ``seed`` of the bootstrap. ``reference`` of an inversion; None for one that is fitted to the training
-    stream of ``seed``. Raises ValueError for the problem, dt, the seed, a reference of another dt, arrays that do not
-    belong together, or a network that has a baseline's name.
-    """
-    check_choice("problem", problem, PROBLEMS)
-    (x, y), (dt, _) = _same_shape(x=x, y=y), check_time(dt, 0.0)
-    baselines = PROBLEMS[problem].baselines
-    taken = ", ".join(sorted(baselines.keys() & predictions.keys()))
-    if taken:
-        raise ValueError(f"a network must not have the name of a baseline: {taken}")
-    known = dt
-    if problem == "inversion":
-        known = reference or fit_inversion_reference(seed, n_samples=x.shape[1], dt=dt)
-        if known.dt != dt:
-            raise ValueError(f"the reference is of traces at {known.dt:g} s, not {dt:g} s: fit one for these")
-
-    def row(name: str, kind: str, predicted: np.ndarray, milliseconds: float | None = None) -> Row:
-        scores = score(y, predicted, x if "gain_db" in PROBLEMS[problem].columns else None, seed)
-        return Row(name, kind, scores, trace_rmse(y, predicted), milliseconds)
-
-    rows = []
-    for name, baseline in baselines.items():
-        if not baseline.can_run:
-            continue
-        started = time.perf_counter()
-        predicted = baseline.estimate(x, known, *((y,) if baseline.knows_answer else ()))
-        spent = 1000 * (time.perf_counter() - started) / len(x)
-        rows.append(row(name, "ceiling" if baseline.knows_answer else "baseline", predicted, spent))
-    return [*rows, *(row(name, "network", predicted) for name, predicted in predictions.items())]
-
-
-def best_baseline(rows: Iterable[Row]) -> Row:
-    """The baseline of lowest RMSE, ceilings left out. Raises ValueError when there is no baseline."""
-    baselines = [row for row in rows if row.kind == "baseline"]
-    if not baselines:
-        raise ValueError("there is no baseline among the rows: compare() gives them")
-    return min(baselines, key=lambda row: row.scores.rmse.value)
-
-
-def verdict(problem: str, rows: Sequence[Row], name: str, seed: int = 0) -> str:
-    """One sentence: whether the network ``name`` beats the best baseline, and whether that may be chance.
-
-    The difference of the two RMSE of each trace is resampled (paired bootstrap). Raises ValueError for the problem,
-    or a name that is no network's.
-    """
-    check_choice("problem", problem, PROBLEMS)
-    networks = {row.name: row for row in rows if row.kind == "network"}
-    check_choice("network", name, networks)
-    network, best = networks[name], best_baseline(rows)
-    column = PROBLEMS[problem].columns["rmse"]
-    less = best.trace_rmse - network.trace_rmse
-    value, low, high = _interval(_resampling(len(less), seed) @ less)
-    outcome, direction = ("beats", "lower") if value > 0 else ("does not beat", "higher")
-    chance = "more than chance gives" if low > 0 or high < 0 else "no more than chance may give"
-    signed = (value, low, high) if value > 0 else (-value, -high, -low)
-    ours, theirs, difference, low, high = (
-        f"{number:z.{column.decimals}f}" for number in (network.scores.rmse.value, best.scores.rmse.value, *signed)
-    )
-    unit = f" {column.unit}" if column.unit else ""
-    return (
-        f"{name} {outcome} the best baseline, {best.name}: RMSE {ours} against {theirs}{unit}, {direction} by "
-        f"{difference} ({CONFIDENCE} % interval {low} to {high}), {chance}."
-    )
-
-
-def text_table(problem: str, rows: Sequence[Row]) -> str:
-    """The rows as aligned columns, a metric with its interval in brackets. Raises ValueError for the problem."""
-    check_choice("problem", problem, PROBLEMS)
-    columns = PROBLEMS[problem].columns
-
-    def cell(interval: Interval, decimals: int) -> str:
-        value, low, high = (f"{number:z.{decimals}f}" for number in interval)
-        return f"{value} [{low}, {high}]"
-
-    lines = [["Method", "Kind", *(column.title for column in columns.values()), "ms/trace"]]
-    for row in rows:
-        metrics = [cell(getattr(row.scores, name), column.decimals) for name, column in columns.items()]
-        spent = "" if row.milliseconds is None else f"{row.milliseconds:.2f}"
-        lines.append([row.name, row.kind, *metrics, spent])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = [
-        [
-            text.ljust(width) if i < 2 else text.rjust(width)
-            for i, (text, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        for line in lines
-    ]
-    return "\n".join("  ".join(line).rstrip() for line in aligned)
-
-
-def csv_rows(problem: str, rows: Sequence[Row]) -> list[list[str | float]]:
-    """The rows for `csv.writer`, the first the headings: each metric, its low and its high end, all digits.
-
-    Raises ValueError for the problem.
-    """
-    check_choice("problem", problem, PROBLEMS)
-    columns = PROBLEMS[problem].columns
-    headings = [f"{column.title}{end}" for column in columns.values() for end in ("", " low", " high")]
-    lines = [["Method", "Kind", *headings, "ms/trace"]]
-    for row in rows:
-        metrics = [number for name in columns for number in getattr(row.scores, name)]
-        lines.append([row.name, row.kind, *metrics, "" if row.milliseconds is None else row.milliseconds])
-    return lines
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the baselines' table on blind traces."""
-    parser = OneSentenceParser(description="How good the classical methods are on traces that no training saw.")
-    parser.add_argument("--problem", choices=tuple(PROBLEMS), help="one problem instead of all")
-    parser.add_argument("--traces", type=int, default=200, help="blind traces (default 200)")
-    parser.add_argument("--samples", type=int, default=4096, help="samples a trace (default 4096)")
-    parser.add_argument("--dt", type=float, default=0.001, help="time step in s (default 0.001)")
-    parser.add_argument("--seed", type=int, default=0, help="of the traces and the bootstrap (default 0)")
-    parser.add_argument("--noisy-data", action="store_true", help="inversion from noisy traces with a gap")
-    parser.add_argument("--csv", type=Path, help="folder to write a CSV file for each problem to")
-    options = parser.parse_args(arguments)
-    try:
-        for problem in [options.problem] if options.problem else PROBLEMS:
-            rows = _blind_comparison(problem, options)
-            print(f"{problem.capitalize()}, {options.traces} blind traces of seed {options.seed}")
-            print(text_table(problem, rows))
-            print(*missing_packages(problem), f"Best baseline: {best_baseline(rows).name}\n", sep="\n")
-            if options.csv:
-                options.csv.mkdir(parents=True, exist_ok=True)
-                with (options.csv / f"baselines_{problem}.csv").open("w", newline="") as file:
-                    csv.writer(file).writerows(csv_rows(problem, rows))
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
-
-
-def _blind_comparison(problem: str, options: argparse.Namespace) -> list[Row]:
-    """The baselines on the first blind traces of a seed."""
-    size = {"n_samples": options.samples, "dt": options.dt}
-    names = data_names(problem, options.noisy_data)
-    data = stream_traces(options.seed, "blind", options.traces, names, **size)
-    reference = None
-    if problem == "inversion":
-        reference = fit_inversion_reference(options.seed, noisy_data=options.noisy_data, **size)
-    return compare(problem, *(data[name] for name in names), {}, options.dt, options.seed, reference)
-
-
-if __name__ == "__main__":
-    main()

@@ -91,6 +91,11 @@ TRACE_FAMILIES = {
 LOGS = ("VEL", "DENS", "IMP")
 DATA_NAMES = ("REFL", *TRACE_FAMILIES["random"], *(name for log in LOGS for name in (log, f"{log}_GAPS")))
 BLOCK_NAMES = ("LITHOLOGY", *DATA_NAMES, *(name for code in WAVELETS for name in TRACE_FAMILIES[code]))
+PAIRS = {  # gen_type: names of (x, y) for clean and for noisy data
+    "DeNoise": (("CONV_REFL_NOISY", "CONV_REFL_CLEAN"), ("CONV_REFL_NOISY", "CONV_REFL_CLEAN")),
+    "ML_VEL": (("CONV_REFL_CLEAN", "VEL"), ("CONV_REFL_GAPS", "VEL_GAPS")),
+    "AE": (("CONV_REFL_CLEAN", "CONV_REFL_CLEAN"), ("CONV_REFL_NOISY", "CONV_REFL_NOISY")),
+}
 SAVED_KINDS = (
     *("TIME", "DT", "VEL", "DENS", "REFL"),
     *(TRACE_FAMILIES[code][version] for version in range(3) for code in WAVELETS),

@@ -53,6 +53,7 @@ with silent_stderr():
 
 COLUMN_WIDTH = 3.5  # inch, one column of a journal
 PAGE_WIDTH = 7.2  # inch, both columns
+LEGEND_LINE, LEGEND_CHARACTER = 0.45, 0.062  # inch of a legend's column: the line and its margins, a character
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = {
@@ -996,9 +997,12 @@ def _set_symmetric(set_limits, *arrays: ArrayLike) -> None:
 
 
 def _legend_above(ax: Axes, side: str = "left") -> None:
-    """A legend above the panel, where it hides no sample."""
+    """A legend above the panel, where it hides no sample, with as many columns as its width has room for, up to 3."""
     corner = {"left": (0.0, 1.0), "right": (1.0, 1.0)}[side]
-    ax.legend(loc=f"lower {side}", bbox_to_anchor=corner, ncols=3, frameon=False, borderaxespad=0.1)
+    longest = max(len(label) for label in ax.get_legend_handles_labels()[1])
+    width = ax.figure.get_figure(root=True).get_figwidth()  # inch
+    ncols = int(np.clip(width // (LEGEND_LINE + LEGEND_CHARACTER * longest), 1, 3))
+    ax.legend(loc=f"lower {side}", bbox_to_anchor=corner, ncols=ncols, frameon=False, borderaxespad=0.1)
 
 
 def _draw_model(

@@ -22,6 +22,7 @@ from keras import ops
 from scipy import fft
 
 from dataGeneration import (
+    PAIRS,
     SAMPLES_PER_PASS,
     SHORTEST_TRACE,
     STREAMS,
@@ -37,11 +38,6 @@ from dataGeneration import (
     stream_generator,
 )
 
-PAIRS = {  # gen_type: names of (x, y) for clean and for noisy data
-    "DeNoise": (("CONV_REFL_NOISY", "CONV_REFL_CLEAN"), ("CONV_REFL_NOISY", "CONV_REFL_CLEAN")),
-    "ML_VEL": (("CONV_REFL_CLEAN", "VEL"), ("CONV_REFL_GAPS", "VEL_GAPS")),
-    "AE": (("CONV_REFL_CLEAN", "CONV_REFL_CLEAN"), ("CONV_REFL_NOISY", "CONV_REFL_NOISY")),
-}
 VALIDATIONS = ("streaming", "fixed")
 TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that it is scaled to
 VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s

@@ -1,6 +1,5 @@
 """What a study says: the plan and its likely duration, a line a trial, the result, and what the dashboard shows."""
 
-import csv
 import shlex
 import time
 from collections.abc import Mapping
@@ -17,9 +16,9 @@ from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
-import classicalBaselines
+import blindTest
 import dataPlotting
-from classicalBaselines import Row
+from blindTest import TraceProtocol
 from hpoSettings import Run, data_stream, hardware, network_config, resume_command, short
 from hpoStorage import public_url
 from hpoTrials import counted
@@ -237,34 +236,14 @@ def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
     return path
 
 
-def blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass]) -> list[Row]:
-    """Classical baselines and networks (by name) on BLIND_TRACES traces that no training and no validation saw."""
-    s, problem = run.settings, run.problem.name
-    blind = data_stream(run, "blind", BLIND_TRACES, s.seed, batch_size=BLIND_TRACES, transform="NA")
-    x, y = (part[..., 0] for part in blind[0])
-    predictions = {name: blind.in_data_units(network.predict_result(x)) for name, network in networks.items()}
-    reference = None
-    if problem == "inversion":
-        protocol = {"n_samples": s.n_samples, "dt": blind.dt, "noisy_data": s.noisy_data, "snr_db": s.snr_db}
-        reference = classicalBaselines.fit_inversion_reference(s.seed, **protocol)
-    return classicalBaselines.compare(
-        problem, x, blind.in_data_units(y), predictions, blind.dt, seed=s.seed, reference=reference
-    )
-
-
 def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path: Path) -> None:
-    """Print the table of `blind_test`, store it as CSV, and say of every network whether it beats the baselines."""
+    """Networks (by name) beside classical methods on traces that no training saw: print the table, store it as CSV."""
+    s, problem = run.settings, run.problem.name
     print(f"\nOn {BLIND_TRACES} blind traces, with 95 % intervals:", flush=True)
-    rows, problem = blind_test(run, networks), run.problem.name
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(classicalBaselines.csv_rows(problem, rows))
-    print(
-        classicalBaselines.text_table(problem, rows),
-        *classicalBaselines.missing_packages(problem),
-        *(classicalBaselines.verdict(problem, rows, name, run.settings.seed) for name in networks),
-        f"Blind test    {path}",
-        sep="\n",
-    )
+    protocol = TraceProtocol(s.n_samples, noisy_data=s.noisy_data, snr_db=s.snr_db)
+    rows = blindTest.blind_test(problem, networks, BLIND_TRACES, s.seed, protocol)
+    blindTest.write_csv(path, problem, rows)
+    print(f"{blindTest.report(problem, rows, networks, s.seed)}\nBlind test    {path}")
 
 
 def best_model_path(run: Run, trial: FrozenTrial) -> Path:

@@ -23,10 +23,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, json
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-import classicalBaselines
+import blindTest
 from baseML import BaseMLClass
-from classicalBaselines import best_baseline, compare, fit_inversion_reference
-from dataPreProcessing import CustomDataGen
+from blindTest import TraceProtocol, best_baseline, compare
 from hpoFixed import APPROACHES
 from hpoSearch import is_of
 from hpoSettings import PAPER_BASE, Problem, ResultsTree, UserError
@@ -61,7 +60,6 @@ KINDS = {  # of trials, in the words of a caption
 
 
 BASELINE_TRACES = 50
-TRACE_OPTIONS = ("scaling_flag", "noisy_data", "snr_db")  # of CustomDataGen, as a network's provenance names them
 UNFINISHED = {TrialState.RUNNING: "running", TrialState.WAITING: "waiting"}
 
 
@@ -482,38 +480,22 @@ def predict_blind_trace(problem: Problem, networks: Sequence[FinalNetwork]) -> B
     Beside them is that of the classical method that is best on the first BASELINE_TRACES blind traces. Raises
     MissingError when there is no network, or when they were trained on traces that cannot be compared.
     """
-    loaded = [final for final in networks if final.network is not None]
+    loaded = {final.approach: final.network for final in networks if final.network is not None}
     if not loaded:
         raise MissingError("blind trace: no final network could be loaded")
-    protocols = [
-        {"n_samples": final.network.n_samples}
-        | {name: final.provenance[name] for name in TRACE_OPTIONS if name in final.provenance}
-        for final in loaded
-    ]
-    if any(protocol != protocols[0] for protocol in protocols):
-        raise MissingError(
-            "blind trace: the final networks were trained on traces of different lengths, noise or scaling"
-        )
-    blind = CustomDataGen(BASELINE_TRACES, BASELINE_TRACES, problem.gen_type, stream="blind", **protocols[0])
-    x, y = blind[0][0][..., 0], blind.in_data_units(blind[0][1][..., 0])
-    predictions = {final.approach: blind.in_data_units(final.network.predict_result(x[:1])[0]) for final in loaded}
-    return BlindTrace(np.arange(x.shape[1]) * blind.dt, y[0], predictions | _best_baseline(problem, blind, x, y))
-
-
-def _best_baseline(problem: Problem, blind: CustomDataGen, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-    """Name of the best classical method for traces x -> y, and what it makes of the first."""
-    reference = None
-    if problem.name == "inversion":
-        protocol = {
-            "n_samples": blind.n_samples,
-            "dt": blind.dt,
-            "noisy_data": blind.noisy_data,
-            "snr_db": blind.snr_db,
-        }
-        reference = fit_inversion_reference(blind.seed, **protocol)
-    best = best_baseline(compare(problem.name, x, y, {}, blind.dt, reference=reference)).name
-    estimate = classicalBaselines.PROBLEMS[problem.name].baselines[best].estimate
-    return {best: estimate(x[:1], reference or blind.dt)[0]}
+    protocol, *others = {TraceProtocol.of(network) for network in loaded.values()}
+    if others:
+        raise MissingError("blind trace: the final networks were trained on traces of different lengths or noise")
+    x, y = blindTest.blind_traces(problem.name, BASELINE_TRACES, protocol=protocol)
+    predictions = {
+        approach: blindTest.predict_in_data_units(problem.name, network, x[:1])[0]
+        for approach, network in loaded.items()
+    }
+    reference = blindTest.known_beforehand(problem.name, 0, protocol)
+    best = best_baseline(compare(problem.name, x, y, {}, protocol.dt, reference=reference)).name
+    estimate = blindTest.PROBLEMS[problem.name].baselines[best].estimate
+    predictions[best] = estimate(x[:1], reference or protocol.dt)[0]
+    return BlindTrace(np.arange(x.shape[1]) * protocol.dt, y[0], predictions)
 
 
 # --- Tables 1 to 4

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
+import blindTest as bt
 import classicalBaselines as cb
 import dataGeneration as dg
 
@@ -30,7 +31,7 @@ def rng(seed=0):
 
 def pair(n_traces=20, n_samples=1024, dt=0.001, seed=1):
     """Noisy and clean traces of the generator."""
-    names = cb.data_names("denoising")
+    names = bt.data_names("denoising")
     data = cb.stream_traces(seed, "training", n_traces, names, n_samples=n_samples, dt=dt)
     return tuple(data[name].astype(np.float64) for name in names)
 
@@ -142,7 +143,7 @@ def test_longer_time_steps_still_gain(name, dt):
 @pytest.fixture(scope="module")
 def inversion():
     """Traces, their velocity, and a reference of other traces."""
-    trace, velocity = cb.data_names("inversion")
+    trace, velocity = bt.data_names("inversion")
     data = cb.stream_traces(5, "validation", 16, (trace, velocity), n_samples=2048)
     return data[trace], data[velocity], cb.fit_inversion_reference(5, 300, 2048)
 
@@ -163,8 +164,8 @@ def test_the_streams_traces_are_those_of_the_generator_for_networks():
     from dataPreProcessing import CustomDataGen
 
     batches = CustomDataGen(70, 70, "ML_VEL", seed=2, stream="blind", n_samples=64)
-    data = cb.stream_traces(2, "blind", 70, cb.data_names("inversion"), n_samples=64)
-    for expected, name in zip(batches[0], cb.data_names("inversion"), strict=True):
+    data = cb.stream_traces(2, "blind", 70, bt.data_names("inversion"), n_samples=64)
+    for expected, name in zip(batches[0], bt.data_names("inversion"), strict=True):
         np.testing.assert_array_equal(data[name], expected[..., 0])
 
 
@@ -176,7 +177,7 @@ def test_mean_and_trend_are_the_references(inversion):
 
 def test_more_knowledge_gives_a_lower_error(inversion):
     traces, velocity, reference = inversion
-    rmse = [cb.trace_rmse(velocity, cb.INVERSION_BASELINES[name].estimate(traces, reference)) for name in NO_PYLOPS]
+    rmse = [bt.trace_rmse(velocity, cb.INVERSION_BASELINES[name].estimate(traces, reference)) for name in NO_PYLOPS]
     mean, trend, band_limited = np.mean(rmse, axis=1)
     assert mean > trend > band_limited
 
@@ -185,7 +186,7 @@ def test_more_knowledge_gives_a_lower_error(inversion):
 def test_the_total_variation_beats_the_band_limited_inversion(inversion):
     traces, velocity, reference = (part[:6] if isinstance(part, np.ndarray) else part for part in inversion)
     blocky, band_limited = cb.blocky_velocity(traces, reference), cb.band_limited_velocity(traces, reference)
-    assert cb.trace_rmse(velocity, blocky).mean() < 0.9 * cb.trace_rmse(velocity, band_limited).mean()
+    assert bt.trace_rmse(velocity, blocky).mean() < 0.9 * bt.trace_rmse(velocity, band_limited).mean()
 
 
 @needs_pylops
@@ -220,12 +221,12 @@ def test_a_block_is_inverted_as_its_traces_are_one_by_one(name):
 
 
 def test_noise_and_gaps_are_inverted_too():
-    names = cb.data_names("inversion", noisy_data=True)
+    names = bt.data_names("inversion", noisy_data=True)
     assert names == ("CONV_REFL_GAPS", "VEL_GAPS")
     data = cb.stream_traces(1, "validation", 20, names, n_samples=1024)
     reference = cb.fit_inversion_reference(1, 100, 1024, noisy_data=True)
     x, y = (data[name] for name in names)
-    rmse = [cb.trace_rmse(y, cb.INVERSION_BASELINES[name].estimate(x, reference)).mean() for name in NO_PYLOPS]
+    rmse = [bt.trace_rmse(y, cb.INVERSION_BASELINES[name].estimate(x, reference)).mean() for name in NO_PYLOPS]
     assert rmse[2] < rmse[0]
 
 
@@ -234,11 +235,11 @@ def test_without_pylops_one_sentence_says_what_to_type(monkeypatch, capsys):
     traces, reference = pair(2, 100)[1], reference_for(100)
     with pytest.raises(ModuleNotFoundError, match="needs PyLops, which is not installed: pip install pylops"):
         cb.blocky_velocity(traces, reference)
-    assert cb.missing_packages("inversion") == [
+    assert bt.missing_packages("inversion") == [
         "Blocky total variation is left out, as pylops is not installed: pip install pylops"
     ]
-    assert cb.missing_packages("denoising") == []
-    assert [row.name for row in cb.compare("inversion", traces, traces, {}, 0.001)] == NO_PYLOPS
+    assert bt.missing_packages("denoising") == []
+    assert [row.name for row in bt.compare("inversion", traces, traces, {}, 0.001)] == NO_PYLOPS
 
 
 # --- Short, odd and empty traces
@@ -304,7 +305,7 @@ def test_metrics_are_those_counted_by_hand():
     y = np.array([[1.0, 2.0, 3.0], [0.0, 2.0, 4.0]])
     p = np.array([[2.0, 2.0, 2.0], [0.0, 1.0, 5.0]])
     x = np.array([[1.0, 2.0, 4.0], [0.0, 2.0, 6.0]])
-    scores = cb.score(y, p, x)
+    scores = bt.score(y, p, x)
     assert scores.rmse.value == pytest.approx(np.sqrt(2 / 3))
     assert scores.snr_db.value == pytest.approx((10 * np.log10(14 / 2) + 10 * np.log10(20 / 2)) / 2)
     before = (10 * np.log10(14 / 1) + 10 * np.log10(20 / 4)) / 2
@@ -312,48 +313,48 @@ def test_metrics_are_those_counted_by_hand():
     r = 10 / np.sqrt(8 * 14)  # of the second trace; the first prediction is constant
     assert scores.correlation.value == pytest.approx((0 + r) / 2)
     assert scores.r2.value == pytest.approx(1 - 4 / 10)  # SST of 0, 1, 2, 2, 3, 4 about 2
-    assert cb.score(y, p).gain_db is None
+    assert bt.score(y, p).gain_db is None
 
 
 def test_the_rmse_is_the_mean_over_traces_not_over_samples():
     y = np.zeros((2, 4))
     predicted = np.array([[1.0] * 4, [3.0] * 4])
-    np.testing.assert_array_equal(cb.trace_rmse(y, predicted), [1, 3])
-    assert cb.score(y, predicted).rmse.value == 2
+    np.testing.assert_array_equal(bt.trace_rmse(y, predicted), [1, 3])
+    assert bt.score(y, predicted).rmse.value == 2
 
 
 def test_a_constant_mean_has_r2_0_and_correlation_0():
     y = 12_000.1 + rng().standard_normal((30, 50))
-    scores = cb.score(y, np.full_like(y, y.mean()))
+    scores = bt.score(y, np.full_like(y, y.mean()))
     assert scores.r2.value == pytest.approx(0, abs=1e-9)
     assert scores.correlation == (0, 0, 0)
 
 
 def test_perfect_and_empty_predictions_have_finite_scores():
     y = rng().standard_normal((5, 20))
-    perfect = cb.score(y, y, y)
+    perfect = bt.score(y, y, y)
     assert (perfect.rmse.value, perfect.r2.value, perfect.snr_db.value) == (0, 1, dg.SNR_LIMITS[1])
     assert perfect.correlation.value == pytest.approx(1)
-    assert cb.score(np.zeros((2, 5)), np.zeros((2, 5))).snr_db.value == 0
+    assert bt.score(np.zeros((2, 5)), np.zeros((2, 5))).snr_db.value == 0
     for truth, guess in itertools.product((np.zeros((3, 8)), np.full((3, 8), 0.1), y[:3, :8]), repeat=2):
-        scores = cb.score(truth, guess, guess)
+        scores = bt.score(truth, guess, guess)
         for interval in (scores.rmse, scores.correlation, scores.r2, scores.snr_db, scores.gain_db):
             assert np.isfinite(interval).all()
-    assert cb.score(np.full((3, 8), 0.1), np.full((3, 8), 0.2)).r2 == (0, 0, 0)
+    assert bt.score(np.full((3, 8), 0.1), np.full((3, 8), 0.2)).r2 == (0, 0, 0)
 
 
 def test_one_trace_has_an_interval_of_no_width():
     y = rng().standard_normal((1, 20))
-    value, low, high = cb.score(y, 0.5 * y).rmse
+    value, low, high = bt.score(y, 0.5 * y).rmse
     assert low == pytest.approx(value) == pytest.approx(high)
 
 
 def test_intervals_repeat_with_the_seed_and_change_with_it():
     y = rng().standard_normal((40, 20))
     predicted = y + rng(1).standard_normal((40, 20))
-    assert cb.score(y, predicted, seed=3) == cb.score(y, predicted, seed=3)
-    assert cb.score(y, predicted, seed=3).rmse != cb.score(y, predicted, seed=4).rmse
-    assert cb.score(y, predicted, seed=3).rmse.value == cb.score(y, predicted, seed=4).rmse.value
+    assert bt.score(y, predicted, seed=3) == bt.score(y, predicted, seed=3)
+    assert bt.score(y, predicted, seed=3).rmse != bt.score(y, predicted, seed=4).rmse
+    assert bt.score(y, predicted, seed=3).rmse.value == bt.score(y, predicted, seed=4).rmse.value
 
 
 def test_the_interval_covers_the_mean_about_as_often_as_it_says():
@@ -361,7 +362,7 @@ def test_the_interval_covers_the_mean_about_as_often_as_it_says():
     errors = rng(5).exponential(size=(200, 60))  # RMSE of each trace, of mean 1
     covered = []
     for error in errors:
-        _, low, high = cb.score(y, error[:, None] * np.ones((1, 4))).rmse
+        _, low, high = bt.score(y, error[:, None] * np.ones((1, 4))).rmse
         covered.append(low <= 1 <= high)
     assert 0.88 < np.mean(covered) < 0.985
 
@@ -369,7 +370,7 @@ def test_the_interval_covers_the_mean_about_as_often_as_it_says():
 def test_the_interval_is_as_wide_as_the_standard_error_says():
     y = np.zeros((400, 3))
     error = rng(6).standard_normal(400) + 10
-    _, low, high = cb.score(y, np.stack([error] * 3, axis=1)).rmse
+    _, low, high = bt.score(y, np.stack([error] * 3, axis=1)).rmse
     assert high - low == pytest.approx(2 * 1.96 * error.std() / 20, rel=0.1)
 
 
@@ -378,7 +379,7 @@ def test_the_interval_is_as_wide_as_the_standard_error_says():
 
 def test_a_comparison_has_every_method_once_and_the_networks_last():
     noisy, clean = pair(6, 200)
-    rows = cb.compare("denoising", noisy, clean, {"ours": clean * 0.99}, 0.001)
+    rows = bt.compare("denoising", noisy, clean, {"ours": clean * 0.99}, 0.001)
     assert [row.name for row in rows] == [*cb.DENOISING_BASELINES, "ours"]
     assert [row.kind for row in rows] == ["baseline"] * len(DENOISERS) + ["ceiling", "network"]
     assert rows[0].scores.gain_db == (0, 0, 0)
@@ -390,19 +391,19 @@ def test_a_comparison_has_every_method_once_and_the_networks_last():
 
 def test_the_best_baseline_is_no_ceiling():
     noisy, clean = pair(20, 512)
-    rows = cb.compare("denoising", noisy, clean, {"ours": clean}, 0.001)
-    best = cb.best_baseline(rows)
+    rows = bt.compare("denoising", noisy, clean, {"ours": clean}, 0.001)
+    best = bt.best_baseline(rows)
     assert best.kind == "baseline"
     assert best.scores.rmse.value == min(row.scores.rmse.value for row in rows if row.kind == "baseline")
     assert min(rows, key=lambda row: row.scores.rmse.value).kind == "network"
     with pytest.raises(ValueError, match="no baseline among the rows"):
-        cb.best_baseline(rows[-1:])
+        bt.best_baseline(rows[-1:])
 
 
 def row(name, kind, errors):
     y = np.zeros((len(errors), 3))
     predicted = np.asarray(errors, float)[:, None] * np.ones((1, 3))
-    return cb.Row(name, kind, cb.score(y, predicted), cb.trace_rmse(y, predicted))
+    return bt.Row(name, kind, bt.score(y, predicted), bt.trace_rmse(y, predicted))
 
 
 @pytest.mark.parametrize(
@@ -420,20 +421,20 @@ def test_the_verdict_is_of_paired_differences(shift, words):
         row("ours", "network", errors + shift),
         row("known", "ceiling", [1] * 50),
     ]
-    sentence = cb.verdict("inversion", rows, "ours")
+    sentence = bt.verdict("inversion", rows, "ours")
     assert all(part in sentence for part in words), sentence
     assert sentence.count(".") == 1
 
 
 def test_a_difference_as_large_as_its_scatter_may_be_chance():
     errors = 3000 + rng().standard_normal((2, 50))
-    sentence = cb.verdict("inversion", [row("a", "baseline", errors[0]), row("b", "network", errors[1])], "b")
+    sentence = bt.verdict("inversion", [row("a", "baseline", errors[0]), row("b", "network", errors[1])], "b")
     assert "no more than chance may give" in sentence
 
 
 def test_the_text_table_is_aligned_and_names_the_units():
     noisy, clean = pair(4, 64)
-    lines = cb.text_table("denoising", cb.compare("denoising", noisy, clean, {"ours": clean}, 0.001)).splitlines()
+    lines = bt.text_table("denoising", bt.compare("denoising", noisy, clean, {"ours": clean}, 0.001)).splitlines()
     assert "SNR (dB)" in lines[0] and "ms/trace" in lines[0]
     end = lines[0].index("SNR (dB)") + len("SNR (dB)")
     assert all(line[end - 1] in ")]" for line in lines)
@@ -442,8 +443,8 @@ def test_the_text_table_is_aligned_and_names_the_units():
 
 def test_the_csv_rows_hold_all_numbers(tmp_path):
     noisy, clean = pair(4, 64)
-    rows = cb.compare("denoising", noisy, clean, {"ours": clean}, 0.001)
-    headings, *lines = cb.csv_rows("denoising", rows)
+    rows = bt.compare("denoising", noisy, clean, {"ours": clean}, 0.001)
+    headings, *lines = bt.csv_rows("denoising", rows)
     assert headings[:5] == ["Method", "Kind", "RMSE", "RMSE low", "RMSE high"]
     assert {"SNR (dB)", "Gain (dB) low", "ms/trace"} <= set(headings)
     assert [line[2] for line in lines] == [row.scores.rmse.value for row in rows]
@@ -451,18 +452,18 @@ def test_the_csv_rows_hold_all_numbers(tmp_path):
 
 
 def test_the_command_prints_both_tables_and_writes_them(tmp_path, capsys):
-    cb.main(["--traces", "4", "--samples", "48", "--csv", str(tmp_path)])
+    bt.main(["--traces", "4", "--samples", "48", "--csv", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "Spectral Wiener" in printed and "RMSE (ft/s)" in printed
-    assert printed.count("Best baseline: ") == 2
-    for problem in cb.PROBLEMS:
-        with (tmp_path / f"baselines_{problem}.csv").open(newline="") as file:
+    assert printed.count("The best classical method is ") == 2
+    for problem in bt.PROBLEMS:
+        with (tmp_path / f"blind_test_{problem}.csv").open(newline="") as file:
             assert len(list(csv.reader(file))) > len(NO_PYLOPS)
 
 
 def test_the_command_says_what_is_wrong_in_one_sentence(capsys):
     with pytest.raises(SystemExit):
-        cb.main(["--samples", "2"])
+        bt.main(["--samples", "2"])
     assert "n_samples must be a whole number of at least 3, not 2" in capsys.readouterr().err
 
 
@@ -489,17 +490,17 @@ def test_what_does_not_belong_together_is_refused():
     block, reference = np.zeros((2, 10)), reference_for(10)
     wrong = [
         (lambda: cb.oracle_wiener(block, 0.001, block[:1]), "one shape"),
-        (lambda: cb.score(block, block[:, :9]), r"one shape .* y \(2, 10\), predicted \(2, 9\)"),
+        (lambda: bt.score(block, block[:, :9]), r"one shape .* y \(2, 10\), predicted \(2, 9\)"),
         (lambda: cb.spectral_wiener(block, 0), "dt must be a time of 0.0001 to 0.1 s, not 0"),
         (lambda: cb.mean_trend(np.zeros((2, 11)), reference), "reference is of traces of 10 samples, not 11"),
-        (lambda: cb.compare("both", block, block, {}, 0.001), "problem 'both' is unknown; valid: denoising, inversion"),
-        (lambda: cb.compare("inversion", block, block, {}, 0.002, 0, reference), "at 0.001 s, not 0.002 s"),
+        (lambda: bt.compare("both", block, block, {}, 0.001), "problem 'both' is unknown; valid: denoising, inversion"),
+        (lambda: bt.compare("inversion", block, block, {}, 0.002, 0, reference), "at 0.001 s, not 0.002 s"),
         (
-            lambda: cb.compare("denoising", block, block, {"Band-pass": block}, 0.001),
+            lambda: bt.compare("denoising", block, block, {"Band-pass": block}, 0.001),
             "must not have the name of a baseline: Band-pass",
         ),
-        (lambda: cb.verdict("inversion", [], "ours"), "network 'ours' is unknown"),
-        (lambda: cb.score(block, block, seed=-1), "seed must be a whole number of at least 0, not -1"),
+        (lambda: bt.verdict("inversion", [], "ours"), "network 'ours' is unknown"),
+        (lambda: bt.score(block, block, seed=-1), "seed must be a whole number of at least 0, not -1"),
         (lambda: cb.fit_inversion_reference(0, 0), "n_traces must be a whole number of at least 1, not 0"),
         (lambda: cb.fit_inversion_reference(0, 5, 10, noisy_data="yes"), "noisy_data must be True or False"),
     ]

@@ -9,9 +9,11 @@ import pytest
 from test_study import DENOISING, INVERSION, TOY, load, run_here, toy
 
 import baseML
+import blindTest
 import hpoSettings
 import hpoStudy
 from baseML import NETWORKS, BaseMLClass, NetworkConfig, count_parameters
+from blindTest import TraceProtocol
 from dataPreProcessing import TRANSFORM_TYPES, CustomDataGen, channel_names, transform_traces
 
 SMALL = {"num_layers": 1, "num_dnn": 2, "num_dil": 2, "num_filt": 2, "krnl_size": 3, "num_lstm": 2}
@@ -45,7 +47,24 @@ def test_a_study_searches_the_transform(tmp_path, problem, capsys):
     traces = np.random.default_rng(0).normal(size=(3, 48)).astype(np.float32)
     channels = transform_traces(traces, **network.transform)
     assert np.array_equal(network.predict_result(traces), network.predict_result(channels))
-    assert "blind traces" in capsys.readouterr().out
+    capsys.readouterr()
+    blindTest.main(["--model", str(model), "--traces", "4", "--csv", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert f"{problem.name.capitalize()}, 4 blind traces of seed 0, 48 samples at 1 ms" in printed
+    assert f"{model.stem} beats" in printed or f"{model.stem} does not beat" in printed
+    with (tmp_path / f"blind_test_{problem.name}.csv").open() as file:
+        tested = {row["Method"]: row for row in csv.DictReader(file)}
+    unit = "RMSE (ft/s)" if problem is INVERSION else "RMSE"
+    x, y = blindTest.blind_traces(problem.name, 4, protocol=TraceProtocol.of(network))
+    predicted = blindTest.predict_in_data_units(problem.name, network, x)
+    assert float(tested[model.stem][unit]) == pytest.approx(np.sqrt(np.mean((predicted - y) ** 2, axis=1)).mean())
+    for options, sentence in (
+        (["--problem", "denoising" if problem is INVERSION else "inversion"], "one problem is needed"),
+        (["--samples", "50"], "traces must be"),
+    ):
+        with pytest.raises(SystemExit):
+            blindTest.main(["--model", str(model), "--traces", "4", *options])
+        assert sentence in capsys.readouterr().err
     resumed = ["--mode", "optuna_resume", "--n-trials", "5"]
     assert run_here(small, tmp_path, *resumed) == 0 and "transform" in load(tmp_path, problem).trials[4].params
     repeats = ["--mode", "final_model", "--from-study", study.study_name, "--repeats", "1"]
