@@ -154,10 +154,7 @@ def _cwt(traces: np.ndarray, dt: float, n_scales: int = N_SCALES) -> np.ndarray:
 
 def _inverse_cwt(channels: np.ndarray, dt: float) -> np.ndarray:
     """The traces whose transform is nearest to the channels, damped where no scale responds."""
-    n_samples, n_channels = channels.shape[1:]
-    if n_channels % 2:
-        raise ValueError(f"channels of a CWT are as many real as imaginary parts, not {n_channels}")
-    n_scales = n_channels // 2
+    n_samples, n_scales = complex_coefficients(channels).shape[1:]
     responses = _cwt_responses(n_samples, dt, n_scales)
     weights = responses / (2 * (responses**2).sum(axis=1, keepdims=True) + 2 * CWT_DAMPING)
     weights = weights.astype(channels.dtype)
@@ -268,8 +265,19 @@ def cwt_coefficients(traces: np.ndarray, dt: float = 0.001, n_scales: int = N_SC
 
     `numpy.abs` of it is the amplitude at each time and frequency, in the traces' unit; `numpy.angle` the phase, in rad.
     """
-    channels = transform_traces(traces, "CWT", dt, n_scales=n_scales)
-    coefficients = np.empty((*channels.shape[:2], n_scales), np.result_type(channels.dtype, np.complex64))
+    return complex_coefficients(transform_traces(traces, "CWT", dt, n_scales=n_scales))
+
+
+def complex_coefficients(channels: np.ndarray) -> np.ndarray:
+    """Channels of a CWT (.., 2 x n_scales), such as a network's outputs, as complex numbers (.., n_scales).
+
+    Raises ValueError for an odd number of channels.
+    """
+    channels = np.asarray(channels)
+    n_scales, odd = divmod(channels.shape[-1], 2)
+    if odd:
+        raise ValueError(f"channels of a CWT are as many real as imaginary parts, not {channels.shape[-1]}")
+    coefficients = np.empty((*channels.shape[:-1], n_scales), np.result_type(channels.dtype, np.complex64))
     coefficients.real, coefficients.imag = channels[..., :n_scales], channels[..., n_scales:]
     return coefficients
 
