@@ -58,8 +58,19 @@ OWN_SWEEPS = {  # panel (g): parameters that are particular to a problem
     "denoising": ("pool_val",),
     "inversion": ("num_dil", "num_lstm"),
 }
+REPEATS = {  # other runs of one configuration
+    **{"linestyle": "", "marker": "o", "markersize": 3},
+    **{"markerfacecolor": "white", "markeredgecolor": "0.3"},
+}
 APPROACH_COLOURS = dict(zip(APPROACHES, PREDICTION_COLOURS, strict=False))  # as in the pictures of predictions
 LEFT_OUT_MARKS = {"skipped": "^", "pruned": "x", "failed": "P"}
+STUDY_PANELS = {
+    "a": "Optimisation history",
+    "b": "Parallel coordinates, the best trials darkest",
+    "c": "Slices, later trials brighter",
+    "d": "Importance for the score (fANOVA)",
+}
+LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.4}
 LINES_A_COLUMN, LINES_A_PAGE = 58, 118  # characters of a caption
 SLICES_A_ROW = 5
 EARTH_SEED, CROSSPLOT_TRACES = 0, 20
@@ -69,12 +80,15 @@ EARTH_SEED, CROSSPLOT_TRACES = 0, 20
 
 
 @plt.rc_context(dataPlotting.PICTURE_STYLE)
-def plot_grid_search(grid: pd.DataFrame, problem: Problem, unit: str, types: pd.DataFrame | None = None) -> Figure:
+def plot_grid_search(
+    grid: pd.DataFrame, problem: Problem, unit: str, types: pd.DataFrame | None = None, n_samples: int = 4096
+) -> Figure:
     """Figs 3 and 7: (a) loss by network type, (b) to (g) by one parameter after another, (h) box plot, (i) network.
 
     ``grid`` is as `resultsData.read_grid` gives it; ``types`` has the columns arch_type and loss (default: the
-    grid's own); ``unit`` is that of the losses. Lines pass through the base run that belongs to their sweep; small
-    open symbols are the other runs of the base configuration: how much one and the same training scatters.
+    grid's own); ``unit`` is that of the losses, ``n_samples`` the length of the traces. Lines pass through the base run
+    that belongs to their sweep; small open symbols are the other runs of the base configuration: how much one and the
+    same training scatters.
     """
     fig = plt.figure(figsize=(PAGE_WIDTH, 8.4), layout="constrained")
     upper, lower = fig.subfigures(2, 1, height_ratios=(6.9, 1.3))
@@ -92,8 +106,7 @@ def plot_grid_search(grid: pd.DataFrame, problem: Problem, unit: str, types: pd.
         ax.set_ylabel(axis_label("Validation loss", unit))
     _network_legend(axes[8], grid)
     _letter(axes[:8])
-    config = _best_network(grid, problem)
-    _draw_network(lower, config)
+    _draw_network(lower, _best_network(grid, problem), n_samples)
     _caption(fig, ["One training a point; small open symbols: other runs of the base configuration.", note])
     return fig
 
@@ -104,11 +117,8 @@ def _draw_base_runs(ax: Axes, grid: pd.DataFrame) -> None:
     ax.bar(_wrapped(kinds), base["loss"], color=[_line(kind)["color"] for kind in kinds], alpha=0.8)
     others = repeats.drop(index=base.index)
     here = others["arch_type"].isin(kinds)
-    ax.plot([kinds.index(kind) for kind in others.loc[here, "arch_type"]], others.loc[here, "loss"], **_REPEATS)
+    ax.plot([kinds.index(kind) for kind in others.loc[here, "arch_type"]], others.loc[here, "loss"], **REPEATS)
     _network_ticks(ax, kinds, "Network type")
-
-
-_REPEATS = {"linestyle": "", "marker": "o", "markersize": 3, "markerfacecolor": "white", "markeredgecolor": "0.3"}
 
 
 def _draw_sweep(ax: Axes, grid: pd.DataFrame, names: Sequence[str], log_base: int | None) -> None:
@@ -189,7 +199,7 @@ def _network_legend(ax: Axes, grid: pd.DataFrame) -> None:
     ax.axis("off")
     for kind in sorted(grid["arch_type"].unique(), key=_type_order):
         ax.plot([], [], markersize=4, label=kind, **_line(kind))
-    ax.plot([], [], label="base run, repeated", **_REPEATS)
+    ax.plot([], [], label="base run, repeated", **REPEATS)
     ax.legend(loc="center", title="Network type", frameon=False, handlelength=3)
 
 
@@ -200,9 +210,9 @@ def _best_network(grid: pd.DataFrame, problem: Problem) -> NetworkConfig:
     return NetworkConfig(net_type=problem.net_type, learning_rate=best["Learning Rate"], **fields)
 
 
-def _draw_network(panel: SubFigure, config: NetworkConfig) -> None:
+def _draw_network(panel: SubFigure, config: NetworkConfig, n_samples: int) -> None:
     ax = panel.subplots()
-    dataPlotting.draw_network_flow(ax, create_model(config, 4096).blocks())
+    dataPlotting.draw_network_flow(ax, create_model(config, n_samples).blocks())
     ax.set_title(f"(i) The network with the lowest loss, {config.arch_type}", loc="left")
 
 
@@ -229,14 +239,6 @@ def plot_study(results: StudyResults) -> Figure:
         panel.suptitle(f"({letter}) {STUDY_PANELS[letter]}", x=0.01, ha="left", fontsize=9)
     _caption(fig, [_study_caption(results)])
     return fig
-
-
-STUDY_PANELS = {
-    "a": "Optimisation history",
-    "b": "Parallel coordinates, the best trials darkest",
-    "c": "Slices, later trials brighter",
-    "d": "Importance for the score (fANOVA)",
-}
 
 
 def _study_caption(results: StudyResults) -> str:
@@ -320,15 +322,14 @@ def _draw_parallel(ax: Axes, results: StudyResults) -> None:
     for place, scale in enumerate(scales):
         ax.axvline(place, color="0.3", linewidth=0.8)
         for tick, label in zip(scale.ticks, scale.labels, strict=True):
-            ax.annotate(label, (place, tick), (2, 0), textcoords="offset points", fontsize=6, va="center", bbox=_PAPER)
+            ax.annotate(
+                label, (place, tick), (2, 0), textcoords="offset points", fontsize=6, va="center", bbox=LABEL_BOX
+            )
     labels = ["loss", *(fill(readable(name), 10) for name in names)]
     ax.set(xlim=(-0.1, len(scales) - 0.6), ylim=(-0.06, 1.06), yticks=[])
     ax.set_xticks(range(len(scales)), labels)
     for side in ax.spines.values():
         side.set_visible(False)
-
-
-_PAPER = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.4}
 
 
 def _draw_slices(panel: SubFigure, results: StudyResults, n_rows: int) -> None:
@@ -385,7 +386,7 @@ def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str) -> Figur
     boxes = ax.boxplot(losses, widths=0.5, patch_artist=True, showfliers=False, medianprops={"color": "black"})
     for place, (box, approach, values) in enumerate(zip(boxes["boxes"], approaches, losses, strict=True), 1):
         box.set(facecolor=APPROACH_COLOURS.get(approach, "0.7"), alpha=0.6)
-        ax.plot(place + np.linspace(-0.15, 0.15, len(values)), values, **_REPEATS)
+        ax.plot(place + np.linspace(-0.15, 0.15, len(values)), values, **REPEATS)
     ax.set_xticks(
         range(1, len(approaches) + 1),
         [f"{name}\n{len(values)} runs" for name, values in zip(approaches, losses, strict=True)],
@@ -544,8 +545,14 @@ def _earth_model(sources: Sequence[Results], notes: list[str]) -> Figure:
 
 def _grid_search(sources: Sequence[Results], notes: list[str]) -> Figure:
     (results,) = sources
-    grid = results.grid
-    return plot_grid_search(grid, results.problem, results.unit(results.tree.grid), results.or_none("types", notes))
+    settings = resultsData.read_settings(results.tree.grid)
+    return plot_grid_search(
+        results.grid,
+        results.problem,
+        results.unit(results.tree.grid),
+        results.or_none("types", notes),
+        settings.get("n_samples", 4096),
+    )
 
 
 def _study(sources: Sequence[Results], notes: list[str]) -> Figure:
