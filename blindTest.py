@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from baseML import BaseMLClass
+from baseML import BaseMLClass, labelled
 from classicalBaselines import (
     DENOISING_BASELINES,
     INVERSION_BASELINES,
@@ -426,7 +426,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--csv", type=Path, metavar="DIR", help="folder to write a CSV file for each problem to")
     options = parser.parse_args(arguments)
     try:
-        networks = {path.stem: BaseMLClass.load_model(path) for path in options.model}
+        networks = _named([(path, BaseMLClass.load_model(path)) for path in options.model])
         for problem in _problems(options.problem, networks):
             protocol = _protocol(options, networks)
             rows = blind_test(problem, networks, options.traces, options.seed, protocol)
@@ -438,6 +438,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 write_csv(options.csv / f"blind_test_{problem}.csv", problem, rows)
     except (ValueError, OSError) as error:
         parser.error(str(error))
+
+
+def _named(networks: Sequence[tuple[Path, BaseMLClass]]) -> dict[str, BaseMLClass]:
+    """The networks by their labels, by their files' names where two have the same label."""
+    labels = [labelled(network.config, network.transform["transform_type"]).rstrip("_") for _, network in networks]
+    return {
+        label if labels.count(label) == 1 else path.stem: network
+        for label, (path, network) in zip(labels, networks, strict=True)
+    }
 
 
 def _problems(asked: str | None, networks: Mapping[str, BaseMLClass]) -> list[str]:
