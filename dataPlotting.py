@@ -389,16 +389,19 @@ def draw_comparison(
     actual_name: str,
     quantity: str,
     unit: str,
+    colours: Mapping[str, str] | None = None,
 ) -> None:
     """Actual and predictions in the first of two Axes, their differences with each RMSE in the second.
 
-    ``axes``: two, which share the time axis; the rest is as for `plot_refl_compare`.
+    ``axes``: two, which share the time axis; ``colours``: of predictions, by name, where they are not to be those of
+    PREDICTION_COLOURS in turn; the rest is as for `plot_refl_compare`.
     """
     above, below = axes
     differences = _differences(actual, predictions)
     above.plot(time, actual, color=COLOURS["black"], linewidth=1.0, label=actual_name)
     for i, (name, values) in enumerate(predictions.items()):
-        line = {"color": PREDICTION_COLOURS[i % len(PREDICTION_COLOURS)], "linewidth": 0.7}
+        colour = (colours or {}).get(name, PREDICTION_COLOURS[i % len(PREDICTION_COLOURS)])
+        line = {"color": colour, "linewidth": 0.7}
         difference, rmse = differences[name]
         above.plot(time, values, label=name, **line)
         below.plot(time, difference, label=f"{name} − {actual_name}: {_rmse_text(rmse, unit)}", **line)

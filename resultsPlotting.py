@@ -255,11 +255,27 @@ def _score_label(results: StudyResults) -> str:
     return axis_label("Validation loss", results.unit)
 
 
-def _log_if_wide(set_scale: Callable[[str], None], values: Iterable[float]) -> None:
-    """A logarithmic axis for values that span more than a decade."""
+def _are_wide(values: Iterable[float]) -> bool:
+    """Whether values span more than a decade, and are better seen on a logarithmic axis."""
     values = np.asarray(values, dtype=float)
-    if values.min() > 0 and values.max() > 10 * values.min():
+    return values.min() > 0 and values.max() > 10 * values.min()
+
+
+def _log_if_wide(set_scale: Callable[[str], None], values: Iterable[float]) -> None:
+    if _are_wide(values):
         set_scale("log")
+
+
+def _few_log_ticks(ax: Axes, values: pd.Series) -> None:
+    """A logarithmic axis with three round numbers at most, which is what a narrow panel has room for."""
+    ax.set_xscale("log")
+    decades = np.arange(np.floor(np.log10(values.min())), np.ceil(np.log10(values.max())) + 1)
+    low, high = ax.get_xlim()
+    numbers = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
+    inside = [number for number in numbers if low <= number <= high]
+    ticks = sorted({inside[0], inside[len(inside) // 2], inside[-1]}) if inside else []
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=7)
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def _draw_history(ax: Axes, results: StudyResults) -> None:
@@ -295,7 +311,7 @@ def _scale(values: pd.Series, distribution: optuna.distributions.BaseDistributio
         places = np.linspace(0, 1, len(choices)) if len(choices) > 1 else np.array([0.5])
         return _Scale(places[[choices.index(value) for value in values]], places, [str(choice) for choice in choices])
     ends = (values.min(), values.max()) if distribution is None else (distribution.low, distribution.high)
-    is_log = getattr(distribution, "log", False)
+    is_log = _are_wide(values) if distribution is None else distribution.log
     numbers, (low, high) = (np.log(values), np.log(ends)) if is_log else (values, ends)
     if low == high:
         return _Scale(np.full(len(values), 0.5), (0.5,), (_tick(ends[0]),))
@@ -346,11 +362,11 @@ def _draw_slices(panel: SubFigure, results: StudyResults, n_rows: int) -> None:
             ax.set_xlim(-0.5, len(choices) - 0.5)
         elif values.nunique() == 1:
             ax.set_xticks([values.iloc[0]], [_tick(values.iloc[0])])
-        elif getattr(known[name], "log", False):
-            ax.set_xscale("log")
-        else:
+        elif not known[name].log:
             ax.xaxis.set_major_locator(MaxNLocator(3, integer=isinstance(known[name], IntDistribution)))
         ax.scatter(values, trained["score"], 6, c=trained["number"], cmap="cividis", linewidths=0)
+        if getattr(known[name], "log", False) and values.nunique() > 1:
+            _few_log_ticks(ax, values)
         ax.set_xlabel(_heading(name))
         ax.grid(alpha=0.3)
     _log_if_wide(axes[0, 0].set_yscale, trained["score"])
@@ -413,7 +429,8 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
     if blind is not None:
         axes = panels[0].subplots(2, 1, sharex=True)
         dataPlotting.draw_comparison(
-            axes, blind.time, blind.actual, blind.predictions, "Actual", problem.quantity, problem.unit
+            *(axes, blind.time, blind.actual, blind.predictions, "Actual", problem.quantity, problem.unit),
+            colours=dict.fromkeys(blind.predictions, COLOURS["green"]) | APPROACH_COLOURS,
         )
         panels[0].suptitle("(a) A trace that no training saw", x=0.01, ha="left", fontsize=9)
     if histories:

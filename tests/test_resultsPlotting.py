@@ -157,7 +157,8 @@ def assert_tidy(fig):
         assert ax.has_data() or ax.texts or ax.get_legend(), ax
         for axis, side in ((ax.xaxis, "x"), (ax.yaxis, "y")):
             low, high = sorted(axis.get_view_interval())
-            shown = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high and ax.axison]
+            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            shown = [tick.label1 for tick in ticks if low <= tick.get_loc() <= high and ax.axison]
             boxes = [label.get_window_extent() for label in shown if label.get_text() and label.get_visible()]
             ends = sorted(sorted(getattr(box, f"interval{side}")) for box in boxes)
             assert all(first[1] <= second[0] + 1 for first, second in pairwise(ends)), [t.get_text() for t in shown]
@@ -336,6 +337,18 @@ def test_a_study_with_trials_of_all_kinds(problem):
     for name in ("Network type", "Dense units", "Learning rate"):
         assert name in texts(fig)
     assert_tidy(fig)
+
+
+def test_a_study_on_logarithmic_ranges_has_readable_numbers():
+    for low, high in ((1e-3, 1e-2), (1.1e-3, 1.9e-3), (1e-6, 1.0)):
+        rates = FloatDistribution(low, high, log=True)
+        space = {"Learning Rate": rates, "num_dnn": IntDistribution(16, 128, log=True)}
+        problem = dataclasses.replace(DENOISING, search_space={**DENOISING.search_space, **space})
+        results = mixed(problem, 30)
+        fig = resultsPlotting.plot_study(results)
+        (slices,) = [ax for ax in fig.axes if ax.get_xlabel() == "Learning rate"]
+        assert slices.get_xscale() == "log"
+        assert_tidy(fig)
 
 
 def test_importances_are_those_of_trained_trials_and_repeat_exactly():
