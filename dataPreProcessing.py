@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+import dataPlotting  # noqa: F401 - before Keras: it keeps TensorFlow's start-up messages off the screen
 import keras
 import numpy as np
 import pywt
