@@ -13,6 +13,7 @@ import shutil
 import time
 import uuid
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -609,7 +610,7 @@ class BaseMLClass:
             _tcn_class()
         try:
             model = keras.models.load_model(path)
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {error}") from error
         network = cls(config, *model.input_shape[1:], model.output_shape[-1], transform)
         network.model = model

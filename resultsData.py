@@ -82,7 +82,11 @@ def _read_table(path: Path, what: str, numbers: Sequence[str], words: Sequence[s
         if len(odd):
             raise MissingError(f"{what}: {path} has {odd.iloc[0]!r} in the column {name!r}, which is no number")
         table[name] = found
-    return _with_losses(table, numbers[-1], path, what)
+    table = _with_losses(table, numbers[-1], path, what)
+    empty = [name for name in (*words, *numbers) if table[name].isna().any()]
+    if empty:
+        raise MissingError(f"{what}: {path} has an empty cell in the column {empty[0]!r}")
+    return table
 
 
 def _read_csv(path: Path, what: str, **options: object) -> pd.DataFrame:
@@ -104,9 +108,10 @@ def _with_losses(table: pd.DataFrame, column: str, path: Path, what: str) -> pd.
 def read_settings(folder: Path) -> dict[str, object]:
     """The settings that the tables of a folder were made with; empty where they are not kept, as in the archive."""
     try:
-        return json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return settings if isinstance(settings, dict) else {}
 
 
 def loss_unit(problem: Problem, settings: Mapping[str, object]) -> str:
@@ -448,10 +453,10 @@ def _final_network(tree: ResultsTree, approach: str) -> FinalNetwork | None:
     folder = tree.final_model(approach)
     described = []
     for path in sorted(folder.glob("*.json")):
-        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
+        with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, OSError):
             told = json.loads(path.read_text(encoding="utf-8"))["run"]
             if "updated_from" not in told:
-                described.append((told.get("owner") != "final_model", told["validation_loss"], path.stem, told))
+                described.append((told.get("owner") != "final_model", float(told["validation_loss"]), path.stem, told))
     if described:
         *_, stem, told = min(described, key=lambda known: known[:2])
         history = _history(folder / f"{stem}_log.csv")

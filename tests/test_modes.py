@@ -264,11 +264,14 @@ def test_a_second_process_is_refused(tmp_path):
 def test_what_cannot_be_updated_is_named(tmp_path, saved):
     broken = tmp_path / "broken.keras"
     broken.write_text("nothing")
+    damaged = tmp_path / "damaged.keras"
+    damaged.write_bytes(saved.read_bytes().replace(b"config.json", b"config.jsoN", 1))
     alone = tmp_path / "alone.keras"
     alone.write_bytes(saved.read_bytes())
     for model, options, words in (
         (tmp_path / "none.keras", (), "no model file"),
         (broken, (), "broken.keras' is not a Keras model"),
+        (damaged, (), "damaged.keras' is not a Keras model"),
         (alone, (), "alone.json' is missing"),
         (saved, ("--samples", "64"), "was trained for n_samples 48, not 64"),
     ):

@@ -370,14 +370,19 @@ def test_a_study_of_optuna_3_1_is_read_and_left_as_it_is(tmp_path):
     trials = [trial for trial in make_trials(INVERSION, 40) if "failed" not in trial.user_attrs]
     for trial in trials:
         trial.user_attrs = {}  # the published scripts set none
-    write_study(path, INVERSION, trials)
+    study = write_study(path, INVERSION, trials)
+    study.ask()
+    study.enqueue_trial({})
     make_old(path)
     before = path.read_bytes()
     results = resultsData.read_study(INVERSION, ResultsTree(tmp_path, "Inversion"))
     assert results.name == "INV_Study_made_up"
-    assert results.trials["kind"].value_counts()["skipped"] == sum(trial.value == 100_000 for trial in trials)
-    assert results.trials["seconds"].eq(100).all()
-    resultsPlotting.plot_study(results)
+    kinds = results.trials["kind"].value_counts()
+    assert kinds["skipped"] == sum(trial.value == 100_000 for trial in trials) > 0
+    assert kinds["running"] == kinds["waiting"] == 1
+    assert results.trials["seconds"].dropna().eq(100).all()
+    fig = resultsPlotting.plot_study(results)
+    assert any("1 running, 1 waiting" in text for text in texts(fig))
     assert path.read_bytes() == before and [file.name for file in path.parent.iterdir()] == [path.name]
 
 
@@ -541,6 +546,11 @@ BROKEN = {  # file below the problem's folder: content, what is said
         "Search/GridSearch/search_summary.csv",
         grid_of(*ROWS).replace({"Model Name": r"_LSTM0_"}, {"Model Name": ""}, regex=True).to_csv().encode(),
         "for a model's name",
+    ),
+    "an empty cell": (
+        "Search/GridSearch/search_summary.csv",
+        grid_of(*ROWS).to_csv().replace(",8,8,8,1,", ",8,8,,1,", 1).encode(),
+        "has an empty cell in the column 'KRNL'",
     ),
     "no text": ("Search/GridSearch/search_summary.csv", bytes(range(256)), "cannot be read"),
     "only a header": (
