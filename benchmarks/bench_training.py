@@ -1,0 +1,312 @@
+"""Where the time of a training goes: the bare step, a whole epoch beside it, and a straightforward port of the paper.
+
+    python -m benchmarks.bench_training
+    KERAS_BACKEND=torch python -m benchmarks.bench_training --configs "denoising Grid Search" --json table.json
+
+The paper's four best configurations and one CNN_LSTM, 4096 samples, batch 1. Of each, in turns in one run:
+
+a : the compiled train step, fed with one array over and over; v: the validation step likewise
+b : an epoch as a study has it, `BaseMLClass.fit_model`: fresh traces, validation, callbacks and files; after the first
+c : an epoch of the port: TimeDistributed(Dense) behind a TCN, Keras' choice of compilation, one trace at a time from
+    the plain reference generator, Keras' own callbacks
+
+All are in ms for each training step of the paper's epoch, 250 training and 75 validation traces: what happens once an
+epoch is counted as a 250th, however few steps the epochs here have. So b is to be held against a + 0.3 v.
+"""
+
+import argparse
+import contextlib
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
+import keras
+import numpy as np
+
+import run_DenoisingML_HPO_Paper as denoising
+import run_InversionML_HPO_Paper as inversion
+from baseML import NetworkConfig
+from benchmarks.bench_stream import InMemory
+from dataPreProcessing import CustomDataGen, fit_input
+from hpoSettings import VALIDATION_SHARE, hardware
+from tests import reference_generation as plain
+
+N_SAMPLES = 4096
+PAPER_STEPS = 250  # an epoch
+EPOCHS = 3  # a turn; the first of a fit is not counted
+CONFIGS = {
+    **{f"denoising {name}": config for name, config in denoising.PROBLEM.final_configs.items()},
+    **{f"inversion {name}": config for name, config in inversion.PROBLEM.final_configs.items()},
+    "CNN_LSTM": NetworkConfig("CNN_LSTM", "SEQ", 1, 256, 4, num_filt=32, krnl_size=16, num_lstm=16),
+}
+STEPS = {"denoising Grid Search": 250, "inversion Optuna": 30}  # an epoch; 4 of the others, which take seconds a step
+GEN_TYPES = {"AE": "DeNoise", "SEQ": "ML_VEL"}  # by net_type
+FILES = (keras.callbacks.ModelCheckpoint, baseML.Backup, baseML.LossHistory)  # callbacks that write
+
+
+# --- The bare steps
+
+
+def bare_step(network: baseML.BaseMLClass, batch: tuple[np.ndarray, np.ndarray], kind: str) -> Callable[[], object]:
+    """The network's compiled "train" or "test" step on one batch, with as little around it as the backend allows."""
+    model = network.get_model()
+    if keras.backend.backend() != "tensorflow":
+        step = model.train_on_batch if kind == "train" else model.test_on_batch
+        return lambda: step(*batch)
+    import tensorflow as tf
+
+    function = model.make_train_function() if kind == "train" else model.make_test_function()
+    function = function or getattr(model, f"{kind}_function")
+    iterator = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    return lambda: function(iterator)
+
+
+def ms_a_step(step: Callable[[], object], n_steps: int, steps_a_call: int) -> float:
+    """Mean time of a step over n_steps or somewhat more."""
+    calls = -(-n_steps // steps_a_call)
+    started = time.perf_counter()
+    for _ in range(calls):
+        step()
+    return (time.perf_counter() - started) / (calls * steps_a_call) * 1e3
+
+
+# --- Whole epochs
+
+
+class Stopwatch(keras.callbacks.Callback):
+    """Seconds of the parts of every epoch but the first: "training", "validation", "callbacks"."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: dict[str, list[float]] = defaultdict(list)
+        self._epoch = 0
+        self._since: tuple[str, float] | None = None
+
+    def _now(self, part: str | None) -> None:
+        """What went on until now ends, and ``part`` begins."""
+        now = time.perf_counter()
+        if self._since and self._epoch > 0:
+            self.parts[self._since[0]].append(now - self._since[1])
+        self._since = part and (part, now)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._now("training")
+        self._epoch = epoch
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        self._now("validation")
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        self._now("callbacks")
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._now(None)
+
+
+@contextlib.contextmanager
+def timed(classes: tuple[type, ...], spent: list[float]) -> Iterator[None]:
+    """Append to ``spent`` the seconds of every on_epoch_end and on_train_end of these callbacks."""
+
+    def wrapped(method: Callable) -> Callable:
+        def call(*arguments: object, **options: object) -> None:
+            started = time.perf_counter()
+            method(*arguments, **options)
+            spent.append(time.perf_counter() - started)
+
+        return call
+
+    with contextlib.ExitStack() as stack:
+        for kind, name in itertools.product(classes, ("on_epoch_end", "on_train_end")):
+            stack.enter_context(mock.patch.object(kind, name, wrapped(getattr(kind, name))))
+        yield
+
+
+def streams(config: NetworkConfig, n_steps: int) -> tuple[CustomDataGen, CustomDataGen]:
+    """Training and validation traces of a configuration's problem."""
+    options = {"gen_type": GEN_TYPES[config.net_type], "n_samples": N_SAMPLES}
+    n_validation = max(1, round(VALIDATION_SHARE * n_steps))
+    return CustomDataGen(n=n_steps, **options), CustomDataGen(n=n_validation, stream="validation", **options)
+
+
+def study_epochs(network: baseML.BaseMLClass, n_steps: int) -> dict[str, float]:
+    """ms of the parts of an epoch of `fit_model`: a "training" or "validation" step, and "callbacks", "files" once."""
+    training, validation = streams(network.config, n_steps)
+    watch, files = Stopwatch(), []
+    with tempfile.TemporaryDirectory() as folder, timed(FILES, files):
+        network.fit_model(training, validation, EPOCHS, folder, "run", extra_callbacks=[watch])
+    counts = {"training": len(training), "validation": len(validation), "callbacks": 1}
+    parts = {part: statistics.median(watch.parts[part]) / n * 1e3 for part, n in counts.items()}
+    parts["files"] = sum(files) / EPOCHS * 1e3
+    return {**parts, "callbacks": max(parts["callbacks"] - parts["files"], 0.0)}
+
+
+def held_epoch(network: baseML.BaseMLClass, n_steps: int) -> float:
+    """ms a step of an epoch without validation, callbacks or the making of traces."""
+    watch = Stopwatch()
+    held = fit_input(InMemory(streams(network.config, n_steps)[0]))
+    network.get_model().fit(held, epochs=EPOCHS, callbacks=[watch], shuffle=False, verbose=0)
+    return statistics.median(watch.parts["training"]) / n_steps * 1e3
+
+
+# --- The port
+
+
+class PlainTraces(keras.utils.PyDataset):
+    """Batches of one trace, each made by the plain reference generator when it is asked for."""
+
+    def __init__(self, gen_type: str, n: int) -> None:
+        super().__init__()
+        self.gen_type, self.n = gen_type, n
+        self.rng = np.random.default_rng(0)
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        make = plain.reference_pair if self.gen_type == "DeNoise" else clean_and_velocity
+        return tuple(np.array(values, np.float32)[None, :, None] for values in make(self.rng, N_SAMPLES))
+
+
+def clean_and_velocity(rng: np.random.Generator, n_samples: int) -> tuple[list[float], list[float]]:
+    """(trace, velocity) of one earth model, of the plain reference."""
+    logs = plain.reference_logs(rng, plain.reference_layers(rng), n_samples, 0.001)
+    wavelet = plain.reference_wavelet(rng, ("ricker", "klauder", "ormsby")[rng.integers(3)], 0.001)
+    return plain.reference_clean(logs["reflectivity"], wavelet), logs["velocity"]
+
+
+def port(config: NetworkConfig) -> keras.Model:
+    """The network with TimeDistributed(Dense) behind every TCN, compiled as Keras does when it is not told."""
+    dense = baseML.LAYER_KINDS["dense"]
+
+    def build(layer: baseML.Layer, n_samples: int) -> keras.layers.Layer:
+        inner = dense.build(layer, n_samples)
+        return keras.layers.TimeDistributed(inner) if layer.per_sample else inner
+
+    with mock.patch.dict(baseML.LAYER_KINDS, dense=dense._replace(build=build)):
+        model = baseML.create_model(config, N_SAMPLES).get_model()
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.learning_rate, amsgrad=True),
+        loss=baseML.root_mean_squared_error,
+        metrics=[keras.metrics.MeanMetricWrapper(baseML.root_mean_squared_error, name="rmse")],
+    )
+    return model
+
+
+def port_epoch(model: keras.Model, config: NetworkConfig, n_steps: int) -> dict[str, float]:
+    """As `study_epochs`, of the port: "training", "validation" and "callbacks"."""
+    gen_type, watch = GEN_TYPES[config.net_type], Stopwatch()
+    n_validation = max(1, round(VALIDATION_SHARE * n_steps))
+    with tempfile.TemporaryDirectory() as folder:
+        files = [
+            keras.callbacks.ModelCheckpoint(Path(folder, "best.keras"), save_best_only=True),
+            keras.callbacks.CSVLogger(Path(folder, "log.csv")),
+        ]
+        model.fit(
+            PlainTraces(gen_type, n_steps),
+            validation_data=PlainTraces(gen_type, n_validation),
+            epochs=2,
+            callbacks=[keras.callbacks.EarlyStopping(patience=100), *files, watch],
+            verbose=0,
+        )
+    counts = {"training": n_steps, "validation": n_validation, "callbacks": 1}
+    return {part: statistics.median(watch.parts[part]) / n * 1e3 for part, n in counts.items()}
+
+
+# --- The table
+
+
+def whole(parts: dict[str, float]) -> float:
+    """ms a training step of the paper's epoch."""
+    once = parts["callbacks"] + parts.get("files", 0.0)
+    return parts["training"] + VALIDATION_SHARE * parts["validation"] + once / PAPER_STEPS
+
+
+def start_up(config: NetworkConfig, batch: tuple[np.ndarray, np.ndarray]) -> tuple[baseML.BaseMLClass, float]:
+    """A network whose train and validation steps are compiled, and the seconds that this took."""
+    keras.utils.set_random_seed(0)
+    started = time.perf_counter()
+    network = baseML.create_model(config, N_SAMPLES)
+    for kind in ("train", "test"):
+        bare_step(network, batch, kind)()
+    return network, time.perf_counter() - started
+
+
+def measure(config: NetworkConfig, n_steps: int, n_turns: int, with_port: bool) -> dict[str, float]:
+    """All figures of one configuration: ms, medians of the turns; "start-up" in s."""
+    keras.utils.clear_session()
+    batch = streams(config, 1)[0][0]
+    network, seconds = start_up(config, batch)
+    ported = port(config) if with_port else None
+    steps = {kind: bare_step(network, batch, kind) for kind in ("train", "test")}
+    per_call = network.get_model().steps_per_execution
+    turns = defaultdict(list)
+    for _ in range(n_turns):
+        for name, kind in (("a", "train"), ("v", "test")):
+            turns[name].append(ms_a_step(steps[kind], n_steps, per_call))
+        parts = study_epochs(network, n_steps)
+        for name, value in {**parts, "b": whole(parts), "held": held_epoch(network, n_steps)}.items():
+            turns[name].append(value)
+        if ported is not None:
+            turns["c"].append(whole(port_epoch(ported, config, n_steps)))
+    found = {name: statistics.median(values) for name, values in turns.items()}
+    return {"parameters": network.get_model().count_params(), "start-up": seconds, **found, **shares(found)}
+
+
+def shares(found: dict[str, float]) -> dict[str, float]:
+    """Ratios, and what every part is of b, in percent; the start-up of a trial comes on top of it."""
+    ms = {
+        "step": found["a"],
+        "validation step": VALIDATION_SHARE * found["v"],
+        "data": max(found["training"] - found["held"], 0.0),
+        "loop": max(found["held"] - found["a"], 0.0) + VALIDATION_SHARE * (found["validation"] - found["v"]),
+        "callbacks": found["callbacks"] / PAPER_STEPS,
+        "files": found["files"] / PAPER_STEPS,
+    }
+    ratios = {"b/(a+0.3v)": found["b"] / (found["a"] + VALIDATION_SHARE * found["v"])}
+    if "c" in found:
+        ratios["c/b"] = found["c"] / found["b"]
+    return ratios | {f"% {name}": 100 * value / found["b"] for name, value in ms.items()}
+
+
+def print_table(table: dict[str, dict[str, float]]) -> None:
+    """A column for each configuration, a row for each figure."""
+    names = list(dict.fromkeys(name for column in table.values() for name in column))
+    print(" " * 18 + "".join(f"{name:>24s}" for name in table))
+    for name in names:
+        cells = (f"{column[name]:24,.2f}" if name in column else " " * 24 for column in table.values())
+        print(f"{name:18s}" + "".join(cells))
+
+
+def main() -> None:
+    """Print the table, and write it as JSON."""
+    parser = argparse.ArgumentParser(description="Where the time of a training goes.")
+    parser.add_argument("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS), help="which networks (all)")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        help="training steps an epoch (default: 250 of the small CNN, 30 of the Optuna TCN, 4 of the others)",
+    )
+    parser.add_argument("--turns", type=int, default=3, help="turns (default 3)")
+    parser.add_argument("--no-port", action="store_true", help="leave the port out, which is slow")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there, too")
+    options = parser.parse_args()
+    print(hardware(), flush=True)
+    table = {}
+    for name in options.configs:
+        n_steps = options.steps or STEPS.get(name, 4)
+        table[name] = measure(CONFIGS[name], n_steps, options.turns, not options.no_port)
+        print(f"{name} measured", flush=True)
+    print_table(table)
+    if options.json:
+        options.json.write_text(json.dumps({"hardware": hardware(), "table": table}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
