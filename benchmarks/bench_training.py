@@ -40,6 +40,7 @@ from tests import reference_generation as plain
 
 N_SAMPLES = 4096
 PAPER_STEPS = 250  # an epoch
+PAPER_TRAINING = 30 * PAPER_STEPS
 EPOCHS = 3  # a turn; the first of a fit is not counted
 CONFIGS = {
     **{f"denoising {name}": config for name, config in denoising.PROBLEM.final_configs.items()},
@@ -151,6 +152,7 @@ def held_epoch(network: baseML.BaseMLClass, n_steps: int) -> float:
     """ms a step of an epoch without validation, callbacks or the making of traces."""
     watch = Stopwatch()
     held = fit_input(InMemory(streams(network.config, n_steps)[0]))
+    network.choose_compilation(PAPER_TRAINING)
     network.get_model().fit(held, epochs=EPOCHS, callbacks=[watch], shuffle=False, verbose=0)
     return statistics.median(watch.parts["training"]) / n_steps * 1e3
 
@@ -233,6 +235,7 @@ def start_up(config: NetworkConfig, batch: tuple[np.ndarray, np.ndarray]) -> tup
     keras.utils.set_random_seed(0)
     started = time.perf_counter()
     network = baseML.create_model(config, N_SAMPLES)
+    network.choose_compilation(PAPER_TRAINING)
     for kind in ("train", "test"):
         bare_step(network, batch, kind)()
     return network, time.perf_counter() - started

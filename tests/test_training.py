@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import types
 from pathlib import Path
 
 import keras
@@ -137,6 +138,66 @@ def test_the_result_is_that_of_the_lowest_validation_loss(tmp_path):
 def test_the_same_seed_repeats_a_training_and_another_does_not(tmp_path):
     losses = [train(tmp_path, seed=seed)[1].validation_loss for seed in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
+
+
+SMALL = {
+    "CNN AE": TINY,
+    "CNN": NetworkConfig("CNN", "SEQ", num_layers=2, num_filt=4, krnl_size=5, learning_rate=1e-3),
+    "TCN": NetworkConfig("TCN", "SEQ", 1, 8, 4, num_filt=4, krnl_size=3, learning_rate=1e-3),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_losses_are_the_same_without_what_makes_training_fast(tmp_path, monkeypatch, name):
+    config, data = SMALL[name], {"batch_size": 2, "n": 75, "n_samples": 65}  # 38 steps: two calls, the last one smaller
+
+    def losses(folder):
+        network, _ = baseML.run_model(config, *streams(**data), 3, tmp_path / folder, "run", seed=0)
+        assert network.model.steps_per_execution == 1  # as it was
+        with baseML.loss_history_path(tmp_path / folder, "run").open(newline="") as file:
+            return np.array([[float(row[column]) for column in ("loss", "val_loss")] for row in csv.DictReader(file)])
+
+    monkeypatch.setattr(baseML, "XLA_STEPS", 0)
+    fast = losses("fast")
+    monkeypatch.setattr(baseML, "choose_compilation", lambda *arguments: baseML.Compilation(None, 1))
+    assert fast.shape == (3, 2) and fast == pytest.approx(losses("slow"), rel=1e-4)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends have no choice")
+def test_how_steps_are_compiled_follows_the_network_and_the_training(monkeypatch):
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
+    base = {"num_dnn": 64, "num_filt": 16, "krnl_size": 8}
+    for network, few_steps, many_steps in (
+        (("DNN", "SEQ"), False, False),
+        (("CNN", "SEQ"), False, True),
+        (("CNN_VAR", "SEQ"), False, True),
+        (("CNN_LSTM", "SEQ"), True, True),
+        (("TCN", "SEQ"), True, True),
+        (("CNN", "AE"), False, False),
+        (("TCN", "AE"), True, True),
+    ):
+        config = NetworkConfig(*network, **base)
+        chosen = [baseML.choose_compilation(config, n_steps, 256) for n_steps in (300, 7500)]
+        assert [choice.jit_compile for choice in chosen] == [few_steps, many_steps], network
+        assert {choice.steps_per_execution for choice in chosen} == {1 if "LSTM" in network[0] else 25}, network
+    large = NetworkConfig("CNN", "AE", 2, 1792, num_filt=64, krnl_size=12, pool_val=2)
+    assert baseML.choose_compilation(large, 7500).steps_per_execution == 1
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0", "gpu:0"])
+    assert baseML.choose_compilation(large, 7500).jit_compile is None
+
+
+def test_backups_take_a_small_part_of_the_time(tmp_path, monkeypatch):
+    clock = iter(np.cumsum([0, 1, 5, 20, 1]).tolist())  # s: begins, ends, too early, late enough, ends
+    monkeypatch.setattr(baseML, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
+    network = baseML.create_model(TINY, 33)
+    backup = baseML.Backup(tmp_path / "backup")
+    backup.set_model(network.model)
+    backup.on_train_begin()
+    kept = []
+    for epoch in range(3):
+        backup.on_epoch_end(epoch)
+        kept += [path.name for path in (tmp_path / "backup").iterdir()]
+    assert kept == ["1.weights.h5", "1.weights.h5", "3.weights.h5"]
 
 
 def test_a_training_that_never_gives_a_number_says_so(tmp_path):
