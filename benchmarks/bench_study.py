@@ -1,0 +1,108 @@
+"""Where the time of a quick study goes: steps, and all that is not steps.
+
+    python -m benchmarks.bench_study --problem denoising --trials 20
+
+The first step of a kind in a trial is counted as compilation: next to it, its own time is small.
+"""
+
+import argparse
+import tempfile
+import time
+from collections import defaultdict
+from unittest import mock
+
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
+import keras
+
+import hpoStudy
+import run_DenoisingML_HPO_Paper as denoising
+import run_InversionML_HPO_Paper as inversion
+
+PROBLEMS = {module.PROBLEM.name: module.PROBLEM for module in (denoising, inversion)}
+
+
+class Shares(keras.callbacks.Callback):
+    """Adds to ``seconds`` what goes on between the events of a fit."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self._compiled: set[str] = set()
+        self._part, self._since = "compilation", time.perf_counter()
+
+    def _begin(self, part: str) -> None:
+        now = time.perf_counter()
+        self.seconds[self._part] += now - self._since
+        self._part, self._since = part, now
+
+    def _begin_steps(self, kind: str) -> None:
+        self._begin(f"{kind} steps" if kind in self._compiled else "compilation")
+
+    def _end_batch(self, kind: str) -> None:
+        if kind not in self._compiled:
+            self._compiled.add(kind)
+            self._begin_steps(kind)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._begin_steps("train")
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._end_batch("train")
+
+    def on_test_begin(self, logs: dict | None = None) -> None:
+        self._begin_steps("validation")
+
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._end_batch("validation")
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        self._begin("callbacks and files")
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._begin("")
+
+
+def study_seconds(problem_name: str, n_trials: int) -> dict[str, float]:
+    """Seconds of every part of a quick study; "all" is its wall time, from the first trial on."""
+    seconds: dict[str, float] = defaultdict(float)
+    fit, run = baseML.BaseMLClass.fit_model, baseML.run_model
+
+    def watched_fit(*arguments: object, extra_callbacks: tuple = (), **options: object) -> object:
+        return fit(*arguments, extra_callbacks=[*extra_callbacks, Shares(seconds)], **options)
+
+    def timed_run(*arguments: object, **options: object) -> object:
+        started = time.perf_counter()
+        try:
+            return run(*arguments, **options)
+        finally:
+            seconds["trainings"] += time.perf_counter() - started
+
+    started = time.perf_counter()
+    with (
+        mock.patch.object(baseML.BaseMLClass, "fit_model", watched_fit),
+        mock.patch.object(baseML, "run_model", timed_run),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        hpoStudy.main(PROBLEMS[problem_name], "", ["--n-trials", str(n_trials), "--output", folder])
+    seconds["all"] = time.perf_counter() - started
+    return seconds
+
+
+def main() -> None:
+    """Print the seconds and the shares."""
+    parser = argparse.ArgumentParser(description="Where the time of a quick study goes.")
+    parser.add_argument("--problem", choices=PROBLEMS, default="denoising", help="which study (default denoising)")
+    parser.add_argument("--trials", type=int, default=20, help="trials (default 20)")
+    options = parser.parse_args()
+    seconds = study_seconds(options.problem, options.trials)
+    seconds.pop("", None)
+    whole, trainings = seconds.pop("all"), seconds.pop("trainings")
+    seconds["building"] = trainings - sum(seconds.values())
+    seconds["Optuna, reports and pictures"] = whole - trainings
+    for part, value in seconds.items():
+        print(f"{part:30s}{value:8.1f} s {100 * value / whole:6.1f} %")
+    print(f"{'all':30s}{whole:8.1f} s")
+
+
+if __name__ == "__main__":
+    main()
