@@ -28,6 +28,7 @@ from dataGeneration import check_choice, check_whole
 from dataPreProcessing import CustomDataGen, fit_input, root_mean_squared_error, transform_traces
 
 ACTIVATION = "swish"
+PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
 L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
 DROPOUT_RATE = 0.1
 LOSS_HISTORY_FOLDER = "loss_history_all"
@@ -37,7 +38,9 @@ XLA_PAYS = {"tcn", "lstm"}  # kinds of layers
 XLA_COSTS = {"dropout", "deconv"}
 XLA_STEPS = 1000  # of a training, from which on compiling any other network pays
 STEPS_A_CALL = 25  # of TensorFlow, for small networks
-LARGE_STEP = 1e9  # parameters times samples of a batch: some 50 ms on a core or two
+LARGE_STEP = 6e9  # operations: some 50 ms on a core or two
+PARAMETER_COPIES, GRADIENT_COPIES = 8, 4  # of `estimate`
+NETWORK_BYTES = 30e6
 BACKUP_SHARE = 0.05  # of the time of a training, spent on its backups at most
 LOG_COLUMNS = {
     "loss": "loss",
@@ -278,31 +281,80 @@ def _with_outputs(layers: Sequence[Layer], n_outputs: int) -> list[Layer]:
 
 
 class LayerKind(NamedTuple):
-    """How a kind of layer is built from (row, samples), and counted from (row, input channels)."""
+    """How a kind of layer is built from (row, samples), and what it takes."""
 
     build: Callable[[Layer, int], keras.layers.Layer]
-    parameters: Callable[[Layer, int], int] = lambda layer, channels: 0
+    parameters: Callable[[Layer, int], int] = lambda layer, channels: 0  # of (row, input channels)
+    length: Callable[[Layer, int], int] = lambda layer, length: length  # samples that come out of so many
+    arrays: Callable[[Layer], int] = lambda layer: 2  # as large as the output, kept until its gradient is there
+    compiling: Callable[[Layer], float] = lambda layer: 0.0  # bytes that XLA takes
 
 
 LAYER_KINDS = {
     "dense": LayerKind(_dense, lambda layer, channels: (channels + 1) * layer.width),
     "dropout": LayerKind(lambda layer, n_samples: keras.layers.Dropout(DROPOUT_RATE)),
-    "conv": LayerKind(_convolution, _convolution_parameters),
-    "deconv": LayerKind(_convolution, _convolution_parameters),
-    "lstm": LayerKind(_lstm, lambda layer, channels: 4 * (channels + layer.width + 1) * layer.width),
-    "tcn": LayerKind(_tcn, _tcn_parameters),
-    "pool": LayerKind(lambda layer, n_samples: keras.layers.MaxPooling1D(layer.stride)),
-    "upsample": LayerKind(lambda layer, n_samples: keras.layers.UpSampling1D(layer.stride)),
+    "conv": LayerKind(_convolution, _convolution_parameters, lambda layer, length: -(-length // layer.stride)),
+    "deconv": LayerKind(_convolution, _convolution_parameters, lambda layer, length: length * layer.stride),
+    "lstm": LayerKind(
+        _lstm,
+        lambda layer, channels: 4 * (channels + layer.width + 1) * layer.width,
+        arrays=lambda layer: 16,
+        compiling=lambda layer: 400e6,
+    ),
+    "tcn": LayerKind(
+        _tcn,
+        _tcn_parameters,
+        arrays=lambda layer: 8 * len(tcn_dilations(layer.dilation)),
+        compiling=lambda layer: 60e6 * len(tcn_dilations(layer.dilation)),
+    ),
+    "pool": LayerKind(
+        lambda layer, n_samples: keras.layers.MaxPooling1D(layer.stride),
+        length=lambda layer, length: length // layer.stride,
+    ),
+    "upsample": LayerKind(
+        lambda layer, n_samples: keras.layers.UpSampling1D(layer.stride),
+        length=lambda layer, length: length * layer.stride,
+    ),
 }
+
+
+class Size(NamedTuple):
+    """What a network takes."""
+
+    parameters: int  # trainable ones
+    operations: float  # of a training step: multiplications and additions
+    memory: float  # bytes of a training at its peak, on top of what the process has before
+
+
+def estimate(
+    config: NetworkConfig, n_samples: int = 4096, n_channels: int = 1, n_outputs: int = 1, batch_size: int = 1
+) -> Size:
+    """What a network takes, from its hyperparameters alone: parameters exactly, memory within a factor of 2.
+
+    A step does 6 operations for every parameter and sample that it works on. In memory are the parameters, their
+    gradients, Adam's three moments, the best weights and copies that an update makes; what layers keep for their
+    gradients; and for the largest the gradients of its output. Above that is what compiling takes. Measured on a CPU,
+    for nine networks from 30 to 1 200 MB: 0.7 to 1.3 times the growth of the process (`benchmarks/bench_size.py`).
+    """
+    length = n_samples + -n_samples % config.length_factor
+    channels, parameters, operations, kept, largest, compiling = n_channels, 0, 0.0, 0, 0, 0.0
+    for layer in _with_outputs(config.layers, n_outputs):
+        kind = LAYER_KINDS[layer.kind]
+        length_out, width = kind.length(layer, length), layer.width or channels
+        count = kind.parameters(layer, channels)
+        parameters += count
+        operations += 6.0 * count * min(length, length_out) * batch_size
+        kept += kind.arrays(layer) * length_out * width
+        largest = max(largest, length_out * width)
+        compiling += kind.compiling(layer)
+        length, channels = length_out, width
+    floats = PARAMETER_COPIES * parameters + batch_size * (kept + GRADIENT_COPIES * largest)
+    return Size(parameters, operations, 4.0 * floats + compiling + NETWORK_BYTES)
 
 
 def count_parameters(config: NetworkConfig, n_channels: int = 1, n_outputs: int = 1) -> int:
     """Trainable parameters of a network, from its hyperparameters alone."""
-    total, channels = 0, n_channels
-    for layer in _with_outputs(config.layers, n_outputs):
-        total += LAYER_KINDS[layer.kind].parameters(layer, channels)
-        channels = layer.width or channels
-    return total
+    return estimate(config, n_channels=n_channels, n_outputs=n_outputs).parameters
 
 
 class Compilation(NamedTuple):
@@ -329,7 +381,7 @@ def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 409
     kinds = {layer.kind for layer in config.layers}
     on_cpu = all(device.startswith("cpu") for device in keras.distribution.list_devices())
     xla = not kinds & XLA_COSTS and (bool(kinds & XLA_PAYS) or n_steps >= XLA_STEPS)
-    large = "lstm" in kinds or count_parameters(config) * n_samples * batch_size > LARGE_STEP
+    large = "lstm" in kinds or estimate(config, n_samples, batch_size=batch_size).operations > LARGE_STEP
     return Compilation(xla if on_cpu else None, 1 if large else STEPS_A_CALL)
 
 
@@ -471,13 +523,24 @@ def _gradients_forgotten() -> Iterator[None]:
                 del registry[name]
 
 
+@contextlib.contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Layers that are made meanwhile calculate in one of PRECISIONS."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 class BaseMLClass:
     """One of the seven networks: built, trained, saved, loaded, asked for predictions.
 
     Parameters: ``config``, the hyperparameters; ``n_samples`` and ``n_channels`` of a trace; ``n_outputs``, channels of
     the output; ``transform``, what `transform_traces` makes channels of a raw trace with (default: none). Any trace
-    length works: the input is padded to what pooling divides, and the output cropped back. Each of the methods seq_...
-    builds ``model``, compiled with a fresh Adam (amsgrad) and the paper's loss.
+    length works: the input is padded to what pooling divides, and the output cropped back; ``precision``, one of
+    PRECISIONS. Each of the methods seq_... builds ``model``, compiled with a fresh Adam (amsgrad) and the paper's loss.
     """
 
     def __init__(
@@ -487,7 +550,10 @@ class BaseMLClass:
         n_channels: int = 1,
         n_outputs: int = 1,
         transform: Mapping[str, object] | None = None,
+        precision: str = "float32",
     ) -> None:
+        check_choice("precision", precision, PRECISIONS)
+        self.precision = precision
         self.config = config or NetworkConfig()
         self.n_samples = check_whole("n_samples", n_samples, 1)
         self.n_channels = check_whole("n_channels", n_channels, 1)
@@ -526,15 +592,12 @@ class BaseMLClass:
         return self._build(_tcn_ae_layers)
 
     def _build(self, layers: Callable[[NetworkConfig], list[Layer]]) -> keras.Model:
-        padding = -self.n_samples % self.config.length_factor
-        inputs = x = keras.Input((self.n_samples, self.n_channels))
-        if padding:
-            x = keras.layers.ZeroPadding1D((0, padding))(x)
-        for layer in _with_outputs(layers(self.config), self.n_outputs):
-            x = LAYER_KINDS[layer.kind].build(layer, x.shape[1])(x)
-        if padding:
-            x = keras.layers.Cropping1D((0, padding))(x)
-        model = keras.Model(inputs, x, name=self.config.label)
+        inputs = keras.Input((self.n_samples, self.n_channels))
+        with _precision(self.precision):
+            outputs = self._connected(inputs, _with_outputs(layers(self.config), self.n_outputs))
+        if self.precision != "float32":
+            outputs = keras.layers.Activation("linear", dtype="float32")(outputs)  # what the loss is calculated from
+        model = keras.Model(inputs, outputs, name=self.config.label)
         model.compile(
             optimizer=keras.optimizers.Adam(self.config.learning_rate, amsgrad=True),
             loss=root_mean_squared_error,
@@ -543,6 +606,14 @@ class BaseMLClass:
         model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the train step twice
         self.model = model
         return model
+
+    def _connected(self, x: keras.KerasTensor, layers: Sequence[Layer]) -> keras.KerasTensor:
+        padding = -self.n_samples % self.config.length_factor
+        if padding:
+            x = keras.layers.ZeroPadding1D((0, padding))(x)
+        for layer in layers:
+            x = LAYER_KINDS[layer.kind].build(layer, x.shape[1])(x)
+        return keras.layers.Cropping1D((0, padding))(x) if padding else x
 
     def choose_compilation(self, n_steps: int, batch_size: int = 1) -> None:
         """Have ``n_steps`` training steps run as the function of this name chooses; steps compiled before are dropped.
@@ -664,33 +735,36 @@ class BaseMLClass:
         path = Path(path)
         if not path.is_file():
             raise ValueError(f"there is no model file {str(path)!r}")
-        config, provenance, transform = cls._read_config(path)
+        config, provenance, transform, precision = cls._read_config(path)
         if config is None or config.arch_type == "TCN":
             _tcn_class()
         try:
-            model = keras.models.load_model(path)
+            with _precision(precision):  # which keras-tcn does not store
+                model = keras.models.load_model(path)
         except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {error}") from error
-        network = cls(config, *model.input_shape[1:], model.output_shape[-1], transform)
+        network = cls(config, *model.input_shape[1:], model.output_shape[-1], transform, precision)
         network.model = model
         network.provenance = provenance
         network.best_model_path = path
         return network
 
     @staticmethod
-    def _read_config(model_path: Path) -> tuple[NetworkConfig | None, dict, dict]:
-        """Configuration, provenance and transform beside a model; nothing where there is no such file."""
+    def _read_config(model_path: Path) -> tuple[NetworkConfig | None, dict, dict, str]:
+        """Configuration, provenance, transform and precision beside a model; nothing where there is no such file."""
         path = model_path.with_suffix(".json")
         if not path.is_file():
-            return None, {}, RAW
+            return None, {}, RAW, "float32"
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            return NetworkConfig(**stored["network"]), stored["run"], stored.get("transform", RAW)
+            optional = stored.get("transform", RAW), stored.get("precision", "float32")
+            return NetworkConfig(**stored["network"]), stored["run"], *optional
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{str(path)!r} does not describe a network: {error}") from error
 
     def _write_config(self, model_path: Path) -> None:
-        stored = {"network": asdict(self.config), "transform": self.transform, "run": self.provenance}
+        data = {"transform": self.transform, "precision": self.precision}
+        stored = {"network": asdict(self.config), **data, "run": self.provenance}
         model_path.with_suffix(".json").write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
 
     def blocks(self) -> list[tuple[str, str, str, int]]:
@@ -755,9 +829,10 @@ def create_model(
     n_channels: int = 1,
     n_outputs: int = 1,
     transform: Mapping[str, object] | None = None,
+    precision: str = "float32",
 ) -> BaseMLClass:
     """The network that ``config`` names, built and compiled; the rest is as for `BaseMLClass`."""
-    network = BaseMLClass(config, n_samples, n_channels, n_outputs, transform)
+    network = BaseMLClass(config, n_samples, n_channels, n_outputs, transform, precision)
     getattr(network, NETWORKS[config.arch_type, config.net_type].method)()
     return network
 
@@ -850,17 +925,18 @@ def run_model(
     run_name: str,
     seed: int,
     provenance: Mapping[str, object] | None = None,
+    precision: str = "float32",
     **fit_options,
 ) -> tuple[BaseMLClass, RunResult]:
     """Build and train one network from a clean Keras session; ``fit_options`` go to `BaseMLClass.fit_model`.
 
     ``seed`` decides the first weights and the dropout; the data have their own. ``provenance`` is written
-    beside the model. Raises DivergedError.
+    beside the model; ``precision`` is one of PRECISIONS. Raises DivergedError.
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     shape = (training.n_samples, training.n_channels, training.n_outputs)
-    network = create_model(config, *shape, training.transform)
+    network = create_model(config, *shape, training.transform, precision)
     network.provenance = dict(provenance or {}, seed=seed)
     return network, train_network(network, training, validation, num_epochs, folder, run_name, **fit_options)
 

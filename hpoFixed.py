@@ -44,7 +44,8 @@ OWN_ARCHITECTURE = {"num_dil": "TCN", "num_lstm": "CNN_LSTM"}  # parameters that
 RATED_COLUMNS = (*SUMMARY_COLUMNS[:8], "Learning Rate", *SUMMARY_COLUMNS[8:])
 GRID_SEED, REPEATABILITY_SEED, UPDATE_SEED = 2, 3, 4  # first part of the key of a training's seed
 RUNNING = "unfinished"  # folder of the training that is under way
-MUST_AGREE = ("problem", "n_samples", "scaling_flag", "noisy_data")  # between a network and the data it goes on with
+# between a network and the run that goes on with it
+MUST_AGREE = ("problem", "n_samples", "scaling_flag", "noisy_data", "precision")
 
 
 # --- Plans
@@ -385,7 +386,7 @@ def _load_for_update(run: Run) -> BaseMLClass:
         if found[name] != asked[name]:
             raise UserError(
                 f"{str(run.model)!r} was trained for {name} {found[name]!r}, not {asked[name]!r}; "
-                "give the script, --preset and --samples that it was trained with, or another --model"
+                "give the script, --preset, --samples and --precision that it was trained with, or another --model"
             )
     return network
 

@@ -19,7 +19,16 @@ from tqdm import tqdm
 import blindTest
 import dataPlotting
 from blindTest import TraceProtocol
-from hpoSettings import Run, data_stream, hardware, network_config, resume_command, short
+from hpoSettings import (
+    Run,
+    data_stream,
+    hardware,
+    network_config,
+    resume_command,
+    short,
+    training_size,
+    why_too_large,
+)
 from hpoStorage import public_url
 from hpoTrials import counted
 
@@ -152,19 +161,18 @@ def estimated_seconds(run: Run, study: optuna.Study) -> float:
 
 
 def _estimated_trial_seconds(run: Run) -> float:
-    """Mean over networks drawn from the search space; a step does 6 operations a parameter and sample."""
+    """Mean over networks drawn from the search space; those that are too large are not trained."""
     s, rng = run.settings, np.random.default_rng(0)
     sampler = optuna.samplers.RandomSampler(seed=int(rng.integers(2**31)))
     draws = optuna.create_study(sampler=sampler)
-    sizes = []
+    operations = []
     for _ in range(NETWORKS_DRAWN):
         parameters = draws.ask(dict(run.search_space)).params
         config = network_config(run.problem, parameters)
-        n_parameters = baseML.count_parameters(config, run.with_parameters(parameters).n_channels)
-        sizes.append(n_parameters if n_parameters <= run.problem.parameter_limits[config.arch_type] else 0)
+        size = training_size(run.with_parameters(parameters), config)
+        operations.append(0.0 if why_too_large(run, config, size) else size.operations)
     steps = s.num_epochs * s.num_datasets / s.batch_size
-    operations = 6 * float(np.mean(sizes)) * s.n_samples * s.batch_size
-    return steps * (STEP_OVERHEAD + operations / (EFFICIENCY * _operations_per_second()))
+    return steps * (STEP_OVERHEAD + float(np.mean(operations)) / (EFFICIENCY * _operations_per_second()))
 
 
 def _operations_per_second() -> float:

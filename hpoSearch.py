@@ -50,7 +50,9 @@ from hpoSettings import (
     network_config,
     stop_was_asked,
     train,
+    training_size,
     versions,
+    why_too_large,
 )
 from hpoStorage import open_storage
 from hpoTrials import TrialQueue
@@ -273,14 +275,14 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     """
     parameters = suggest(trial, run.search_space)
     run, config = run.with_parameters(parameters), network_config(run.problem, parameters)
-    n_parameters = baseML.count_parameters(config, run.n_channels)
-    limit = run.problem.parameter_limits[config.arch_type]
-    trial.set_user_attr("n_parameters", n_parameters)
+    size = training_size(run, config)
+    trial.set_user_attr("n_parameters", size.parameters)
     paper = run.settings.preset == "paper"
     if not paper and not trial.constraints:
-        trial.set_constraint("parameters above the limit", n_parameters - limit)
-    if n_parameters > limit:
-        trial.set_user_attr("skipped", f"{n_parameters:,} parameters are more than {limit:,}")
+        limit = run.problem.parameter_limits[config.arch_type]
+        trial.set_constraint("parameters above the limit", size.parameters - limit)
+    if reason := why_too_large(run, config, size):
+        trial.set_user_attr("skipped", reason)
         return (TrialState.COMPLETE, run.problem.skipped_score) if paper else (TrialState.PRUNED, None)
     seed = derived_seed(run.settings.seed, trial.number, 1)
     run_name = baseML.new_run_name(config, run.settings.transform)

@@ -6,6 +6,7 @@ defaults, which are the paper's.
 
 import _thread
 import argparse
+import math
 import os
 import platform
 import re
@@ -26,7 +27,7 @@ import keras
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from baseML import NetworkConfig, RunResult
+from baseML import NetworkConfig, RunResult, Size
 from dataGeneration import SHORTEST_TRACE, OneSentenceParser, check_snr
 from dataPreProcessing import TRANSFORM_TYPES, VALIDATIONS, CustomDataGen, channel_names
 
@@ -43,6 +44,7 @@ SAMPLERS = ("tpe", "random", "gp", "qmc", "cmaes")
 PRUNERS = ("none", "median", "hyperband")
 INTERRUPT_INTERVAL = 2.0  # s, more than it takes to clean up after the first interrupt
 VALIDATION_SHARE = 0.3  # validation traces for each training trace: 75 for the paper's 250
+CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # bytes
 STUDY_NAME = re.compile(r"[\w.-]{1,200}")
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "keras-tcn", "numpy", "scipy", "optuna")
 
@@ -115,6 +117,7 @@ class RunSettings:
     transform: str = "NA"  # what the network gets of a trace: itself, or its CWT, DWT or SWT
     snr_db: list[float] | None = None  # lowest and highest noise level; None is the paper's, always 4.8 dB
     validation: str = "streaming"  # fresh validation traces every epoch; "fixed": the same for the whole study
+    precision: str = "float32"  # of the networks' arithmetic
     seed: int = 0  # of every draw and the sampler
     sampler: str = "tpe"
     pruner: str = "none"
@@ -318,6 +321,7 @@ def parse_options(problem: Problem, description: str, arguments: Sequence[str] |
         choices=VALIDATIONS,
         help="fresh validation traces every epoch, or the same for the whole study (default: the preset's) [new]",
     )
+    add("--precision", choices=baseML.PRECISIONS, help="of the networks' arithmetic (default float32) [new]")
     add("--seed", type=_whole(0), metavar="N", help="of every draw and the sampler (default 0) [new]")
     add("--sampler", choices=SAMPLERS, help="how parameters are drawn (default tpe, the paper's) [new]")
     add("--pruner", choices=PRUNERS, help="stops trials that fall behind (default none, the paper's) [new]")
@@ -388,6 +392,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         "transform": options.transform,
         "snr_db": noise_level(problem, options.snr_db),
         "validation": options.validation,
+        "precision": options.precision,
         "seed": options.seed,
         "sampler": options.sampler,
         "pruner": options.pruner,
@@ -513,6 +518,37 @@ def network_config(problem: Problem, parameters: Mapping[str, object]) -> Networ
     return NetworkConfig(net_type=problem.net_type, **of_network)
 
 
+def training_size(run: Run, config: NetworkConfig) -> Size:
+    """What a training of the run takes, before the network is built."""
+    s = run.settings
+    return baseML.estimate(config, s.n_samples, run.n_channels, batch_size=s.batch_size)
+
+
+def why_too_large(run: Run, config: NetworkConfig, size: Size) -> str | None:
+    """Why a network is not to be trained: above its parameter limit, or more than the memory holds; None if it is.
+
+    A process that wants more memory than there is would be killed, at some point, without a word.
+    """
+    limit = run.problem.parameter_limits[config.arch_type]
+    if size.parameters > limit:
+        return f"{size.parameters:,} parameters are more than {limit:,}"
+    memory = memory_limit()
+    if size.memory > memory:
+        return f"{size.memory / 1e9:.1f} GB are more than the {memory / 1e9:.1f} GB of memory"
+    return None
+
+
+def memory_limit() -> float:
+    """Bytes that networks may take, at most; infinite for a GPU, whose libraries say by themselves what is too much."""
+    if device_name() != "cpu" or not hasattr(os, "sysconf"):
+        return math.inf
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in CONTAINER_LIMITS:
+        if path.is_file() and (text := path.read_text().strip()).isdigit():
+            limits.append(int(text))
+    return float(min(limits))
+
+
 def data_stream(
     run: Run, stream: str, n: int, seed: int, batch_size: int | None = None, transform: str | None = None
 ) -> CustomDataGen:
@@ -554,7 +590,7 @@ def train(
     training = data_stream(run, "training", s.num_datasets, seed)
     validation = data_stream(run, "validation", s.n_validation, seed)
     origin = {"problem": run.problem.name, "owner": owner, **asdict(s), "versions": versions()}
-    options = {"provenance": origin, "extra_callbacks": extra_callbacks}
+    options = {"provenance": origin, "precision": s.precision, "extra_callbacks": extra_callbacks}
     return baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)[1]
 
 

@@ -184,15 +184,15 @@ def clean_and_velocity(rng: np.random.Generator, n_samples: int) -> tuple[list[f
 
 
 def port(config: NetworkConfig) -> keras.Model:
-    """The network with TimeDistributed(Dense) behind every TCN, compiled as Keras does when it is not told."""
-    dense = baseML.LAYER_KINDS["dense"]
+    """The network with TimeDistributed(Dense) behind every TCN, compiled as Keras does when it is not told.
 
-    def build(layer: baseML.Layer, n_samples: int) -> keras.layers.Layer:
-        inner = dense.build(layer, n_samples)
-        return keras.layers.TimeDistributed(inner) if layer.per_sample else inner
-
-    with mock.patch.dict(baseML.LAYER_KINDS, dense=dense._replace(build=build)):
-        model = baseML.create_model(config, N_SAMPLES).get_model()
+    For traces of any length: with a known one, Keras would copy the Dense layer for each of its samples.
+    """
+    inputs = x = keras.Input((None, 1))
+    for row in config.layers:
+        layer = baseML.LAYER_KINDS[row.kind].build(row, N_SAMPLES)
+        x = (keras.layers.TimeDistributed(layer) if row.per_sample else layer)(x)
+    model = keras.Model(inputs, x)
     model.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate, amsgrad=True),
         loss=baseML.root_mean_squared_error,

@@ -7,10 +7,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from baseML import NETWORKS, BaseMLClass, NetworkConfig, count_parameters, create_model
+from baseML import NETWORKS, BaseMLClass, NetworkConfig, count_parameters, create_model, estimate
 
 TCN_DENSE_ACTIVATION = "swish"  # of the Dense layers behind a TCN: "swish" or None (linear)
 
@@ -536,3 +537,35 @@ def test_traces_of_another_shape_are_refused_by_their_shape(shape):
 def test_a_network_that_was_not_built_says_so():
     with pytest.raises(ValueError, match="create_model"):
         BaseMLClass(SEVEN["DNN", "SEQ"], SAMPLES).predict_result(np.ones((1, SAMPLES)))
+
+
+# --- Precision and size
+
+
+@pytest.mark.parametrize("key", [("CNN", "AE"), ("TCN", "SEQ")], ids=" ".join)
+def test_a_network_of_mixed_precision_keeps_it_when_it_is_stored(tmp_path, key):
+    config = NetworkConfig(*key, num_dnn=4, num_dil=2, num_filt=4, krnl_size=3, pool_val=2 if key[1] == "AE" else 1)
+    network = create_model(config, 33, precision="mixed_bfloat16")
+    assert keras.config.dtype_policy().name == "float32"
+    assert {weights.dtype for weights in network.model.trainable_variables} == {"float32"}
+    assert network.model.output.dtype == "float32"
+    x = np.random.default_rng(0).normal(size=(3, 33)).astype(np.float32)
+    exact = create_model(config, 33)
+    exact.model.set_weights(network.model.get_weights())
+    rounded = network.predict_result(x)
+    assert 0 < np.abs(rounded - exact.predict_result(x)).max() < 0.05 * np.abs(rounded).max()
+    loaded = BaseMLClass.load_model(network.save_model(tmp_path / "network.keras"))
+    assert loaded.precision == "mixed_bfloat16"
+    assert np.array_equal(loaded.predict_result(x), rounded)
+    with pytest.raises(ValueError, match="precision"):
+        create_model(config, 33, precision="float8")
+
+
+@pytest.mark.parametrize("key", NETWORKS, ids=" ".join)
+def test_an_estimate_counts_what_is_built_and_grows_with_the_data(key):
+    pool = {"pool_val": 2} if key[1] == "AE" else {}
+    config = NetworkConfig(*key, 2, 6, 4, num_filt=5, krnl_size=4, num_lstm=3, **pool)
+    size, twice, batch = (estimate(config, *given) for given in ((64, 3, 2), (128, 3, 2), (64, 3, 2, 2)))
+    assert size.parameters == create_model(config, 64, 3, 2).get_model().count_params()
+    assert twice.operations == batch.operations == 2 * size.operations
+    assert twice.memory == batch.memory > size.memory

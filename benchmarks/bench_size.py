@@ -1,0 +1,60 @@
+"""Memory that a training takes, beside what `baseML.estimate` says from the hyperparameters alone.
+
+    python -m benchmarks.bench_size
+
+On Linux and a CPU. Of every network, in a process of its own: how far a training of two short epochs takes the peak of
+the resident memory above what the process had after the training of a tiny network.
+"""
+
+import argparse
+import multiprocessing
+import re
+import tempfile
+from pathlib import Path
+
+import baseML
+from baseML import NetworkConfig
+from benchmarks.bench_training import CONFIGS, N_SAMPLES, streams
+
+TINY = NetworkConfig("CNN", "AE", 1, 2, num_filt=2, krnl_size=3, pool_val=2)
+SMALL = {
+    "CNN_VAR": NetworkConfig("CNN_VAR", "SEQ"),
+    "small TCN": NetworkConfig("TCN", "SEQ", 1, 64, 16, num_filt=16, krnl_size=16),
+    "TCN autoencoder": NetworkConfig("TCN", "AE", 1, 256, 16, num_filt=32, krnl_size=16, pool_val=2),
+}
+
+
+def megabytes(what: str) -> float:
+    """Of this process: "VmRSS", resident memory, or "VmHWM", its peak."""
+    return int(re.search(rf"{what}:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1e3
+
+
+def train(config: NetworkConfig) -> None:
+    """Two epochs of two steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        baseML.create_model(config, N_SAMPLES).fit_model(*streams(config, 2), 2, folder, "run")
+
+
+def growth(config: NetworkConfig) -> float:
+    """MB that a training takes at its peak."""
+    train(TINY)
+    before = megabytes("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    train(config)
+    return megabytes("VmHWM") - before
+
+
+def main() -> None:
+    """Print both, and their ratio."""
+    networks = CONFIGS | SMALL
+    parser = argparse.ArgumentParser(description="Memory of trainings beside the estimate.")
+    parser.add_argument("--configs", nargs="+", choices=networks, default=list(networks), help="which networks (all)")
+    for name in parser.parse_args().configs:
+        with multiprocessing.get_context("spawn").Pool(1) as process:
+            measured = process.apply(growth, (networks[name],))
+        estimated = baseML.estimate(networks[name], N_SAMPLES).memory / 1e6
+        print(f"{name:22s}{measured:7.0f} MB, estimate{estimated:7.0f} MB, {estimated / measured:5.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
