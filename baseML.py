@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import textwrap
 import time
 import uuid
 import zipfile
@@ -24,8 +25,8 @@ import dataPlotting  # before Keras: it keeps TensorFlow's start-up messages off
 import keras
 import numpy as np
 
-from dataGeneration import check_choice, check_whole
-from dataPreProcessing import CustomDataGen, fit_input, root_mean_squared_error, transform_traces
+from dataGeneration import SHORTEST_TRACE, check_choice, check_whole
+from dataPreProcessing import CustomDataGen, channel_names, fit_input, root_mean_squared_error, transform_traces
 
 ACTIVATION = "swish"
 PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
@@ -42,6 +43,9 @@ LARGE_STEP = 6e9  # operations: some 50 ms on a core or two
 PARAMETER_COPIES, GRADIENT_COPIES = 8, 4  # of `estimate`
 NETWORK_BYTES = 30e6
 BACKUP_SHARE = 0.05  # of the time of a training, spent on its backups at most
+LIBRARIES_OF_MODELS = ("keras", "tcn")  # whose classes a model file may name
+RUN_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__")  # Keras' that do
+LONGEST_REASON = 200  # characters of a library's message
 LOG_COLUMNS = {
     "loss": "loss",
     "learning_rate": "lr",
@@ -730,20 +734,22 @@ class BaseMLClass:
     def load_model(cls, path: str | Path) -> "BaseMLClass":
         """The network in a .keras file, with its configuration where that stands beside it (.json).
 
-        Raises ValueError when the file is not there or is not a model.
+        No code comes out of a file, whoever made it. Raises ValueError when the file is not there, is not a network on
+        traces, or asks for anything but the layers of Keras and of keras-tcn.
         """
         path = Path(path)
         if not path.is_file():
             raise ValueError(f"there is no model file {str(path)!r}")
         config, provenance, transform, precision = cls._read_config(path)
+        _check_model_file(path)
         if config is None or config.arch_type == "TCN":
             _tcn_class()
         try:
             with _precision(precision):  # which keras-tcn does not store
-                model = keras.models.load_model(path)
-        except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {error}") from error
-        network = cls(config, *model.input_shape[1:], model.output_shape[-1], transform, precision)
+                model = keras.models.load_model(path, safe_mode=True)
+        except UNREADABLE as error:
+            raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {_reason(error)}") from error
+        network = cls(config, *_shape_of(model, path), transform, precision)
         network.model = model
         network.provenance = provenance
         network.best_model_path = path
@@ -757,10 +763,13 @@ class BaseMLClass:
             return None, {}, RAW, "float32"
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            optional = stored.get("transform", RAW), stored.get("precision", "float32")
-            return NetworkConfig(**stored["network"]), stored["run"], *optional
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{str(path)!r} does not describe a network: {error}") from error
+            config, provenance = NetworkConfig(**stored["network"]), dict(stored["run"])
+            transform, precision = dict(stored.get("transform", RAW)), stored.get("precision", PRECISIONS[0])
+            channel_names(n_samples=SHORTEST_TRACE, **{name: transform[name] for name in transform if name != "level"})
+            check_choice("precision", precision, PRECISIONS)
+            return config, provenance, transform, precision
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"{str(path)!r} does not describe a network: {_reason(error)}") from error
 
     def _write_config(self, model_path: Path) -> None:
         data = {"transform": self.transform, "precision": self.precision}
@@ -796,6 +805,63 @@ class BaseMLClass:
         if self.best_model_path is None or not self.best_model_path.is_file():
             raise ValueError("there is no best model yet: call fit_model first")
         return type(self).load_model(self.best_model_path).predict_result(x)
+
+
+UNREADABLE = (
+    *(
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        OSError,
+        RuntimeError,
+    ),  # RuntimeError: NotImplementedError too
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+def _check_model_file(path: Path) -> None:
+    """ValueError unless a file is a .keras archive of known classes alone; no part of it is loaded to find out."""
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{str(path)!r} is not a Keras model that can be loaded: only whole .keras archives are, no pickles or HDF5"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = [json.loads(archive.read("config.json"))]
+    except UNREADABLE as error:
+        raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {_reason(error)}") from error
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict) and "class_name" in part:
+            _check_class(path, part.get("module"), part["class_name"])
+        parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+
+
+def _check_class(path: Path, module: object, name: object) -> None:
+    known = module in (None, "builtins") or str(module).split(".")[0] in LIBRARIES_OF_MODELS
+    if not known or name in RUN_CODE:
+        found = name if module is None else f"{module}.{name}"
+        raise ValueError(
+            f"{str(path)!r} is not loaded: it asks for {found!r}, which could run code; only layers of Keras that run "
+            "none, and the TCN, are valid"
+        )
+
+
+def _shape_of(model: object, path: Path) -> tuple[int, int, int]:
+    """Samples, channels and outputs of a loaded model. ValueError when it is no network on traces."""
+    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if not all(isinstance(shape, tuple) and list(map(type, shape[1:])) == [int, int] for shape in shapes):
+        raise ValueError(
+            f"{str(path)!r} is no network on traces: it goes from {shapes[0]} to {shapes[1]}, "
+            "and (batch, n_samples, channels) is valid for both"
+        )
+    return *shapes[0][1:], shapes[1][2]
+
+
+def _reason(error: Exception) -> str:
+    """A library's message in a few words; Keras' fill pages."""
+    return textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...") or type(error).__name__
 
 
 def _details(layer: keras.layers.Layer) -> str:
