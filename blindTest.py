@@ -28,7 +28,21 @@ from classicalBaselines import (
     same_shape,
     stream_traces,
 )
-from dataGeneration import PAIRS, SNR_LIMITS, OneSentenceParser, check_choice, check_flag, check_time, check_whole
+from dataGeneration import (
+    LARGEST_SEED,
+    LONGEST_TRACE,
+    MOST_TRACES,
+    PAIRS,
+    SHORTEST_TRACE,
+    SNR_LIMITS,
+    OneSentenceParser,
+    check_choice,
+    check_flag,
+    check_snr,
+    check_time,
+    check_whole,
+    whole_number,
+)
 from dataPreProcessing import CustomDataGen
 
 RESAMPLES = 1000
@@ -330,14 +344,13 @@ class TraceProtocol:
 
     @classmethod
     def of(cls, network: BaseMLClass) -> "TraceProtocol":
-        """The traces that a network was trained on."""
+        """The traces that a network was trained on. Raises ValueError when what is told of them makes no sense."""
         told = network.provenance
-        snr_db = told.get("snr_db")
         return cls(
             network.n_samples,
-            network.transform.get("dt", cls.dt),
-            told.get("noisy_data", False),
-            snr_db and tuple(snr_db),
+            check_time(network.transform.get("dt", cls.dt), 0.0)[0],
+            check_flag("noisy_data", told.get("noisy_data", False)),
+            check_snr(told.get("snr_db")),
         )
 
 
@@ -418,11 +431,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add("--problem", choices=tuple(PROBLEMS), help="one problem (default: that of the networks, else both)")
     add("--model", type=Path, action="append", default=[], metavar="FILE", help="a saved network; may be repeated")
-    add("--traces", type=int, default=200, metavar="N", help="blind traces (default 200)")
-    add("--samples", type=int, metavar="N", help="samples a trace (default: the networks', else 4096)")
+    add("--traces", type=whole_number(1, MOST_TRACES), default=200, metavar="N", help="blind traces (default 200)")
+    add(
+        "--samples",
+        type=whole_number(SHORTEST_TRACE, LONGEST_TRACE),
+        metavar="N",
+        help="samples a trace (default: the networks', else 4096)",
+    )
     add("--dt", type=float, help="time step in s (default: the networks', else 0.001)")
     add("--noisy-data", action="store_true", default=None, help="inversion from noisy traces with a gap")
-    add("--seed", type=int, default=0, metavar="N", help="of the traces and the intervals (default 0)")
+    add(
+        "--seed",
+        type=whole_number(0, LARGEST_SEED),
+        default=0,
+        metavar="N",
+        help="of the traces and the intervals (default 0)",
+    )
     add("--csv", type=Path, metavar="DIR", help="folder to write a CSV file for each problem to")
     options = parser.parse_args(arguments)
     try:

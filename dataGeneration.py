@@ -16,8 +16,9 @@ import contextlib
 import ctypes
 import operator
 import os
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -31,6 +32,10 @@ DATA_LENGTHS = (400, 5999)  # samples, what variable_data_length draws from, bot
 DT_LIMITS = (0.0001, 0.1)  # s
 SNR_LIMITS = (-100.0, 100.0)  # dB
 SHORTEST_TRACE = 3  # samples: a reflection coefficient needs a sample on either side
+LONGEST_TRACE = 1_000_000  # samples: 250 times the paper's, and still within a laptop's memory
+MOST_TRACES = 10_000_000  # in a set; more are a slip of the finger
+LARGEST_SEED = 2**63 - 1
+LARGEST_RUN_NUMBER = 10**9 - 1  # ten digits in a file's name
 MEMORY_KEPT = {-1: 64 << 20, -3: 31 << 20}  # bytes, by glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD
 
 SEQUENCES_PER_MODEL = (1, 99)
@@ -148,14 +153,32 @@ def check_choice(what: str, value: object, valid: Iterable[str]) -> None:
         raise ValueError(f"{what} {value!r} is unknown; valid: {', '.join(valid)}")
 
 
-def check_whole(what: str, value: object, lowest: int) -> int:
-    """``value`` as an int; ValueError when it is no whole number or below ``lowest``."""
+def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    """Converter of an option that is a whole number of at least ``lowest`` and at most ``highest``."""
+
+    def convert(text: str) -> int:
+        digits = re.fullmatch(r"\s*[+-]?0*(\d*)\s*", text)
+        if not digits or not re.search(r"\d", text) or (len(digits[1]) < 20 and int(text) < lowest):
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number of at least {lowest}")
+        if len(digits[1]) >= 20 or int(text) > highest:
+            raise argparse.ArgumentTypeError(
+                f"{text[:40]!r} is too large: a whole number of at most {highest} is valid"
+            )
+        return int(text)
+
+    return convert
+
+
+def check_whole(what: str, value: object, lowest: int, highest: int | None = None) -> int:
+    """``value`` as an int; ValueError when it is no whole number, below ``lowest`` or above ``highest``."""
     try:
         number = operator.index(value)
     except TypeError:
         number = None
     if number is None or isinstance(value, bool) or number < lowest:
         raise ValueError(f"{what} must be a whole number of at least {lowest}, not {value!r}")
+    if highest is not None and number > highest:
+        raise ValueError(f"{what} must be a whole number of at most {highest}, not {value!r}")
     return number
 
 
@@ -509,12 +532,15 @@ def generate_block(
     ``names`` are from BLOCK_NAMES; "LITHOLOGY" are codes, int. The layers, each log, the wavelets, the noise and the
     gap have generators of their own, so that none of them changes with what else is asked for.
     ``layers``: these models in depth instead of random ones. ``add_noise=False``: gaps in clean traces.
-    ``snr_db``: noise level as `check_snr` gives it. Raises ValueError for a name, a size or a time that is not valid.
+    ``snr_db``: noise level, as in `data_noise`. Raises ValueError for a name, a size, a time or a level that is not
+    valid.
     """
+    snr_db = check_snr(snr_db)
     names = frozenset(names)
     for name in sorted(names):
         check_choice("data name", name, BLOCK_NAMES)
-    n_traces, n_samples = check_whole("n_traces", n_traces, 1), check_whole("n_samples", n_samples, SHORTEST_TRACE)
+    n_traces = check_whole("n_traces", n_traces, 1, MOST_TRACES)
+    n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE, LONGEST_TRACE)
     dt, t0 = check_time(dt, t0)
     families = {family: wanted for family, wanted in TRACE_FAMILIES.items() if names.intersection(wanted)}
     layer_rng, velocity_rng, density_rng, wavelet_rng, gap_rng, *noise_rngs = rng.spawn(5 + len(TRACE_FAMILIES))
@@ -615,7 +641,9 @@ class DataGenerationClass:
     ) -> None:
         self.variable_dt = check_flag("variable_dt", variable_dt)
         self.variable_data_length = check_flag("variable_data_length", variable_data_length)
-        self.constant_data_length = check_whole("constant_data_length", constant_data_length, SHORTEST_TRACE)
+        self.constant_data_length = check_whole(
+            "constant_data_length", constant_data_length, SHORTEST_TRACE, LONGEST_TRACE
+        )
         self.density_empirical = check_flag("density_empirical", density_empirical)
         self.convolve_with_wavelets = check_flag("convolve_with_wavelets", convolve_with_wavelets)
         self.add_noise = check_flag("add_noise", add_noise)
@@ -626,7 +654,7 @@ class DataGenerationClass:
         self.path_to_save = Path(path_to_save)
         self.run_number = check_whole("run_number", run_number, 0)
         _, self.t0 = check_time(TIME_STEPS[0], t0)
-        self.n_traces = check_whole("n_traces", n_traces, 1)
+        self.n_traces = check_whole("n_traces", n_traces, 1, MOST_TRACES)
         self.snr_db = check_snr(snr_db)
         if seed is None:
             seed = np.random.SeedSequence().entropy
@@ -806,10 +834,30 @@ class DataGenerationClass:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make one data set, save its pictures, and show them where there is a display."""
     parser = OneSentenceParser(description="Make one set of synthetic seismic traces and its pictures.")
-    parser.add_argument("--traces", type=int, default=1, help="traces in the set (default 1)")
-    parser.add_argument("--samples", type=int, default=4096, help="samples a trace (default 4096)")
-    parser.add_argument("--run-number", type=int, default=0, help="number of the first trace (default 0)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same set (default 0)")
+    parser.add_argument(
+        "--traces", type=whole_number(1, MOST_TRACES), default=1, metavar="N", help="traces in the set (default 1)"
+    )
+    parser.add_argument(
+        "--samples",
+        type=whole_number(SHORTEST_TRACE, LONGEST_TRACE),
+        default=4096,
+        metavar="N",
+        help="samples a trace (default 4096)",
+    )
+    parser.add_argument(
+        "--run-number",
+        type=whole_number(0, LARGEST_RUN_NUMBER),
+        default=0,
+        metavar="N",
+        help="number of the first trace (default 0)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole_number(0, LARGEST_SEED),
+        default=0,
+        metavar="N",
+        help="the same seed makes the same set (default 0)",
+    )
     parser.add_argument("--output", type=Path, default=Path("Data"), help="folder of the results (default Data)")
     parser.add_argument("--save", action="store_true", help="save the data, one folder a kind")
     parser.add_argument("--txt", action="store_true", help="save as text instead of .npy")

@@ -23,6 +23,8 @@ from keras import ops
 from scipy import fft
 
 from dataGeneration import (
+    LONGEST_TRACE,
+    MOST_TRACES,
     PAIRS,
     SAMPLES_PER_PASS,
     SHORTEST_TRACE,
@@ -250,7 +252,7 @@ def channel_names(transform_type: str, n_samples: int, dt: float = 0.001, **opti
     ``n_samples`` and ``dt`` (s) are those of the traces. Raises ValueError as `transform_traces` does.
     """
     transform = _transform(transform_type, options)
-    n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE)
+    n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE, LONGEST_TRACE)
     return transform.channel_names(n_samples, check_time(dt, 0.0)[0], **options)
 
 
@@ -333,14 +335,14 @@ class CustomDataGen(keras.utils.PyDataset):
         check_choice("gen_type", gen_type, PAIRS)
         check_choice("stream", stream, STREAMS)
         self.batch_size = check_whole("batch_size", batch_size, 1)
-        self.n = check_whole("n", n, 1)
+        self.n = check_whole("n", n, 1, MOST_TRACES)
         self.gen_type = gen_type
         self.transform_type = transform_type
         self.noisy_data = check_flag("noisy_data", noisy_data)
         self.scaling_flag = check_flag("scaling_flag", scaling_flag)
         self.seed = check_whole("seed", seed, 0)
         self.stream = stream
-        self.n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE)
+        self.n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE, LONGEST_TRACE)
         self.dt, _ = check_time(dt, 0.0)
         self.snr_db = check_snr(snr_db)
         check_choice("validation", validation, VALIDATIONS)

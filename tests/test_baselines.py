@@ -464,7 +464,7 @@ def test_the_command_prints_both_tables_and_writes_them(tmp_path, capsys):
 def test_the_command_says_what_is_wrong_in_one_sentence(capsys):
     with pytest.raises(SystemExit):
         bt.main(["--samples", "2"])
-    assert "n_samples must be a whole number of at least 3, not 2" in capsys.readouterr().err
+    assert "--samples: '2' is not a whole number of at least 3" in capsys.readouterr().err
 
 
 # --- What is not valid

@@ -466,4 +466,4 @@ def test_the_script_answers_bad_input_with_a_sentence(capsys):
     with pytest.raises(SystemExit) as stopped:
         dg.main(["--samples", "2"])
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == "error: constant_data_length must be a whole number of at least 3, not 2\n"
+    assert capsys.readouterr().err == "error: argument --samples: '2' is not a whole number of at least 3\n"
