@@ -32,6 +32,7 @@ from hpoSettings import (
     Run,
     StoppedError,
     UserError,
+    check_table,
     data_stream,
     derived_seed,
     network_config,
@@ -193,8 +194,10 @@ def check_settings(folder: Path, run: Run, otherwise: str = "give another --outp
     path, asked = folder / "settings.json", stored_settings(run)
     if not path.is_file():
         return
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    found = {**DEFAULTS, **stored}
+    try:
+        found = {**DEFAULTS, **json.loads(path.read_text(encoding="utf-8"))}
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{str(path)!r} does not hold the settings of a run ({error}); {otherwise}") from error
     different = [name for name in asked if found.get(name) != asked[name]]
     if different:
         differences = ", ".join(f"{name} {found.get(name)!r}, not {asked[name]!r}" for name in different)
@@ -245,6 +248,7 @@ def _work(run: Run, plan: Plan) -> None:
     """Run what the plan still lacks, or list it."""
     if plan.table.is_file() and not (plan.folder / "settings.json").is_file():
         raise UserError(f"{str(plan.table)!r} was not made here, and rows cannot be added to it; give another --output")
+    check_table(plan.table, plan.columns)
     if run.dry_run:
         check_settings(plan.folder, run)
         _list(plan)

@@ -3,7 +3,6 @@
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import baseML  # first: it keeps TensorFlow's start-up messages off the screen
@@ -24,13 +23,13 @@ from hpoSettings import (
     data_stream,
     hardware,
     network_config,
+    public_url,
     resume_command,
     short,
     training_size,
     why_too_large,
 )
-from hpoStorage import public_url
-from hpoTrials import counted
+from hpoTrials import counted, run_name_of
 
 BLIND_TRACES = 200
 LONG_STUDY = 24 * 3600.0  # s
@@ -205,15 +204,9 @@ def write_note(run: Run, study: optuna.Study) -> None:
         "networks' penalties.\n\n"
         f"- preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
         f"- a trial: {data_protocol(run)}\n"
-        f"- command: `{public_command(run)}`\n\n"
+        f"- command: `{resume_command(run)}`\n\n"
         "A trial that became the best has a picture among its artifacts: its prediction of one fixed blind trace.\n",
     )
-
-
-def public_command(run: Run) -> str:
-    """The command that goes on with the study, without passwords."""
-    words = [public_url(word) if "://" in word else word for word in run.arguments]
-    return resume_command(replace(run, arguments=words))
 
 
 def upload_picture(run: Run, trial: Trial, model_path: Path) -> None:
@@ -256,7 +249,7 @@ def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path:
 
 def best_model_path(run: Run, trial: FrozenTrial) -> Path:
     """Where the network of a study's best trial is, if it was trained into this tree."""
-    return run.tree.final_model("Optuna") / f"{trial.user_attrs.get('run_name')}.keras"
+    return run.tree.final_model("Optuna") / f"{run_name_of(trial)}.keras"
 
 
 def print_result(run: Run, study: optuna.Study) -> None:
@@ -277,14 +270,10 @@ def print_result(run: Run, study: optuna.Study) -> None:
     for name, value in best.params.items():
         print(f"  {name:14s} {short(value)}")
     path = best_model_path(run, best)
-    if "run_name" not in best.user_attrs:
+    if run_name_of(best) is None:
         print("Its network is not known here: mode final_model with --from-study trains it anew.")
     elif path.is_file():
-        network = baseML.BaseMLClass.load_model(path)
-        picture = draw_blind_trace(run, network, path.with_suffix(".png"))
-        name = f"{network.config.arch_type} of trial {best.number}"
-        print_blind_test(run, {name: network}, run.tree.blind_test(study.study_name))
-        print(f"Picture       {picture}\nBest network  {path}")
+        _print_best_network(run, study, best, path)
     else:
         print(f"The best network is not at {path}: was it trained on another machine, or with another --output?")
     print(
@@ -292,6 +281,19 @@ def print_result(run: Run, study: optuna.Study) -> None:
         f"Loss curves   {run.tree.search / baseML.LOSS_HISTORY_FOLDER}\n"
         f"Dashboard     {dashboard_command(run)}"
     )
+
+
+def _print_best_network(run: Run, study: optuna.Study, best: FrozenTrial, path: Path) -> None:
+    """What the best network does to fresh traces, or why that cannot be said."""
+    try:
+        network = baseML.BaseMLClass.load_model(path)
+    except ValueError as error:
+        print(f"The best network cannot be tested: {error}")
+        return
+    picture = draw_blind_trace(run, network, path.with_suffix(".png"))
+    name = f"{network.config.arch_type} of trial {best.number}"
+    print_blind_test(run, {name: network}, run.tree.blind_test(study.study_name))
+    print(f"Picture       {picture}\nBest network  {path}")
 
 
 def _print_pruned(run: Run, trials: list[FrozenTrial]) -> None:

@@ -29,6 +29,8 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from baseML import NetworkConfig, RunResult
+from dataGeneration import check_choice, check_flag, check_whole
+from dataPreProcessing import VALIDATIONS
 from hpoReport import (
     Progress,
     finished_trials,
@@ -40,11 +42,17 @@ from hpoReport import (
 )
 from hpoSettings import (
     DEFAULTS,
+    MOST_EPOCHS,
+    MOST_TRIALS,
+    PRESETS,
     Problem,
     Run,
     RunSettings,
     StoppedError,
     UserError,
+    check_study_name,
+    check_table,
+    data_stream,
     derived_seed,
     ignore_signals,
     network_config,
@@ -71,6 +79,7 @@ def open_study(run: Run) -> tuple[Run, optuna.Study]:
     Raises UserError when it is not there to be gone on with, or belongs to another problem or other settings.
     """
     run = _find_study(run)
+    check_study_name(run.study_name)  # it may come from a storage, and becomes a part of paths
     other = run.tree.elsewhere(run.study_name)
     if other:
         raise UserError(
@@ -160,8 +169,31 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
     kept = {name: stored[name] for name in asdict(run.settings) if name in stored}
     if "n_trials" in run.given:
         kept["n_trials"] = run.settings.n_trials
-    space = {name: json_to_distribution(text) for name, text in stored["search_space"].items()}
-    return replace(run, settings=replace(run.settings, **kept), search_space=space)
+    try:
+        space = {name: json_to_distribution(text) for name, text in stored["search_space"].items()}
+        run = replace(run, settings=replace(run.settings, **kept), search_space=space)
+        _check_settings(run)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise UserError(
+            f"study {run.study_name!r} has settings that no run of these scripts could have given it ({error}); "
+            "give another --study-name"
+        ) from error
+    return run
+
+
+def _check_settings(run: Run) -> None:
+    """ValueError for settings outside their ranges; the command line has none, but a storage may be anybody's."""
+    s = run.settings
+    for name, valid in {"preset": PRESETS, "sampler": SAMPLER_KINDS, "pruner": PRUNER_KINDS}.items():
+        check_choice(name, getattr(s, name), valid)
+    for name, most in {"n_trials": MOST_TRIALS, "num_epochs": MOST_EPOCHS}.items():
+        check_whole(name, getattr(s, name), 1, most)
+    check_flag("enqueue_base", s.enqueue_base)
+    check_choice("validation", s.validation, VALIDATIONS)
+    data_stream(run, "training", s.num_datasets, s.seed)  # refuses the rest
+    parameters = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask(dict(run.search_space)).params
+    network_config(run.problem, parameters)
+    run.with_parameters(parameters).n_channels  # noqa: B018 - raises for a transform that is none
 
 
 def best_configuration(run: Run) -> tuple[NetworkConfig, str]:
@@ -173,7 +205,12 @@ def best_configuration(run: Run) -> tuple[NetworkConfig, str]:
     if not trained:
         raise UserError(f"study {run.from_study!r} has no trained trial yet")
     best = trained[0].params
-    return network_config(run.problem, best), found.with_parameters(best).settings.transform
+    try:
+        return network_config(run.problem, best), found.with_parameters(best).settings.transform
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"the best trial of study {run.from_study!r} is of no network of these scripts: {error}"
+        ) from error
 
 
 # --- Samplers and pruners
@@ -382,6 +419,7 @@ def _complete_summary(run: Run, study: optuna.Study) -> None:
 def run_search(run: Run) -> None:
     """Modes optuna and optuna_resume: search, then test the best network."""
     make_sampler(run.settings, 0)
+    check_table(run.tree.summary)
     run, study = open_study(run)
     storage = study._storage
     if run.is_worker:

@@ -6,6 +6,7 @@ defaults, which are the paper's.
 
 import _thread
 import argparse
+import csv
 import math
 import os
 import platform
@@ -16,11 +17,12 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
+from typing import NoReturn
 
 import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import keras
@@ -28,7 +30,14 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from baseML import NetworkConfig, RunResult, Size
-from dataGeneration import SHORTEST_TRACE, OneSentenceParser, check_snr
+from dataGeneration import (
+    LARGEST_SEED,
+    LONGEST_TRACE,
+    SHORTEST_TRACE,
+    OneSentenceParser,
+    check_snr,
+    whole_number,
+)
 from dataPreProcessing import TRANSFORM_TYPES, VALIDATIONS, CustomDataGen, channel_names
 
 SEARCHED_SETTINGS = ("transform",)  # that a study may search, beside the network's hyperparameters
@@ -45,7 +54,18 @@ PRUNERS = ("none", "median", "hyperband")
 INTERRUPT_INTERVAL = 2.0  # s, more than it takes to clean up after the first interrupt
 VALIDATION_SHARE = 0.3  # validation traces for each training trace: 75 for the paper's 250
 CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # bytes
-STUDY_NAME = re.compile(r"[\w.-]{1,200}")
+STUDY_NAME = re.compile(r"\w([\w.-]*[\w-])?")
+DEVICE_OF_WINDOWS = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)  # not a file's name
+LONGEST_STUDY_NAME = 200  # bytes; a file's name holds 255, and those that are made of a study's are longer
+MOST_TRIALS, MOST_EPOCHS, MOST_TRACES, MOST_WORKERS = 100_000, 1_000_000, 10_000_000, 1000
+PASSWORDS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?P<before>://[^:/@]*:)(?P<secret>.*)(?=@)",  # up to the last @: one in the password may not be encoded
+        r"(?P<before>://[^:/@\[]+:)(?P<secret>(?!\d*(?:[/?]|$))[^@]+)(?!.*@)",  # the host was forgotten
+        r"(?P<before>[?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)(?P<secret>[^&]*)",
+    )
+)
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "keras-tcn", "numpy", "scipy", "optuna")
 
 PAPER_SPACE = {  # what both problems search alike; names as in the published studies
@@ -273,26 +293,42 @@ def short(value: object) -> str:
 # --- Options
 
 
-def _whole(lowest: int) -> Callable[[str], int]:
-    """Converter of an option that is a whole number of at least ``lowest``."""
-
-    def convert(text: str) -> int:
-        if not re.fullmatch(r"[+-]?\d+", text.strip()) or int(text) < lowest:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {lowest}")
-        return int(text)
-
-    return convert
+def public_url(url: str) -> str:
+    """A storage URL without its password."""
+    for pattern in PASSWORDS:
+        url = pattern.sub(r"\g<before>***", url)
+    return url
 
 
-def _study_name(text: str) -> str:
-    if not STUDY_NAME.fullmatch(text) or set(text) == {"."}:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a study name: letters, digits, '_', '-' and '.' are valid")
+class Parser(OneSentenceParser):
+    """A command line whose mistakes are answered without the password that may stand in them."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(public_url(message))
+
+
+def check_study_name(name: str) -> None:
+    """UserError for a name that cannot be part of a file's name everywhere; nothing else in a name means anything."""
+    valid = STUDY_NAME.fullmatch(name) and not DEVICE_OF_WINDOWS.fullmatch(name)
+    if not valid or len(name.encode()) > LONGEST_STUDY_NAME:
+        raise UserError(
+            f"{name[:LONGEST_STUDY_NAME]!r} is not a study name: letters, digits, '_', '-' and '.' are valid, "
+            f"{LONGEST_STUDY_NAME} bytes at most, with no '-' or '.' in front, no '.' at the end, and no device's name"
+        )
+
+
+def study_name_option(text: str) -> str:
+    """Converter of an option that is a study's name."""
+    try:
+        check_study_name(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return text
 
 
 def parse_options(problem: Problem, description: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line of a run script; an option that is unknown or outside its range ends the script."""
-    parser = OneSentenceParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     modes = "; ".join(f"{name}: {what}" for name, what in MODES.items())
     add("--mode", choices=MODES, default="optuna", help=f"{modes} (default optuna) [paper: edited into the script]")
@@ -302,11 +338,24 @@ def parse_options(problem: Problem, description: str, arguments: Sequence[str] |
         help="quick: minutes on a laptop CPU (default); paper: as published",
     )
     add(
-        "--n-trials", type=_whole(1), metavar="N", help="trials of the whole study, whoever runs them [paper: n_trials]"
+        "--n-trials",
+        type=whole_number(1, MOST_TRIALS),
+        metavar="N",
+        help="trials of the whole study, whoever runs them [paper: n_trials]",
     )
-    add("--num-epochs", type=_whole(1), metavar="N", help="epochs a trial [paper: num_epochs]")
-    add("--num-datasets", type=_whole(1), metavar="N", help="training traces an epoch [paper: num_datasets]")
-    add("--samples", type=_whole(SHORTEST_TRACE), metavar="N", help="samples a trace [paper: constant_data_length]")
+    add("--num-epochs", type=whole_number(1, MOST_EPOCHS), metavar="N", help="epochs a trial [paper: num_epochs]")
+    add(
+        "--num-datasets",
+        type=whole_number(1, MOST_TRACES),
+        metavar="N",
+        help="training traces an epoch [paper: num_datasets]",
+    )
+    add(
+        "--samples",
+        type=whole_number(SHORTEST_TRACE, LONGEST_TRACE),
+        metavar="N",
+        help="samples a trace [paper: constant_data_length]",
+    )
     add(
         "--snr-db",
         type=float,
@@ -322,21 +371,42 @@ def parse_options(problem: Problem, description: str, arguments: Sequence[str] |
         help="fresh validation traces every epoch, or the same for the whole study (default: the preset's) [new]",
     )
     add("--precision", choices=baseML.PRECISIONS, help="of the networks' arithmetic (default float32) [new]")
-    add("--seed", type=_whole(0), metavar="N", help="of every draw and the sampler (default 0) [new]")
+    add(
+        "--seed",
+        type=whole_number(0, LARGEST_SEED),
+        metavar="N",
+        help="of every draw and the sampler (default 0) [new]",
+    )
     add("--sampler", choices=SAMPLERS, help="how parameters are drawn (default tpe, the paper's) [new]")
     add("--pruner", choices=PRUNERS, help="stops trials that fall behind (default none, the paper's) [new]")
     add("--log-lr", action="store_true", help="learning rates drawn on a logarithmic scale [new]")
     add("--enqueue-base", action="store_true", default=None, help="trial 0 is the grid's base configuration [new]")
-    add("--workers", type=_whole(1), default=1, metavar="N", help="processes on this machine (default 1) [new]")
+    add(
+        "--workers",
+        type=whole_number(1, MOST_WORKERS),
+        default=1,
+        metavar="N",
+        help="processes on this machine (default 1) [new]",
+    )
     add(
         "--storage",
         metavar="URL",
         help="any Optuna storage (default: a SQLite file in the results, which must not be on a network file system: "
         "NFS, SMB, Lustre ..; several machines need postgresql+psycopg://user@host/database) [paper: storage]",
     )
-    add("--study-name", type=_study_name, metavar="NAME", help="go on with this study if it exists [paper: study_name]")
-    add("--repeats", type=_whole(1), metavar="N", help="final_model: trainings of each configuration [new]")
-    add("--from-study", type=_study_name, metavar="NAME", help="final_model: the best trial of this study [new]")
+    add(
+        "--study-name",
+        type=study_name_option,
+        metavar="NAME",
+        help="go on with this study if it exists [paper: study_name]",
+    )
+    add(
+        "--repeats",
+        type=whole_number(1, MOST_TRIALS),
+        metavar="N",
+        help="final_model: trainings of each configuration [new]",
+    )
+    add("--from-study", type=study_name_option, metavar="NAME", help="final_model: the best trial of this study [new]")
     add("--model", type=Path, metavar="FILE", help="model_update: the saved network (.keras) [paper: model]")
     add("--dry-run", action="store_true", help="manual, final_model: list the trainings and end [new]")
     add("--output", type=Path, default=Path("Results"), metavar="DIR", help="root of the results (default Results)")
@@ -446,6 +516,24 @@ def check_output(output: Path) -> None:
     nearest = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise UserError(f"--output {str(output)!r} cannot be written: {str(nearest)!r} is not a writable folder")
+
+
+def check_table(path: Path, columns: Sequence[str] = baseML.SUMMARY_COLUMNS) -> None:
+    """UserError for a table of results that is there, but that no row can be added to; nothing is made."""
+    if not path.exists():
+        return
+    try:
+        header = path.read_text(encoding="utf-8").partition("\n")
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"the table {str(path)!r} cannot be read ({error}); move it, or give another --output"
+        ) from error
+    found = next(csv.reader(header[:1]), [])
+    if header[1] and found != list(columns):  # without the end of its line, a process was killed as it wrote it
+        raise UserError(
+            f"the table {str(path)!r} has the columns {','.join(found)[:200]!r}, not {','.join(columns)!r}; move it, "
+            "or give another --output"
+        )
 
 
 # --- Being stopped
@@ -618,8 +706,8 @@ def hardware() -> str:
 
 
 def resume_command(run: Run) -> str:
-    """What to type to go on: the same command, with the study's name."""
-    words = [sys.argv[0], *run.arguments]
+    """What to type to go on: the same command, with the study's name, without passwords."""
+    words = [sys.argv[0], *map(public_url, run.arguments)]
     if run.study_name is not None and run.study_name not in words:
         words += ["--study-name", run.study_name]
     return shlex.join(["python", *words])

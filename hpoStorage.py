@@ -25,7 +25,7 @@ from filelock import FileLock
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.engine import URL, make_url
 
-from hpoSettings import UserError
+from hpoSettings import PASSWORDS, UserError, public_url
 
 SQLITE_TIMEOUT = 60  # s, so that a dashboard that reads the file does not stop the study
 PAUSES = (0.2, 0.5, 1.0, 2.0)  # s, while another process makes the tables
@@ -52,25 +52,10 @@ UNREACHABLE = (
     LookupError,
     OSError,
 )
-PASSWORDS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"(?P<before>://[^:/@]*:)(?P<secret>.*)(?=@)",  # up to the last @: one in the password may not be encoded
-        r"(?P<before>://[^:/@\[]+:)(?P<secret>(?!\d*(?:[/?]|$))[^@]+)(?!.*@)",  # the host was forgotten
-        r"(?P<before>[?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)(?P<secret>[^&]*)",
-    )
-)
 FIRST_ALEMBIC_SCHEMA = 12  # version_info.schema_version of all files that have an alembic_version
 
 
 # --- URLs
-
-
-def public_url(url: str) -> str:
-    """A storage URL without its password."""
-    for pattern in PASSWORDS:
-        url = pattern.sub(r"\g<before>***", url)
-    return url
 
 
 def _without_secrets(text: str, url: str) -> str:
@@ -146,7 +131,9 @@ def open_to_read(url: str, folder: Path) -> Iterator[BaseStorage]:
         return
     path = _sqlite_file(parsed)
     if path is None or not path.is_file():
-        raise UserError(f"storage {url!r} cannot be read: there is no file {str(path or ':memory:')!r}; {VALID}")
+        raise UserError(
+            f"storage {public_url(url)!r} cannot be read: there is no file {str(path or ':memory:')!r}; {VALID}"
+        )
     try:
         _is_old(path)  # raises when it cannot serve
         _make_upgraded(path, folder / path.name)
@@ -200,8 +187,8 @@ def _usable_sqlite(url: str, parsed: URL, copies: Path) -> str:
     path = _sqlite_file(parsed)
     if path is None:
         raise UserError(
-            f"storage {url!r} is in memory: the study would be lost at the end, and other processes cannot see it; "
-            f"{VALID}"
+            f"storage {public_url(url)!r} is in memory: the study would be lost at the end, and other processes "
+            f"cannot see it; {VALID}"
         )
     _check_place(path)
     if not path.exists() or not _is_old(path):

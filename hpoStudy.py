@@ -9,6 +9,7 @@ import hpoFixed
 import hpoSearch
 from hpoSettings import (
     Problem,
+    Run,
     StoppedError,
     UserError,
     check_output,
@@ -46,12 +47,17 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
         print(f"error: {error}", file=sys.stderr)
         return 2
     except StoppedError as error:
-        print(f"error: {error}; to go on:\n  {resume_command(run)}", file=sys.stderr)
+        print(f"error: {error}; {_to_go_on(run)}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, Exception):
         if not stop_was_asked():
             raise
         ignore_signals()
-        print(f"\nStopped; everything that was finished is kept. To go on:\n  {resume_command(run)}", file=sys.stderr)
+        print(f"\nStopped; everything that was finished is kept; {_to_go_on(run)}", file=sys.stderr)
         return 130
     return 0
+
+
+def _to_go_on(run: Run) -> str:
+    command = resume_command(run)
+    return f"to go on{', with the password for ***' if '***' in command else ''}:\n  {command}"

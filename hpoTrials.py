@@ -9,6 +9,7 @@ whoever runs them. A trial whose process has gone goes back into the queue, with
 import contextlib
 import os
 import platform
+import re
 import threading
 import time
 import uuid
@@ -24,6 +25,11 @@ from hpoSettings import ignore_signals
 
 HEARTBEAT_INTERVAL = 30.0  # s
 SILENCE = 600.0  # s without a heartbeat, after which a process on another machine is taken for dead
+RUN_NAME = re.compile(
+    r"\w+_LYR\d+_DNN\d+_DIL\d+_FIL\d+_KRNL\d+_POL\d+_LSTM\d+_[A-Z]+_\d{8}_\d{6}_[0-9a-f]{8}", re.ASCII
+)
+NOT_IN_NAMES = re.compile(r"[^\w.-]", re.ASCII)
+LONGEST_TOKEN = 100  # characters, of which the last are random
 ATTEMPTS = 2  # of a trial whose process ends without a word; one that is out of memory would end every time
 
 
@@ -33,6 +39,12 @@ LEFT_BY_US = {TrialState.FAIL: "failed", TrialState.RUNNING: "worker"}  # attrib
 def counted(trial: FrozenTrial) -> bool:
     """Whether a trial counts in the total: not one that other software, or an older version, left unfinished."""
     return trial.state not in LEFT_BY_US or LEFT_BY_US[trial.state] in trial.user_attrs
+
+
+def run_name_of(trial: FrozenTrial) -> str | None:
+    """Name of the files of a trial's training; None for one that is no such name: a storage may be anybody's."""
+    name = trial.user_attrs.get("run_name")
+    return name if isinstance(name, str) and RUN_NAME.fullmatch(name) else None
 
 
 class TrialQueue:
@@ -52,7 +64,7 @@ class TrialQueue:
         self.locks = folder / ".workers"
         self.locks.mkdir(parents=True, exist_ok=True)
         self.token = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._own_lock = FileLock(self.locks / f"{self.token}.lock")
+        self._own_lock = FileLock(self._lock_file(self.token))
         self._own_lock.acquire(timeout=0)
         self._seen: dict[int, tuple[object, float]] = {}  # trial: heartbeat, since when
         self._current: FrozenTrial | None = None  # the trial that this process works on, as it was before
@@ -161,8 +173,9 @@ class TrialQueue:
             lock.release()
             path.unlink(missing_ok=True)
 
-    def _lock_file(self, token: str) -> Path:
-        return self.locks / f"{Path(token).name}.lock"
+    def _lock_file(self, token: object) -> Path:
+        """The lock of a process, in the folder of locks whatever a storage has for its name."""
+        return self.locks / f"{NOT_IN_NAMES.sub('_', str(token))[-LONGEST_TOKEN:]}.lock"
 
     def _is_silent(self, trial: FrozenTrial) -> bool:
         sign = (trial.user_attrs["worker"], trial.user_attrs.get("heartbeat"))
@@ -174,7 +187,7 @@ class TrialQueue:
 
     def _take_back(self, trial: FrozenTrial) -> str:
         self._seen.pop(trial._trial_id, None)
-        if run_name := trial.user_attrs.get("run_name"):
+        if run_name := run_name_of(trial):
             baseML.remove_run_files(self.folder, run_name)
             baseML.loss_history_path(self.folder, run_name).unlink(missing_ok=True)
         if trial.user_attrs.get("attempt", 0) < ATTEMPTS:

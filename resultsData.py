@@ -28,8 +28,8 @@ from baseML import BaseMLClass
 from blindTest import TraceProtocol, best_baseline, compare
 from hpoFixed import APPROACHES
 from hpoSearch import is_of
-from hpoSettings import PAPER_BASE, Problem, ResultsTree, UserError
-from hpoStorage import open_to_read, public_url
+from hpoSettings import PAPER_BASE, Problem, ResultsTree, UserError, public_url
+from hpoStorage import open_to_read
 
 PARAMETERS = {  # of a network: readable names
     "arch_type": "network type",

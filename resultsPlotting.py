@@ -27,10 +27,10 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 import resultsData
 import resultsReport
 from baseML import NetworkConfig, create_model
-from dataGeneration import DataGenerationClass, OneSentenceParser, show_figures
+from dataGeneration import DataGenerationClass, show_figures
 from dataPlotting import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, PREDICTION_COLOURS, axis_label
 from hpoFixed import APPROACHES
-from hpoSettings import Problem, ResultsTree, UserError, check_output
+from hpoSettings import Parser, Problem, ResultsTree, UserError, check_output, study_name_option
 from resultsData import BlindTrace, FinalNetwork, MissingError, StudyResults, readable
 from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING
 from run_InversionML_HPO_Paper import PROBLEM as INVERSION
@@ -708,7 +708,7 @@ def _formats(text: str) -> list[str]:
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line; an option that is unknown or outside its range ends the script."""
-    parser = OneSentenceParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--results", type=Path, default=Path("Results"), metavar="DIR", help="root of the results (default Results)")
     add("--problem", choices=(*PROBLEMS, "both"), default="both", help="whose figures and tables (default both)")
@@ -717,7 +717,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--format", type=_formats, default=["png"], metavar="F,F", help=f"of {', '.join(FORMATS)} (default png)")
     add("--output", type=Path, default=Path("Figs"), metavar="DIR", help="folder of the pictures (default Figs)")
     add("--html", action="store_true", help="also a report to explore in a browser, report.html; works offline")
-    add("--study-name", metavar="NAME", help="the study (default: the newest of each problem)")
+    add("--study-name", type=study_name_option, metavar="NAME", help="the study (default: the newest of each problem)")
     add("--storage", metavar="URL", help="any Optuna storage (default: the SQLite files in the results)")
     return parser.parse_args(arguments)
 

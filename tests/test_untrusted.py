@@ -1,15 +1,33 @@
 """Files, names and storages of somebody else: nothing of them runs, nothing outside of the tree is touched."""
 
 import json
+import os
 import pickle
+import shlex
 import shutil
+import socket
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 
 import keras
+import optuna
 import pytest
+from conftest import SECONDS, free_port
+from optuna.trial import TrialState
+from sqlalchemy.engine import make_url
+from test_study import DENOISING, ROOT, TOY, run_here, toy
 
+import baseML
+import hpoReport
+import hpoSettings
+import hpoStudy
+import hpoTrials
+import resultsPlotting
 from baseML import BaseMLClass, NetworkConfig, create_model
+from hpoStorage import open_storage
 
 # --- Models from elsewhere
 
@@ -180,3 +198,322 @@ def test_a_description_that_is_none_is_one_sentence(harmless, text):
     with pytest.raises(ValueError, match="network.json' does not describe a network") as caught:
         BaseMLClass.load_model(harmless)
     assert "\n" not in str(caught.value)
+
+
+# --- Names of studies
+
+REFUSED_NAMES = [
+    *("../../x", "..", ".", "...", "/tmp/x", "a/b", "a\\b", "..\\..\\x", "C:x", "C:\\x", "~", "~root", ""),
+    *("a\0b", "a\nb", "\x1b[31m", "a" * 201, "é" * 101, "a" * 100_000, "\udcff"),
+    *("CON", "con", "NUL.db", "aux.2024", "COM1", "lpt9.x", "PRN"),
+    *("trailing.", "trailing ", " leading", ".hidden", "-rf", "--help", "*", "a?", "[ab]"),
+    *("'; DROP TABLE studies; --", '" OR 1=1 --', "$(touch x)", "`touch x`", "a;b", "a|b", "a&b", "%s", "{}", "a\tb"),
+]
+ALLOWED_NAMES = ["DROP_TABLE_studies", "select.1--2", "CONSOLE", "com10", "NULL", "1", "é", "a" * 200, "a..b", "OR-1--"]
+
+
+@pytest.mark.parametrize("option", ["--study-name", "--from-study"])
+@pytest.mark.parametrize("name", REFUSED_NAMES, ids=lambda name: ascii(name)[:20])
+def test_a_name_that_is_no_file_s_name_everywhere_is_refused(tmp_path, capsys, option, name):
+    mode = ["--mode", "final_model"] if option == "--from-study" else []
+    with pytest.raises(SystemExit) as stopped:
+        run_here(DENOISING, tmp_path / "out", *mode, f"{option}={name}")
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and error.count("\n") == 1 and len(error) < 1000
+    assert (
+        "is not a study name" in error and ascii(name[:20])[1:-1] in error.encode("ascii", "backslashreplace").decode()
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "CON", "a b"])
+def test_figures_of_a_study_outside_of_the_tree_are_refused(tmp_path, capsys, name):
+    with pytest.raises(SystemExit) as stopped:
+        resultsPlotting.main(["--results", str(tmp_path), "--output", str(tmp_path / "out"), f"--study-name={name}"])
+    assert stopped.value.code == 2 and "is not a study name" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ALLOWED_NAMES, ids=lambda name: name[:20])
+def test_a_fragment_of_sql_or_of_a_command_is_only_a_name(tmp_path, name):
+    options = hpoSettings.parse_options(DENOISING, "", [f"--study-name={name}", "--output", str(tmp_path)])
+    run = hpoSettings.run_from_options(DENOISING, options)
+    run.tree.search.mkdir(parents=True)
+    _, storage = open_storage(run.url, run.tree.upgraded)
+    study = optuna.create_study(storage=storage, study_name=run.study_name)
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+    assert optuna.get_all_study_names(storage) == [name]
+    run.tree.blind_test(name).write_text("")
+    assert run.tree.newest_study() == name
+    assert {path.parent for path in tmp_path.rglob("*") if path.is_file()} == {run.tree.search}
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+# --- Storages of somebody else
+
+EVIL_NAMES = [
+    *(
+        "../../outside",
+        "../outside",
+        "/outside",
+        "..",
+        ".",
+        "*",
+        "**",
+        "?",
+        "[a-z]*",
+        "",
+        "search_summary",
+        "mine",
+        "a\0b",
+    ),
+    *("a" * 5000, 3, None, True, ["*"], {"a": "b"}),
+]
+OURS = "CNN_AE_LYR1_DNN2_DIL0_FIL2_KRNL2_POL2_LSTM0_NA_20240101_120000_0123abcd"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A results tree with files of all kinds, and others beside and above it; all that a name could reach."""
+    output = tmp_path / "a" / "Results"
+    tree = hpoSettings.ResultsTree(output, "Denoising")
+    search = tree.search
+    for path in (
+        *(search / "mine.db", search / "search_summary.csv", search / "outside_log.csv", search / "outside.keras"),
+        *(search / "loss_history_all" / "mine_log.csv", search / "loss_history_all" / "x_log.csv"),
+        *(search / "artifacts" / "mine.png", tree.final_model("Optuna") / "mine.json"),
+        *(tmp_path / "outside", tmp_path / "outside_log.csv", output / "outside.keras", search.parent / "outside"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("precious")
+    return tree
+
+
+def files_below(folder):
+    return {path: path.read_text() for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
+
+
+def left_behind(study, **attributes):
+    """A trial that is running, with these attributes; nobody works on it."""
+    study.enqueue_trial({}, user_attrs=attributes)
+    trial = study.trials[-1]
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+    return trial
+
+
+@pytest.mark.parametrize("name", EVIL_NAMES, ids=lambda name: ascii(name)[:20])
+def test_taking_a_trial_back_removes_no_file_that_is_not_a_training_s(tree, tmp_path, name):
+    study = optuna.create_study()
+    before = files_below(tmp_path)
+    trial = left_behind(study, run_name=name, worker="gone")
+    with hpoTrials.TrialQueue(study, study._storage, tree.search) as queue:
+        assert "it is tried again" in queue._take_back(trial)
+    assert study.trials[0].state == TrialState.WAITING
+    assert files_below(tmp_path) == before
+
+
+def test_taking_a_trial_back_removes_what_its_training_left(tree):
+    study = optuna.create_study()
+    trial = left_behind(study, run_name=OURS, worker="gone")
+    left = [tree.search / f"{OURS}.keras", tree.search / f"{OURS}.json", baseML.loss_history_path(tree.search, OURS)]
+    for path in left:
+        path.write_text("{}")
+    with hpoTrials.TrialQueue(study, study._storage, tree.search) as queue:
+        queue._take_back(trial)
+    assert not any(path.exists() for path in left) and (tree.search / "mine.db").exists()
+
+
+@pytest.mark.parametrize("worker", EVIL_NAMES, ids=lambda name: ascii(name)[:20])
+def test_the_name_of_a_process_reaches_no_file_but_locks(tree, tmp_path, worker):
+    study = optuna.create_study()
+    before = files_below(tmp_path)
+    left_behind(study, worker=worker)
+    with hpoTrials.TrialQueue(study, study._storage, tree.search) as queue:
+        assert queue.recover() == []  # not known to be dead: it has not been silent for long
+        assert queue._lock_file(worker).parent == queue.locks
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", EVIL_NAMES, ids=lambda name: ascii(name)[:20])
+def test_the_best_network_of_a_study_is_not_looked_for_elsewhere(tree, tmp_path, capsys, name):
+    options = hpoSettings.parse_options(DENOISING, "", ["--output", str(tree.output), "--study-name", "mine"])
+    run = hpoSettings.run_from_options(DENOISING, options)
+    study = optuna.create_study(study_name="mine")
+    study.add_trial(optuna.trial.create_trial(value=1.0, user_attrs={"run_name": name}))
+    before = files_below(tmp_path)
+    hpoReport.print_result(run, study)
+    assert "Its network is not known here" in capsys.readouterr().out
+    assert hpoReport.best_model_path(run, study.trials[0]).parent == tree.final_model("Optuna")
+    assert files_below(tmp_path) == before
+
+
+def test_the_names_of_our_own_trainings_are_known():
+    config = NetworkConfig("CNN_VAR", "SEQ")
+    for transform in ("NA", "CWT"):
+        trial = optuna.trial.create_trial(value=1.0, user_attrs={"run_name": baseML.new_run_name(config, transform)})
+        assert hpoTrials.run_name_of(trial) == trial.user_attrs["run_name"]
+
+
+@pytest.mark.parametrize("name", ["DEN_Study/../../../evil", "../../evil", "DEN_Study *", "CON"])
+def test_a_study_that_a_storage_calls_by_a_path_is_refused(tmp_path, capsys, name):
+    url = f"sqlite:///{(tmp_path / 'theirs.db').as_posix()}"
+    study = optuna.create_study(study_name=name, storage=url)
+    study.set_user_attr("problem", "denoising")
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+    output = tmp_path / "deep" / "Results"
+    resume = ["--mode", "optuna_resume", "--storage", url, "--output", str(output)]
+    assert hpoStudy.main(DENOISING, "", resume) == 2
+    assert f"{name!r} is not a study name" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs.db"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("n_samples", "many"), ("n_samples", 10**12), ("n_trials", 10**12), ("num_epochs", None), ("seed", -1)),
+        *(
+            ("sampler", "os.system"),
+            ("pruner", ["none"]),
+            ("transform", "../x"),
+            ("snr_db", ["a", "b"]),
+            ("preset", "x"),
+        ),
+        *(("search_space", None), ("search_space", {"arch_type": "{"}), ("search_space", {"os": "{}"})),
+        ("search_space", {"evil": '{"name": "IntDistribution", "attributes": {"low": 1, "high": 2}}'}),
+        *(("enqueue_base", "yes"), ("validation", "x"), ("scaling_flag", "x"), ("batch_size", 0)),
+    ],
+    ids=str,
+)
+def test_a_study_with_settings_that_are_none_is_one_sentence(tmp_path, capsys, name, value):
+    url = f"sqlite:///{(tmp_path / 'theirs.db').as_posix()}"
+    options = hpoSettings.parse_options(DENOISING, "", [])
+    run = hpoSettings.run_from_options(DENOISING, options)
+    study = optuna.create_study(study_name="theirs", storage=url)
+    for key, known in (hpoStudy.hpoSearch._stored_settings(run) | {name: value}).items():
+        study.set_user_attr(key, known)
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+    resume = ["--mode", "optuna_resume", "--storage", url, "--output", str(tmp_path / "out")]
+    assert hpoStudy.main(DENOISING, "", resume) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "study 'theirs' has settings that no run" in error
+
+
+# --- The dashboard
+
+
+def test_the_dashboard_is_for_this_machine_only(tmp_path):
+    database = tmp_path / "with space; $(touch evil) 'quoted'.db"
+    url = f"sqlite:///{database.as_posix()}"
+    optuna.create_study(study_name="s", storage=url)
+    options = hpoSettings.parse_options(
+        DENOISING, "", ["--storage", url, "--output", str(tmp_path / "it's; touch evil")]
+    )
+    run = hpoSettings.run_from_options(DENOISING, options)
+    command = shlex.split(hpoReport.dashboard_command(run))
+    assert command == ["optuna-dashboard", url, "--artifact-dir", str(run.tree.artifacts)]
+    run.tree.artifacts.mkdir(parents=True)
+    port = free_port()
+    program = Path(sys.executable).with_name(command[0])
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            [program, *command[1:], "--port", str(port)], cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        end = time.monotonic() + SECONDS
+        while not answers("127.0.0.1", port):
+            assert server.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        assert not answers("127.0.0.2", port)  # a server on all addresses would be here too
+        assert not any(answers(address, port) for address in own_addresses())
+    finally:
+        server.terminate()
+        server.wait(timeout=SECONDS)
+    assert not list(tmp_path.rglob("evil"))
+
+
+def answers(address, port):
+    try:
+        with socket.create_connection((address, port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def own_addresses():
+    try:
+        found = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+    except OSError:
+        return set()
+    return {address[4][0] for address in found} - {"127.0.0.1"}
+
+
+# --- Passwords
+
+SECRET = "pa55-of-a-test"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--storage", f"postgresql+nodriver://me:{SECRET}@127.0.0.1:1/x"],
+        [f"--storage=postgresql+psycopg://me:{SECRET}@127.0.0.1:1/x"],
+        ["--storage", f"sqlite:///:memory:?password={SECRET}"],
+        ["--study-name", f"postgresql://me:{SECRET}@host/x"],
+        [f"postgresql://me:{SECRET}@host/x"],
+        ["--storag", "sqlite:///x.db", f"--url=postgresql://me:{SECRET}@host/x"],
+        ["--mode", f"postgresql://me:{SECRET}@host/x"],
+        ["--seed", f"postgresql://me:{SECRET}@host/x"],
+        ["--mode", "manual", "--storage", f"postgresql://me:{SECRET}@host/x"],
+    ],
+    ids=lambda options: options[0].replace(SECRET, "***")[:30],
+)
+@pytest.mark.parametrize("script", ["run", "figures"])
+def test_no_mistake_shows_a_password(tmp_path, capsys, options, script):
+    if script == "figures":
+        (tmp_path / "in").mkdir()
+        options = ["--results", str(tmp_path / "in"), "--figures", "4", *options, "--output", str(tmp_path / "out")]
+    try:
+        status = run_here(DENOISING, tmp_path / "out", *options) if script == "run" else resultsPlotting.main(options)
+    except SystemExit as stopped:
+        status = stopped.code
+    told = capsys.readouterr()
+    assert SECRET not in told.out + told.err
+    assert status == 2 or "not made" in told.out
+
+
+def test_a_run_with_a_password_leaves_it_nowhere(postgresql_url, tmp_path):
+    url = make_url(postgresql_url).set(password=SECRET).render_as_string(hide_password=False)
+    output, name = tmp_path / "out", "secretive"
+    command = [sys.executable, Path(__file__).with_name("toy_run.py"), *TOY, "--output", str(output)]
+    search = [*command, "--storage", url, "--study-name", name, "--workers", "2"]
+    environment = os.environ | {"TOY_PROBLEM": "run_DenoisingML_HPO_Paper"}
+    process = {"cwd": ROOT, "env": environment, "text": True, "capture_output": True, "timeout": 2 * SECONDS}
+    told = [
+        subprocess.run([*search, "--n-trials", "2"], **process),
+        subprocess.run([*search, "--n-trials", "2", "--num-epochs", "9"], **process),  # other settings
+        subprocess.run([*command, "--mode", "optuna_resume", "--storage", url, "--study-name", "none"], **process),
+    ]
+    assert [run.returncode for run in told] == [0, 2, 2], [run.stderr for run in told]
+    assert "://postgres:***@" in told[0].stdout  # the dashboard's command
+    figures = [sys.executable, "resultsPlotting.py", "--results", output, "--output", tmp_path / "figs", "--html"]
+    told.append(subprocess.run([*figures, "--figures", "4", "--storage", url], **process))
+    assert told[-1].returncode == 0
+    assert not any(SECRET in run.stdout + run.stderr for run in told)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
+    study = optuna.load_study(study_name=name, storage=postgresql_url)
+    system_attributes = study._storage.get_study_system_attrs(study._study_id)
+    kept = [study.user_attrs, system_attributes, *([trial.user_attrs, trial.system_attrs] for trial in study.trials)]
+    assert SECRET not in repr(kept) and "***" in repr(system_attributes)  # the note has the command
+
+
+def test_the_command_to_go_on_has_no_password(capsys, monkeypatch, tmp_path):
+    def stop(run):
+        raise hpoSettings.StoppedError("all processes ended")
+
+    monkeypatch.setitem(hpoStudy.MODES, "optuna", stop)
+    url = f"postgresql+psycopg://me:{SECRET}@host/x"
+    for words in (["--storage", url], [f"--storage={url}"]):
+        assert run_here(toy(DENOISING), tmp_path, *words) == 1
+        error = capsys.readouterr().err
+        assert SECRET not in error and "://me:***@host/x" in error and "with the password for ***" in error
