@@ -25,7 +25,7 @@ import dataPlotting  # before Keras: it keeps TensorFlow's start-up messages off
 import keras
 import numpy as np
 
-from dataGeneration import SHORTEST_TRACE, check_choice, check_whole
+from dataGeneration import SHORTEST_TRACE, check_choice, check_path, check_whole
 from dataPreProcessing import CustomDataGen, channel_names, fit_input, root_mean_squared_error, transform_traces
 
 ACTIVATION = "swish"
@@ -737,8 +737,8 @@ class BaseMLClass:
         No code comes out of a file, whoever made it. Raises ValueError when the file is not there, is not a network on
         traces, or asks for anything but the layers of Keras and of keras-tcn.
         """
-        path = Path(path)
-        if not path.is_file():
+        path = check_path("a model", path)
+        if not os.path.isfile(path):  # Path's own raises for a name that is too long
             raise ValueError(f"there is no model file {str(path)!r}")
         config, provenance, transform, precision = cls._read_config(path)
         _check_model_file(path)

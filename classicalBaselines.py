@@ -18,11 +18,13 @@ import pywt
 from scipy import fft, ndimage, signal
 
 from dataGeneration import (
+    BLOCK_NAMES,
     PAIRS,
     SHORTEST_TRACE,
     TRACES_PER_BLOCK,
     check_block,
     check_flag,
+    check_names,
     check_time,
     check_whole,
     convolve,
@@ -247,7 +249,7 @@ def stream_traces(
     Options as of `dataGeneration.generate_block`, which raises the ValueErrors.
     """
     n_traces = check_whole("n_traces", n_traces, 1)
-    names = tuple(names)
+    names = check_names("data name", names, BLOCK_NAMES)
     blocks = [
         generate_block(
             stream_generator(seed, stream, 0, first // TRACES_PER_BLOCK),

@@ -131,10 +131,11 @@ class Gap(NamedTuple):
 def stream_generator(seed: int, stream: str, epoch: int = 0, block: int = 0) -> np.random.Generator:
     """Generator of one block of traces: no two of (seed, stream, epoch, block) share draws.
 
-    Raises ValueError for a stream that is not in STREAMS, or a seed that is not a whole number >= 0.
+    Raises ValueError for a stream that is not in STREAMS, or a number that is not a whole one >= 0.
     """
     check_choice("stream", stream, STREAMS)
     seed = check_whole("seed", seed, 0)
+    epoch, block = check_whole("epoch", epoch, 0), check_whole("block", block, 0)
     sequence = np.random.SeedSequence(seed, spawn_key=(STREAMS[stream], epoch, block))
     return np.random.Generator(np.random.SFC64(sequence))
 
@@ -182,6 +183,31 @@ def check_whole(what: str, value: object, lowest: int, highest: int | None = Non
     return number
 
 
+def check_names(what: str, names: object, valid: Iterable[str]) -> tuple[str, ...]:
+    """``names`` as a tuple; ValueError unless they are a list, or the like, of valid names."""
+    valid = tuple(valid)
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ValueError(f"{what} must be a list of names, not {names!r}; valid: {', '.join(valid)}")
+    names = tuple(names)
+    for name in names:
+        check_choice(what, name, valid)
+    return names
+
+
+def check_seed(seed: object) -> np.random.Generator:
+    """The generator of a seed; ValueError unless it is one already, None or a whole number of at least 0."""
+    if seed is not None and not isinstance(seed, np.random.Generator):
+        seed = check_whole("seed", seed, 0)
+    return np.random.default_rng(seed)
+
+
+def check_path(what: str, path: object) -> Path:
+    """``path`` as a Path; ValueError when it can be none."""
+    if not isinstance(path, (str, os.PathLike)) or "\0" in os.fspath(path):
+        raise ValueError(f"{what} must be the path of a file or folder, not {path!r}")
+    return Path(path)
+
+
 def check_flag(what: str, value: object) -> bool:
     """``value`` as a bool; ValueError when it is not True, False, 0 or 1."""
     if not isinstance(value, (bool, int, np.bool_, np.integer)) or value not in (0, 1):
@@ -193,7 +219,8 @@ def check_time(dt: float, t0: float) -> tuple[float, float]:
     """(dt, t0) in s as floats; ValueError for a dt outside DT_LIMITS, or a t0 that is not finite and at least 0."""
     limits = {"dt": (dt, *DT_LIMITS), "t0": (t0, 0.0, sys.float_info.max)}
     for what, (value, low, high) in limits.items():
-        if not isinstance(value, (int, float, np.number)) or not low <= value <= high:
+        is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        if not is_real or not low <= value <= high:
             raise ValueError(f"{what} must be a time of {low:g} to {high:g} s, not {value!r}")
     return float(dt), float(t0)
 
@@ -416,17 +443,21 @@ def wavelet_convolution(
     dt, _ = check_time(dt, 0.0)
     traces = check_block("traces", traces)
     code = list(WAVELETS)[WAVELET_NAMES.index(wavelet)]
-    wavelets = draw_wavelets(np.random.default_rng(seed), len(traces), dt, (code,))[code]
+    wavelets = draw_wavelets(check_seed(seed), len(traces), dt, (code,))[code]
     return convolve(traces, wavelets), wavelets
 
 
 # --- Noise and gaps
 
 
+def _are_real(values: np.ndarray) -> bool:
+    return np.issubdtype(values.dtype, np.integer) or np.issubdtype(values.dtype, np.floating)
+
+
 def check_block(what: str, values: np.ndarray) -> np.ndarray:
     """``values`` as a float array (n_traces, n_samples) of finite numbers; ValueError when it is something else."""
     block = np.asarray(values)
-    if block.ndim != 2 or block.size == 0 or not np.issubdtype(block.dtype, np.number):
+    if block.ndim != 2 or block.size == 0 or not _are_real(block):
         raise ValueError(f"{what} must be numbers (n_traces, n_samples), not {block.dtype} of shape {block.shape}")
     if not np.isfinite(block).all():
         raise ValueError(f"{what} must be finite, but {np.count_nonzero(~np.isfinite(block))} samples are not")
@@ -459,7 +490,7 @@ def data_noise(
     for the same noise louder or softer.
     """
     clean = check_block("clean", clean)
-    return _with_noise(np.random.default_rng(seed), clean, check_snr(snr_db))
+    return _with_noise(check_seed(seed), clean, check_snr(snr_db))
 
 
 def _with_noise(rng: np.random.Generator, clean: np.ndarray, snr_db: tuple[float, float] | None) -> np.ndarray:
@@ -485,8 +516,13 @@ def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int) -> Gap:
     return Gap(*np.sort(rng.integers(n_samples, size=(2, n_traces)), axis=0))
 
 
-def _inside(gap: Gap, shape: tuple[int, int]) -> np.ndarray:
+def _inside(gap: Gap, traces: np.ndarray) -> np.ndarray:
     """Whether a sample is in the gap, bool (n_traces, n_samples); ValueError when the gap does not fit the traces."""
+    shape = traces.shape
+    if len(shape) != 2 or not _are_real(traces):
+        raise ValueError(f"traces must be numbers (n_traces, n_samples), not {traces.dtype} of shape {shape}")
+    if not isinstance(gap, Gap) or not all(np.issubdtype(np.asarray(edge).dtype, np.integer) for edge in gap):
+        raise ValueError(f"a gap must be Gap(top, bottom) of whole numbers, an array (n_traces,) each, not {gap!r}")
     top, bottom = (np.asarray(edge).reshape(-1, 1) for edge in gap)
     if (top > bottom).any():
         wrong = np.flatnonzero(top > bottom)[0]
@@ -500,15 +536,17 @@ def _inside(gap: Gap, shape: tuple[int, int]) -> np.ndarray:
 
 def data_gaps(traces: np.ndarray, gap: Gap) -> np.ndarray:
     """Traces (n_traces, n_samples) with the samples top <= i < bottom of each set to zero."""
-    return np.where(_inside(gap, np.shape(traces)), np.zeros((), np.asarray(traces).dtype), traces)
+    traces = np.asarray(traces)
+    return np.where(_inside(gap, traces), np.zeros((), traces.dtype), traces)
 
 
 def data_average(logs: np.ndarray, gap: Gap) -> np.ndarray:
     """Logs (n_traces, n_samples) with the samples top <= i < bottom of each replaced by their mean."""
-    inside = _inside(gap, np.shape(logs))
+    logs = np.asarray(logs)
+    inside = _inside(gap, logs)
     total = np.where(inside, logs, 0.0).sum(axis=1, keepdims=True, dtype=np.float64)
     mean = total / np.maximum(inside.sum(axis=1, keepdims=True), 1)
-    return np.where(inside, mean.astype(np.asarray(logs).dtype), logs)
+    return np.where(inside, mean.astype(logs.dtype), logs)
 
 
 # --- All steps together
@@ -536,9 +574,7 @@ def generate_block(
     valid.
     """
     snr_db = check_snr(snr_db)
-    names = frozenset(names)
-    for name in sorted(names):
-        check_choice("data name", name, BLOCK_NAMES)
+    names = frozenset(check_names("data name", names, BLOCK_NAMES))
     n_traces = check_whole("n_traces", n_traces, 1, MOST_TRACES)
     n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE, LONGEST_TRACE)
     dt, t0 = check_time(dt, t0)
@@ -582,6 +618,9 @@ def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, sa
     """
     check_choice("kind of data", kind, SAVED_KINDS)
     number = check_whole("number", number, 0)
+    values = np.asarray(values)
+    if not _are_real(values):
+        raise ValueError(f"{kind} to be saved must be numbers, not {values.dtype}")
     path = Path(folder, kind, f"{kind}_{number:010d}{'.txt' if save_data_as_txt else '.npy'}")
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -651,7 +690,7 @@ class DataGenerationClass:
         self.save_data_to_file = check_flag("save_data_to_file", save_data_to_file)
         self.save_data_as_txt = check_flag("save_data_as_txt", save_data_as_txt)
         self.plotting_option = check_flag("plotting_option", plotting_option)
-        self.path_to_save = Path(path_to_save)
+        self.path_to_save = check_path("path_to_save", path_to_save)
         self.run_number = check_whole("run_number", run_number, 0)
         _, self.t0 = check_time(TIME_STEPS[0], t0)
         self.n_traces = check_whole("n_traces", n_traces, 1, MOST_TRACES)
@@ -812,9 +851,9 @@ class DataGenerationClass:
         """Several kinds of data as channels: (n_traces, n_samples, n_names) each; lists when lengths differ."""
 
         def stacked(names: Sequence[str]) -> np.ndarray | list[np.ndarray]:
-            if isinstance(names, str) or not names:
+            channels = [self._retrieve(name) for name in check_names("data name", names, self.data_names)]
+            if not channels:
                 raise ValueError(f"a list of data names is needed, not {names!r}; valid: {', '.join(self.data_names)}")
-            channels = [self._retrieve(name) for name in names]
             if isinstance(channels[0], list):
                 return [np.stack(trace, axis=-1) for trace in zip(*channels, strict=True)]
             return np.stack(channels, axis=-1)

@@ -129,8 +129,16 @@ def max_axis_value(*arrays: ArrayLike) -> float:
     float
         The value in the unit of the arrays; 1.0 where they are empty, all zero or nowhere finite, so that
         ``(-value, value)`` is always a valid pair of limits.
+
+    Raises
+    ------
+    ValueError
+        If an array holds anything but real numbers.
     """
-    values = np.concatenate([np.ravel(np.asarray(array, dtype=float)) for array in arrays] or [[]])
+    try:
+        values = np.concatenate([np.ravel(np.asarray(array, dtype=float)) for array in arrays] or [[]])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Arrays of numbers are needed, got something else: {error}.") from error
     largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)
     return float(largest) if largest > 0 else 1.0
 
@@ -809,8 +817,8 @@ def draw_network_flow(
         If there is no block, or `n_columns` is below 1.
     """
     _check_blocks(blocks)
-    if n_columns < 1:
-        raise ValueError(f"n_columns has to be at least 1, got {n_columns}.")
+    if not isinstance(n_columns, int) or n_columns < 1:
+        raise ValueError(f"n_columns has to be at least 1, got {n_columns!r}.")
     n_rows = -(-len(blocks) // n_columns)
     n_columns = -(-len(blocks) // n_rows)
     places = [divmod(i, n_columns) for i in range(len(blocks))]  # (row, column)
@@ -901,6 +909,10 @@ def _check(arrays: Mapping[str, ArrayLike], lithology_names: Sequence[str] = (),
     shape = next(iter(shapes.values()))
     if 0 in shape or (ndim is not None and len(shape) != ndim):
         raise ValueError(f"Arrays of {ndim or 'any'} dimension with at least one value are needed, got {found}.")
+    for name, array in arrays.items():
+        _check_numbers(name, array)
+    if isinstance(lithology_names, str) or not isinstance(lithology_names, Sequence):
+        raise ValueError(f"lithology_names needs a list of names, got {lithology_names!r}.")
     for name in lithology_names:
         if name not in LITHOLOGY_STYLES:
             raise ValueError(f"Unknown lithology {name!r}; known are {', '.join(LITHOLOGY_STYLES)}.")
@@ -910,10 +922,17 @@ def _check(arrays: Mapping[str, ArrayLike], lithology_names: Sequence[str] = (),
             raise ValueError(f"Unknown lithology code {code}; valid are {valid}.")
 
 
+def _check_numbers(name: str, values: ArrayLike) -> None:
+    kind = np.asarray(values).dtype
+    if not any(np.issubdtype(kind, valid) for valid in (np.number, np.bool_)):
+        raise ValueError(f"{name} needs numbers, got {kind}.")
+
+
 def _check_values(name: str, values: ArrayLike, shape: tuple[int, ...]) -> None:
     """Raise ValueError unless the values have this shape and are finite."""
     if np.shape(values) != shape:
         raise ValueError(f"{name} needs the shape {shape}, got {np.shape(values)}.")
+    _check_numbers(name, values)
     n_lost = np.count_nonzero(~np.isfinite(values))
     if n_lost:
         raise ValueError(f"{name} needs finite values, got {n_lost} of {np.size(values)} that are NaN or infinite.")
@@ -957,8 +976,15 @@ def _check_mra(
 
 
 def _check_blocks(blocks: Sequence[tuple[str, str, str, int]]) -> None:
+    needed = "(name, details, output shape, parameters)"
+    if not isinstance(blocks, Sequence):
+        raise ValueError(f"blocks needs a list of {needed}, got {blocks!r}.")
     if not len(blocks):
-        raise ValueError("blocks is empty; at least one (name, details, output shape, parameters) is needed.")
+        raise ValueError(f"blocks is empty; at least one {needed} is needed.")
+    for block in blocks:
+        kinds = [type(part) for part in block] if isinstance(block, Sequence) else []
+        if kinds[:3] != [str, str, str] or len(kinds) != 4 or not issubclass(kinds[3], (int, np.integer)):
+            raise ValueError(f"A block needs to be {needed}, got {block!r}.")
 
 
 def _named(kind: str, arrays: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:

@@ -49,6 +49,7 @@ BATCHES_AHEAD = 4  # ready for the network while it works on one
 SIGNAL_BAND = (2.0, 120.0)  # Hz, from the lowest to the highest corner frequency of the wavelets
 LEVEL_WAVELETS = tuple(name for name in pywt.wavelist(kind="discrete") if name != "dmey")  # which is not exact
 LEVEL_WAVELET = "sym8"  # nearly symmetric, and its 16 taps part the octaves well
+MOST_SCALES = 1000  # 160 an octave
 N_SCALES = 18  # three an octave: the squared responses add up to the same within 3 %, from 3 to 80 Hz
 MORLET_BANDWIDTH = 1.5  # B of PyWavelets' cmorB-1.0: a scale responds over 0.43 of its frequency, at half height
 CWT_DAMPING = 1e-4  # of the inverse, where squared responses add up to 1.3: noise of channels grows 50-fold at most
@@ -59,13 +60,26 @@ def normalize_data(
 ) -> np.ndarray:
     """Min-max scaling: the line that takes ``data_range`` to ``new_range``, for arrays of any shape.
 
-    Raises ValueError unless both ranges are two finite numbers, the first below the second.
+    Raises ValueError for data that are no numbers, and unless both ranges are two finite numbers, the first below the
+    second.
     """
+    data = np.asarray(data)
+    if not np.issubdtype(data.dtype, np.number):
+        raise ValueError(f"data must be numbers, not {data.dtype} of shape {data.shape}")
     for what, limits in (("data_range", data_range), ("new_range", new_range)):
-        if len(limits) != 2 or not np.isfinite(limits).all() or limits[0] >= limits[1]:
+        if not _are_limits(limits):
             raise ValueError(f"{what} must be (lowest, highest) with lowest < highest, not {limits!r}")
     (low, high), (new_low, new_high) = data_range, new_range
     return (data - low) * ((new_high - new_low) / (high - low)) + new_low
+
+
+def _are_limits(limits: object) -> bool:
+    """Whether it is a pair of finite numbers, the first below the second."""
+    try:
+        low, high = (float(limit) for limit in limits)
+    except (TypeError, ValueError):
+        return False
+    return -math.inf < low < high < math.inf
 
 
 # --- Transforms: traces (n_traces, n_samples) to channels (n_traces, n_samples, n_channels), and back
@@ -197,6 +211,8 @@ TRANSFORM_TYPES = tuple(TRANSFORMS)
 def _transform(transform_type: str, options: Mapping[str, object] | None = None) -> Transform:
     """A row of TRANSFORMS; ValueError for one that is not there, or for options that it has not."""
     check_choice("transform_type", transform_type, TRANSFORMS)
+    if not isinstance(options or {}, Mapping):
+        raise ValueError(f"options of {transform_type} must be a mapping such as {{'level': 3}}, not {options!r}")
     transform = TRANSFORMS[transform_type]
     for name in options or {}:
         check_choice(f"option of {transform_type}", name, transform.options or ("none",))
@@ -260,7 +276,7 @@ def cwt_frequencies(dt: float = 0.001, n_scales: int = N_SCALES) -> np.ndarray:
     """Centre frequencies (Hz) of the CWT: 2 to 120 Hz, or to the Nyquist frequency if it is lower, evenly in log f."""
     dt, _ = check_time(dt, 0.0)
     low, high = SIGNAL_BAND
-    return np.geomspace(low, min(high, 0.5 / dt), check_whole("n_scales", n_scales, 2))
+    return np.geomspace(low, min(high, 0.5 / dt), check_whole("n_scales", n_scales, 2, MOST_SCALES))
 
 
 def cwt_coefficients(traces: np.ndarray, dt: float = 0.001, n_scales: int = N_SCALES) -> np.ndarray:
@@ -274,9 +290,11 @@ def cwt_coefficients(traces: np.ndarray, dt: float = 0.001, n_scales: int = N_SC
 def complex_coefficients(channels: np.ndarray) -> np.ndarray:
     """Channels of a CWT (.., 2 x n_scales), such as a network's outputs, as complex numbers (.., n_scales).
 
-    Raises ValueError for an odd number of channels.
+    Raises ValueError for an odd number of channels, or what are no numbers.
     """
     channels = np.asarray(channels)
+    if channels.ndim == 0 or not np.issubdtype(channels.dtype, np.number):
+        raise ValueError(f"channels must be numbers (.., channels), not {channels.dtype} of shape {channels.shape}")
     n_scales, odd = divmod(channels.shape[-1], 2)
     if odd:
         raise ValueError(f"channels of a CWT are as many real as imaginary parts, not {channels.shape[-1]}")
@@ -334,7 +352,7 @@ class CustomDataGen(keras.utils.PyDataset):
         super().__init__(workers=1, use_multiprocessing=False)
         check_choice("gen_type", gen_type, PAIRS)
         check_choice("stream", stream, STREAMS)
-        self.batch_size = check_whole("batch_size", batch_size, 1)
+        self.batch_size = check_whole("batch_size", batch_size, 1, MOST_TRACES)
         self.n = check_whole("n", n, 1, MOST_TRACES)
         self.gen_type = gen_type
         self.transform_type = transform_type
@@ -347,6 +365,7 @@ class CustomDataGen(keras.utils.PyDataset):
         self.snr_db = check_snr(snr_db)
         check_choice("validation", validation, VALIDATIONS)
         self.validation = validation
+        _transform(transform_type, transform_options)
         self.transform_options = dict(transform_options or {})
         self.channel_names = channel_names(transform_type, self.n_samples, self.dt, **self.transform_options)
         self.x_name, self.y_name = PAIRS[gen_type][self.noisy_data]

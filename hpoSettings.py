@@ -274,7 +274,7 @@ class Run:
     @property
     def url(self) -> str:
         """URL of the storage of the study."""
-        return self.storage_url or self.tree.storage_url(self.study_name)
+        return self.tree.storage_url(self.study_name) if self.storage_url is None else self.storage_url
 
     def loss_text(self, loss: float) -> str:
         return f"{short(loss)} {self.loss_unit}".rstrip()

@@ -66,8 +66,8 @@ def _without_secrets(text: str, url: str) -> str:
     return text
 
 
-def _parse(url: str) -> URL:
-    """The parts of a URL. Raises UserError when it has none; the library's message might show a password."""
+def check_url(url: str) -> URL:
+    """The parts of a storage URL. Raises UserError when it has none; the library's message might show a password."""
     try:
         parsed = make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
@@ -107,7 +107,7 @@ def open_storage(url: str, copies: Path) -> tuple[str, BaseStorage]:
     never shows a password, when the storage cannot be reached or cannot serve: SQLite in memory or on a network file
     system, a database of something else or of a newer Optuna, an old study on a server.
     """
-    parsed = _parse(url)
+    parsed = check_url(url)
     try:
         if parsed.get_backend_name() != "sqlite":
             return url, _opened(lambda: optuna.storages.get_storage(_literal(url)))
@@ -125,7 +125,7 @@ def open_to_read(url: str, folder: Path) -> Iterator[BaseStorage]:
 
     Raises UserError as `open_storage` does, and when there is no such file.
     """
-    parsed = _parse(url)
+    parsed = check_url(url)
     if parsed.get_backend_name() != "sqlite" or parsed.host:
         yield open_storage(url, folder)[1]
         return

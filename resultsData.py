@@ -306,7 +306,7 @@ def read_study(
     problem: Problem, tree: ResultsTree, storage_url: str | None = None, study_name: str | None = None
 ) -> StudyResults:
     """One study of a problem: the named one, else the newest, of a storage or of the tree's SQLite files."""
-    url = storage_url or _study_file(problem, tree, study_name)
+    url = _study_file(problem, tree, study_name) if storage_url is None else storage_url
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
             with open_to_read(url, Path(folder)) as storage:

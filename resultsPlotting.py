@@ -31,6 +31,7 @@ from dataGeneration import DataGenerationClass, show_figures
 from dataPlotting import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, PREDICTION_COLOURS, axis_label
 from hpoFixed import APPROACHES
 from hpoSettings import Parser, Problem, ResultsTree, UserError, check_output, study_name_option
+from hpoStorage import check_url
 from resultsData import BlindTrace, FinalNetwork, MissingError, StudyResults, readable
 from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING
 from run_InversionML_HPO_Paper import PROBLEM as INVERSION
@@ -731,6 +732,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(
                 f"--results {str(options.results)!r} is not a folder; the one with Denoising and Inversion is needed"
             )
+        if options.storage is not None:
+            check_url(options.storage)
         check_output(options.output)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
