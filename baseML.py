@@ -222,15 +222,25 @@ def tcn_dilations(largest: int) -> list[int]:
     return [2**i for i in range(largest.bit_length())]
 
 
+@keras.saving.register_keras_serializable(package="seismic")
+class ActivityL1L2(keras.regularizers.L1L2):
+    """A penalty in float32 on activities of any precision: Keras adds no others to those on weights."""
+
+    def __call__(self, x):
+        return super().__call__(keras.ops.cast(x, "float32"))
+
+
 def _penalties(layer: Layer, n_samples: int) -> dict:
     """R for one layer. Keras divides an activity penalty by the batch only; ``per_sample`` divides by samples too."""
     if not layer.penalised:
         return {}
     divisor = n_samples if layer.per_sample else 1
+    exact = keras.config.dtype_policy().compute_dtype == "float32"
+    activity = keras.regularizers.L1L2 if exact else ActivityL1L2
     return {
         "kernel_regularizer": keras.regularizers.L1L2(L1, L2),
         "bias_regularizer": keras.regularizers.L1L2(L1, L2),
-        "activity_regularizer": keras.regularizers.L1L2(L1 / divisor, L2 / divisor),
+        "activity_regularizer": activity(L1 / divisor, L2 / divisor),
     }
 
 
@@ -338,7 +348,7 @@ def estimate(
     A step does 6 operations for every parameter and sample that it works on. In memory are the parameters, their
     gradients, Adam's three moments, the best weights and copies that an update makes; what layers keep for their
     gradients; and for the largest the gradients of its output. Above that is what compiling takes. Measured on a CPU,
-    for nine networks from 30 to 1 200 MB: 0.7 to 1.3 times the growth of the process (`benchmarks/bench_size.py`).
+    for nine networks from 30 to 1 200 MB: 0.7 to 1.4 times the growth of the process (`benchmarks/bench_size.py`).
     """
     length = n_samples + -n_samples % config.length_factor
     channels, parameters, operations, kept, largest, compiling = n_channels, 0, 0.0, 0, 0, 0.0

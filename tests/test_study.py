@@ -243,6 +243,13 @@ def test_a_network_over_the_limit_is_not_built_and_breaks_a_constraint(tmp_path,
     assert "0 trials trained, 2 skipped" in printed and "skipped: " in printed
 
 
+def test_a_network_that_memory_cannot_hold_is_not_built(tmp_path, monkeypatch):
+    monkeypatch.setattr(hpoSettings, "memory_limit", lambda: 1e6)
+    assert run_here(toy(INVERSION), tmp_path, "--n-trials", "1") == 0
+    (trial,) = load(tmp_path, INVERSION).trials
+    assert trial.state == TrialState.PRUNED and "GB are more than the 0.0 GB of memory" in trial.user_attrs["skipped"]
+
+
 def test_a_network_over_the_limit_scores_as_the_paper_says_in_its_preset(tmp_path):
     limits = dict.fromkeys(INVERSION.parameter_limits, 1)
     problem = dataclasses.replace(INVERSION, parameter_limits=limits)

@@ -163,6 +163,16 @@ def test_the_losses_are_the_same_without_what_makes_training_fast(tmp_path, monk
     assert fast.shape == (3, 2) and fast == pytest.approx(losses("slow"), rel=1e-4)
 
 
+@pytest.mark.parametrize("name", ["CNN AE", "TCN"])
+def test_mixed_precision_trains_to_nearly_the_same_losses(tmp_path, name):
+    def result(precision):
+        _, found = baseML.run_model(SMALL[name], *streams(), 2, tmp_path, precision, seed=0, precision=precision)
+        assert baseML.BaseMLClass.load_model(tmp_path / f"{precision}.keras").precision == precision
+        return found.validation_loss
+
+    assert 0 < abs(result("mixed_bfloat16") / result("float32") - 1) < 0.05
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends have no choice")
 def test_how_steps_are_compiled_follows_the_network_and_the_training(monkeypatch):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
