@@ -379,13 +379,13 @@ class Compilation(NamedTuple):
 
 
 def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 4096, batch_size: int = 1) -> Compilation:
-    """How to run ``n_steps`` training steps on batches of traces of ``n_samples``; the losses are the same within 1e-6.
+    """How to run ``n_steps`` training steps on batches of traces of ``n_samples``; the losses are the same within 1e-4.
 
     XLA, measured on two CPU cores at batch 1 and 4096 samples: a step of the best inversion networks takes 0.5 and 0.8
     of the time without, of a CNN_LSTM 0.13, of a CNN 0.2 and of a CNN_VAR 0.5 (both with the grid's base values); but
-    of a DNN, whose dropout it draws slowly, 20 times as long, and of the CNN autoencoders, with their transposed
+    of a DNN, whose dropout it draws slowly, 30 times as long, and of the CNN autoencoders, with their transposed
     convolutions, 1.0 to 2.2 times. Compiling takes 1 to 2 s more than without, which a short training of small layers
-    does not win back; building a TCN takes as long either way. On a GPU, the choice is Keras' own.
+    does not win back; for a TCN up to 6 s more, which some 100 to 300 steps do. On a GPU, the choice is Keras' own.
 
     A return to Python costs 1 ms, a fifth of a step of the smallest autoencoder, and is saved for small networks. Large
     ones return after every step, or else Ctrl-C would have to wait.
