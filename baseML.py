@@ -817,15 +817,8 @@ class BaseMLClass:
         return type(self).load_model(self.best_model_path).predict_result(x)
 
 
-UNREADABLE = (
-    *(
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        OSError,
-        RuntimeError,
-    ),  # RuntimeError: NotImplementedError too
+UNREADABLE = (  # what the libraries raise for a file that is damaged, or is something else
+    *(ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
 

@@ -171,7 +171,7 @@ def _cwt(traces: np.ndarray, dt: float, n_scales: int = N_SCALES) -> np.ndarray:
 
 def _inverse_cwt(channels: np.ndarray, dt: float) -> np.ndarray:
     """The traces whose transform is nearest to the channels, damped where no scale responds."""
-    n_samples, n_scales = complex_coefficients(channels).shape[1:]
+    n_samples, n_scales = channels.shape[1], _scales_in(channels)
     responses = _cwt_responses(n_samples, dt, n_scales)
     weights = responses / (2 * (responses**2).sum(axis=1, keepdims=True) + 2 * CWT_DAMPING)
     weights = weights.astype(channels.dtype)
@@ -179,6 +179,14 @@ def _inverse_cwt(channels: np.ndarray, dt: float) -> np.ndarray:
     sines = fft.dst(channels[..., n_scales:], axis=1)[:, :-1]
     spectra[:, 1:] += np.einsum("tfs,fs->tf", sines, weights[1:])
     return fft.idct(spectra, axis=1, overwrite_x=True)
+
+
+def _scales_in(channels: np.ndarray) -> int:
+    """Scales of a CWT given as real and imaginary channels (.., 2 x n_scales)."""
+    n_scales, odd = divmod(channels.shape[-1], 2)
+    if odd:
+        raise ValueError(f"channels of a CWT are as many real as imaginary parts, not {channels.shape[-1]}")
+    return n_scales
 
 
 def _cwt_names(n_samples: int, dt: float, n_scales: int = N_SCALES) -> tuple[str, ...]:
@@ -295,9 +303,7 @@ def complex_coefficients(channels: np.ndarray) -> np.ndarray:
     channels = np.asarray(channels)
     if channels.ndim == 0 or not np.issubdtype(channels.dtype, np.number):
         raise ValueError(f"channels must be numbers (.., channels), not {channels.dtype} of shape {channels.shape}")
-    n_scales, odd = divmod(channels.shape[-1], 2)
-    if odd:
-        raise ValueError(f"channels of a CWT are as many real as imaginary parts, not {channels.shape[-1]}")
+    n_scales = _scales_in(channels)
     coefficients = np.empty((*channels.shape[:-1], n_scales), np.result_type(channels.dtype, np.complex64))
     coefficients.real, coefficients.imag = channels[..., :n_scales], channels[..., n_scales:]
     return coefficients
