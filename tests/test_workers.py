@@ -31,10 +31,10 @@ def pid_of(trial):
     return int(trial.user_attrs["worker"].rsplit("-", 2)[1])
 
 
-def kill_in_mid_trial(get_study, skip=(), dead=()):
-    """Kill one process that is training, none of the dead; returns its trial."""
+def kill_in_mid_trial(process, get_study, skip=(), dead=()):
+    """Kill one process of a run that is training, none of the dead; returns its trial."""
     deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             trials = get_study().get_trials(states=(TrialState.RUNNING,))
         except (KeyError, StopIteration, SQLAlchemyError):  # not made yet, or just being made
@@ -44,7 +44,9 @@ def kill_in_mid_trial(get_study, skip=(), dead=()):
                 os.kill(pid_of(trial), signal.SIGKILL)
                 return trial
         time.sleep(0.05)
-    raise AssertionError("no trial was running")
+    process.kill()
+    printed, errors = process.communicate()
+    raise AssertionError(f"no trial was running: the run ended with {process.returncode}, {printed!r}, {errors!r}")
 
 
 def finish(process, timeout=240):
@@ -59,9 +61,10 @@ def finish(process, timeout=240):
 def test_four_workers_on_postgresql_finish_exactly_the_trials_asked_for(tmp_path, postgresql_url):
     options = ("--n-trials", "10", "--workers", "4", "--study-name", "four", "--storage", postgresql_url)
     process = run_toy(DENOISING, tmp_path, *options)
-    killed = kill_in_mid_trial(lambda: optuna.load_study(study_name="four", storage=postgresql_url))
+    _, storage = open_storage(postgresql_url, tmp_path)  # once: each further one would hold connections of the server
+    killed = kill_in_mid_trial(process, lambda: optuna.load_study(study_name="four", storage=storage))
     printed = finish(process)
-    study = optuna.load_study(study_name="four", storage=postgresql_url)
+    study = optuna.load_study(study_name="four", storage=storage)
     assert_whole(study, 10)
     again = study.trials[killed.number]
     assert again.params == killed.params and again.user_attrs["attempt"] == 2
@@ -73,14 +76,14 @@ def test_four_workers_on_postgresql_finish_exactly_the_trials_asked_for(tmp_path
 
 def test_two_workers_on_the_default_storage_do_the_same(tmp_path):
     process = run_toy(DENOISING, tmp_path, "--n-trials", "6", "--workers", "2", "--study-name", "two")
-    kill_in_mid_trial(lambda: load(tmp_path, DENOISING))
+    kill_in_mid_trial(process, lambda: load(tmp_path, DENOISING))
     finish(process)
     assert_whole(load(tmp_path, DENOISING), 6)
 
 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path):
     process = run_toy(DENOISING, tmp_path, "--n-trials", "3", "--study-name", "killed")
-    killed = kill_in_mid_trial(lambda: load(tmp_path, DENOISING), skip=(0,))
+    killed = kill_in_mid_trial(process, lambda: load(tmp_path, DENOISING), skip=(0,))
     process.communicate(timeout=60)
     finish(run_toy(DENOISING, tmp_path, "--mode", "optuna_resume"))
     study = load(tmp_path, DENOISING)
@@ -98,7 +101,7 @@ def test_when_every_process_ends_the_run_says_so_and_how_to_go_on(tmp_path):
     process = run_toy(DENOISING, tmp_path, "--n-trials", "40", "--workers", "2", "--study-name", "dead")
     killed = set()
     while len(killed) < 2:
-        killed.add(pid_of(kill_in_mid_trial(lambda: load(tmp_path, DENOISING), dead=killed)))
+        killed.add(pid_of(kill_in_mid_trial(process, lambda: load(tmp_path, DENOISING), dead=killed)))
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "all processes ended, with" in errors and "--study-name dead" in errors and "Traceback" not in errors
