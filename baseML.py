@@ -26,7 +26,14 @@ import keras
 import numpy as np
 
 from dataGeneration import SHORTEST_TRACE, check_choice, check_path, check_whole
-from dataPreProcessing import CustomDataGen, channel_names, fit_input, root_mean_squared_error, transform_traces
+from dataPreProcessing import (
+    CustomDataGen,
+    channel_names,
+    fit_input,
+    root_mean_squared_error,
+    trace_root_mean_squared_error,
+    transform_traces,
+)
 
 ACTIVATION = "swish"
 PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
@@ -35,12 +42,15 @@ DROPOUT_RATE = 0.1
 LOSS_HISTORY_FOLDER = "loss_history_all"
 RAW = {"transform_type": "NA"}  # traces as they are
 UPDATE = "_update"  # ending of the name of a network that was trained on
-XLA_PAYS = {"tcn", "lstm"}  # kinds of layers
-XLA_COSTS = {"dropout", "deconv"}
-XLA_STEPS = 1000  # of a training, from which on compiling any other network pays
+XLA_COSTS = {"dropout", "deconv"}  # kinds of layers
+XLA_STEPS = {"lstm": 1, "tcn": 400}  # of a training, from which on compiling a network with such layers pays
+XLA_STEPS_OF_OTHERS = 1000
 STEPS_A_CALL = 25  # of TensorFlow, for small networks
 LARGE_STEP = 6e9  # operations: some 50 ms on a core or two
-PARAMETER_COPIES, GRADIENT_COPIES = 8, 4  # of `estimate`
+VALIDATION_BATCH = 5  # traces at once, where one by one is meant
+PREDICTION_BATCH = 8  # traces
+PARAMETER_COPIES, GRADIENT_COPIES = 9, 4  # of `estimate`
+VALIDATION_COPIES = 3
 NETWORK_BYTES = 30e6
 BACKUP_SHARE = 0.05  # of the time of a training, spent on its backups at most
 LIBRARIES_OF_MODELS = ("keras", "tcn")  # whose classes a model file may name
@@ -346,8 +356,9 @@ def estimate(
     """What a network takes, from its hyperparameters alone: parameters exactly, memory within a factor of 2.
 
     A step does 6 operations for every parameter and sample that it works on. In memory are the parameters, their
-    gradients, Adam's three moments, the best weights and copies that an update makes; what layers keep for their
-    gradients; and for the largest the gradients of its output. Above that is what compiling takes. Measured on a CPU,
+    gradients, Adam's three moments, the best weights twice and copies that an update makes; what layers keep for their
+    gradients, and for the largest the gradients of its output; or, if it is more, the largest output of a validation
+    batch and copies of it. Above that is what compiling takes. Measured on a CPU,
     for nine networks from 30 to 1 200 MB: 0.7 to 1.4 times the growth of the process (`benchmarks/bench_size.py`).
     """
     length = n_samples + -n_samples % config.length_factor
@@ -362,7 +373,9 @@ def estimate(
         largest = max(largest, length_out * width)
         compiling += kind.compiling(layer)
         length, channels = length_out, width
-    floats = PARAMETER_COPIES * parameters + batch_size * (kept + GRADIENT_COPIES * largest)
+    activities = batch_size * (kept + GRADIENT_COPIES * largest)
+    checked = (VALIDATION_BATCH if batch_size == 1 else batch_size) * VALIDATION_COPIES * largest
+    floats = PARAMETER_COPIES * parameters + max(activities, checked)
     return Size(parameters, operations, 4.0 * floats + compiling + NETWORK_BYTES)
 
 
@@ -376,6 +389,7 @@ class Compilation(NamedTuple):
 
     jit_compile: bool | None  # with XLA; None is Keras' choice
     steps_per_execution: int  # steps from one return to Python to the next
+    jit_validation: bool | None = None  # the steps of validation
 
 
 def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 4096, batch_size: int = 1) -> Compilation:
@@ -385,7 +399,8 @@ def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 409
     of the time without, of a CNN_LSTM 0.13, of a CNN 0.2 and of a CNN_VAR 0.5 (both with the grid's base values); but
     of a DNN, whose dropout it draws slowly, 30 times as long, and of the CNN autoencoders, with their transposed
     convolutions, 1.0 to 2.2 times. Compiling takes 1 to 2 s more than without, which a short training of small layers
-    does not win back; for a TCN up to 6 s more, which some 100 to 300 steps do. On a GPU, the choice is Keras' own.
+    does not win back; for a TCN 3 to 6 s more, which 150 to 400 steps do. On a GPU, the choice is Keras' own.
+    Validation steps, of several traces, are faster without, by 2 to 25 %, and sooner compiled; not those of an LSTM.
 
     A return to Python costs 1 ms, a fifth of a step of the smallest autoencoder, and is saved for small networks. Large
     ones return after every step, or else Ctrl-C would have to wait.
@@ -394,17 +409,11 @@ def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 409
         return Compilation(None, 1)
     kinds = {layer.kind for layer in config.layers}
     on_cpu = all(device.startswith("cpu") for device in keras.distribution.list_devices())
-    xla = not kinds & XLA_COSTS and (bool(kinds & XLA_PAYS) or n_steps >= XLA_STEPS)
+    enough = min([XLA_STEPS_OF_OTHERS, *(XLA_STEPS[kind] for kind in kinds & XLA_STEPS.keys())])
+    xla = not kinds & XLA_COSTS and n_steps >= enough
     large = "lstm" in kinds or estimate(config, n_samples, batch_size=batch_size).operations > LARGE_STEP
-    return Compilation(xla if on_cpu else None, 1 if large else STEPS_A_CALL)
-
-
-def _run_steps_as(model: keras.Model, compilation: Compilation) -> None:
-    """Steps that were traced before go: they would take another number of batches a call than Keras counts on."""
-    if compilation.jit_compile is not None:
-        model.jit_compile = compilation.jit_compile
-    model.steps_per_execution = compilation.steps_per_execution
-    model.train_function = model.test_function = None
+    in_steps = 1 if large else STEPS_A_CALL
+    return Compilation(xla, in_steps, xla and "lstm" in kinds) if on_cpu else Compilation(None, in_steps)
 
 
 # --- Callbacks
@@ -468,6 +477,29 @@ class LossHistory(keras.callbacks.CSVLogger):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch, {column: logs[name] for name, column in LOG_COLUMNS.items() if name in logs})
+
+
+class BestInMemory(keras.callbacks.Callback):
+    """Goes back to the weights of lowest validation loss when the training ends, and writes the model only then.
+
+    Keras' ModelCheckpoint writes at every improvement, which takes up to a third of a short epoch.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._lowest, self._best = math.inf, None
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if logs["val_loss"] < self._lowest:
+            self._lowest, self._best = logs["val_loss"], self.model.get_weights()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if self._best is not None:
+            self.model.set_weights(self._best)
+            self.model.save(self.path)
 
 
 class Backup(keras.callbacks.BackupAndRestore):
@@ -611,15 +643,15 @@ class BaseMLClass:
             outputs = self._connected(inputs, _with_outputs(layers(self.config), self.n_outputs))
         if self.precision != "float32":
             outputs = keras.layers.Activation("linear", dtype="float32")(outputs)  # what the loss is calculated from
-        model = keras.Model(inputs, outputs, name=self.config.label)
-        model.compile(
-            optimizer=keras.optimizers.Adam(self.config.learning_rate, amsgrad=True),
-            loss=root_mean_squared_error,
-            metrics=[keras.metrics.MeanMetricWrapper(root_mean_squared_error, name="rmse")],
-        )
-        model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the train step twice
-        self.model = model
+        model = self.model = keras.Model(inputs, outputs, name=self.config.label)
+        optimizer = keras.optimizers.Adam(self.config.learning_rate, amsgrad=True)
+        optimizer.build(model.trainable_variables)  # else TensorFlow traces the train step twice
+        self._compile(optimizer)
         return model
+
+    def _compile(self, optimizer: keras.optimizers.Optimizer, loss: Callable = root_mean_squared_error) -> None:
+        metrics = [keras.metrics.MeanMetricWrapper(loss, name="rmse")]
+        self.get_model().compile(optimizer=optimizer, loss=loss, metrics=metrics)
 
     def _connected(self, x: keras.KerasTensor, layers: Sequence[Layer]) -> keras.KerasTensor:
         padding = -self.n_samples % self.config.length_factor
@@ -632,9 +664,17 @@ class BaseMLClass:
     def choose_compilation(self, n_steps: int, batch_size: int = 1) -> None:
         """Have ``n_steps`` training steps run as the function of this name chooses; steps compiled before are dropped.
 
-        `fit_model` does so by itself; here for who calls Keras' own `fit`.
+        The loss is the paper's for batches of ``batch_size``: of 1, each trace's own, so that validation can take
+        several at once. `fit_model` does so by itself; here for who calls Keras' own `fit`.
         """
-        _run_steps_as(self.get_model(), choose_compilation(self.config, n_steps, self.n_samples, batch_size))
+        model = self.get_model()
+        self._compile(model.optimizer, trace_root_mean_squared_error if batch_size == 1 else root_mean_squared_error)
+        chosen = choose_compilation(self.config, n_steps, self.n_samples, batch_size)
+        model.steps_per_execution = chosen.steps_per_execution
+        if chosen.jit_compile is not None:
+            model.jit_compile = chosen.jit_validation
+            model.make_test_function()  # Keras would have one choice for both
+            model.jit_compile = chosen.jit_compile
 
     def fit_model(
         self,
@@ -646,13 +686,15 @@ class BaseMLClass:
         *,
         plot_learning: bool = False,
         tensorboard: bool = False,
+        resumable: bool = True,
         extra_callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> dict[str, list[float]]:
         """Train with the paper's callbacks; returns Keras' history, a value an epoch.
 
         The best model goes to ``folder/<run_name>.keras``, the loss history to `loss_history_path`. An interrupted
         training of this ``run_name`` goes on after the last epoch of its `Backup`, with the traces that it would have
-        had; the history is that of all epochs.
+        had; the history is that of all epochs. One that is not ``resumable`` writes its model at the end only, and the
+        network is then that one.
         """
         num_epochs = check_whole("num_epochs", num_epochs, 1)
         model = self.get_model()
@@ -671,7 +713,9 @@ class BaseMLClass:
             keras.callbacks.EarlyStopping("val_loss", patience=100, mode="min"),
             keras.callbacks.ModelCheckpoint(
                 self.best_model_path, "val_loss", save_best_only=True, mode="min", initial_value_threshold=lowest
-            ),
+            )
+            if resumable
+            else BestInMemory(self.best_model_path),
             *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
             *(
                 keras.callbacks.ReduceLROnPlateau("val_loss", factor, patience, mode="min", cooldown=cooldown)
@@ -681,21 +725,20 @@ class BaseMLClass:
             *([dataPlotting.PlotLearning(folder / f"{run_name}_learning.png")] if plot_learning else []),
             Dwell_CB(),
             CLR_CB(),
-            backup,  # last: what it keeps is then what the next epoch starts from
+            *([backup] if resumable else []),  # after them: what it keeps is then what the next epoch starts from
             *extra_callbacks,
         ]
-        before = Compilation(model.jit_compile, model.steps_per_execution)
         self.choose_compilation(num_epochs * len(training), training.batch_size)
         history = model.fit(
             fit_input(training),
-            validation_data=fit_input(validation),
+            validation_data=fit_input(validation, VALIDATION_BATCH if training.batch_size == 1 else None),
             epochs=num_epochs,
             initial_epoch=len(past["val_loss"]),
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
         )
-        _run_steps_as(model, before)  # predictions are of few traces
+        self._compile(model.optimizer)  # predictions are of few traces
         whole = {name: past[name] + history.history.get(name, []) for name in LOG_COLUMNS}
         self.provenance["validation_loss"] = float(np.nanmin([*whole["val_loss"], np.inf]))
         self._write_config(self.best_model_path)
@@ -890,7 +933,9 @@ def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     n_samples, n_channels = model.input_shape[1:]
     if x.ndim != 3 or x.shape[1:] != (n_samples, n_channels):
         raise ValueError(f"traces must be (n_traces, {n_samples}, {n_channels}) for this network, not {x.shape}")
-    return model.predict(x, batch_size=8, verbose=0)
+    if len(x) <= PREDICTION_BATCH:  # Keras would compile, which takes longer than they do
+        return keras.ops.convert_to_numpy(model(x, training=False))
+    return model.predict(x, batch_size=PREDICTION_BATCH, verbose=0)
 
 
 def create_model(

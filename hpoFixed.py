@@ -318,7 +318,7 @@ def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm)
     )
     try:
         own = run.with_parameters({"transform": training.transform})
-        result = train(own, training.config, folder, run_name, training.seed, plan.owner, extra_callbacks=[progress])
+        _, result = train(own, training.config, folder, run_name, training.seed, plan.owner, extra_callbacks=[progress])
     except Exception as error:
         reason = baseML.failure_reason(error)
         if reason is None:
@@ -402,6 +402,7 @@ def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tupl
     keras.utils.set_random_seed(seed)
     training = data_stream(run, "training", s.num_datasets, seed)
     validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
+    network.choose_compilation(len(training), s.batch_size)
     before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
     before["rmse"] *= validation.unit_per_output
     origin = {"problem": run.problem.name, "owner": "model_update", **asdict(s), "versions": versions()}

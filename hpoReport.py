@@ -209,9 +209,9 @@ def write_note(run: Run, study: optuna.Study) -> None:
     )
 
 
-def upload_picture(run: Run, trial: Trial, model_path: Path) -> None:
-    """Add the picture of a network's prediction to its trial, and leave it beside the network."""
-    picture = draw_blind_trace(run, baseML.BaseMLClass.load_model(model_path), model_path.with_suffix(".png"))
+def upload_picture(run: Run, trial: Trial, network: baseML.BaseMLClass, path: Path) -> None:
+    """Add the picture of a network's prediction to its trial, and leave it at ``path``."""
+    picture = draw_blind_trace(run, network, path)
     run.tree.artifacts.mkdir(exist_ok=True)
     store = FileSystemArtifactStore(run.tree.artifacts)
     upload_artifact(artifact_store=store, file_path=str(picture), study_or_trial=trial)
@@ -290,7 +290,9 @@ def _print_best_network(run: Run, study: optuna.Study, best: FrozenTrial, path: 
     except ValueError as error:
         print(f"The best network cannot be tested: {error}")
         return
-    picture = draw_blind_trace(run, network, path.with_suffix(".png"))
+    picture = path.with_suffix(".png")
+    if not picture.is_file():
+        draw_blind_trace(run, network, picture)
     name = f"{network.config.arch_type} of trial {best.number}"
     print_blind_test(run, {name: network}, run.tree.blind_test(study.study_name))
     print(f"Picture       {picture}\nBest network  {path}")

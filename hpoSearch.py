@@ -328,12 +328,13 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     reporter = Reporter(trial, progress)
     folder = run.tree.search
     try:
-        result = train(run, config, folder, run_name, seed, run.study_name, extra_callbacks=[reporter])
+        options = {"resumable": False, "extra_callbacks": [reporter]}  # a trial that was cut off is begun anew
+        network, result = train(run, config, folder, run_name, seed, run.study_name, **options)
         for name, value in asdict(result).items():
             trial.set_user_attr(name, value)
         if reporter.pruned:
             return TrialState.PRUNED, None
-        _keep_if_best(run, trial, queue, result)
+        _keep_if_best(run, trial, queue, network, result)
         return TrialState.COMPLETE, result.validation_loss
     except Exception as error:
         if stop_was_asked():
@@ -348,14 +349,14 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
         baseML.remove_run_files(folder, run_name)
 
 
-def _keep_if_best(run: Run, trial: Trial, queue: TrialQueue, result: RunResult) -> None:
+def _keep_if_best(run: Run, trial: Trial, queue: TrialQueue, network: baseML.BaseMLClass, result: RunResult) -> None:
     """Keep the network if it is the best of this tree; its picture goes to the trial if it is the study's best."""
     destination = run.tree.final_model("Optuna")
     with queue.mutex():
         kept = baseML.keep_best(run.tree.search, destination, result.run_name)
         trained = trained_trials(trial.study)
         if kept and (not trained or result.validation_loss < trained[0].value):
-            upload_picture(run, trial, destination / f"{result.run_name}.keras")
+            upload_picture(run, trial, network, destination / f"{result.run_name}.png")
 
 
 # --- The search

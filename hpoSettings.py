@@ -29,7 +29,7 @@ import keras
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from baseML import NetworkConfig, RunResult, Size
+from baseML import BaseMLClass, NetworkConfig, RunResult, Size
 from dataGeneration import (
     LARGEST_SEED,
     LONGEST_TRACE,
@@ -668,18 +668,20 @@ def train(
     run_name: str,
     seed: int,
     owner: str,
-    extra_callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> RunResult:
-    """One training of the run's settings; ``owner`` is what its network is the best of (`baseML.keep_best`).
+    **fit_options,
+) -> tuple[BaseMLClass, RunResult]:
+    """One training of the run's settings: its network and its result.
 
-    Files that it leaves in ``folder`` are for the caller to keep or remove. Raises what `baseML.run_model` does.
+    ``owner`` is what the network is the best of (`baseML.keep_best`); ``fit_options`` go to
+    `baseML.BaseMLClass.fit_model`. Files that it leaves in ``folder`` are for the caller to keep or remove. Raises what
+    `baseML.run_model` does.
     """
     s = run.settings
     training = data_stream(run, "training", s.num_datasets, seed)
     validation = data_stream(run, "validation", s.n_validation, seed)
     origin = {"problem": run.problem.name, "owner": owner, **asdict(s), "versions": versions()}
-    options = {"provenance": origin, "precision": s.precision, "extra_callbacks": extra_callbacks}
-    return baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)[1]
+    options = {"provenance": origin, "precision": s.precision, **fit_options}
+    return baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)
 
 
 def versions() -> dict[str, str]:

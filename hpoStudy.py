@@ -1,5 +1,6 @@
 """The command line of the two run scripts: from its options to one of the modes, and to an exit status."""
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -42,6 +43,8 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
     try:
         run = run_from_options(problem, parse_options(problem, description, arguments), arguments)
         check_output(run.tree.output)
+        gc.collect()
+        gc.freeze()  # or else every trial would look through all that the libraries have made
         MODES[run.mode](run)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

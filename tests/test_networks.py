@@ -565,7 +565,7 @@ def test_a_network_of_mixed_precision_keeps_it_when_it_is_stored(tmp_path, key):
 def test_an_estimate_counts_what_is_built_and_grows_with_the_data(key):
     pool = {"pool_val": 2} if key[1] == "AE" else {}
     config = NetworkConfig(*key, 2, 6, 4, num_filt=5, krnl_size=4, num_lstm=3, **pool)
-    size, twice, batch = (estimate(config, *given) for given in ((64, 3, 2), (128, 3, 2), (64, 3, 2, 2)))
+    size, twice, batch = (estimate(config, *given) for given in ((64, 3, 2, 2), (128, 3, 2, 2), (64, 3, 2, 4)))
     assert size.parameters == create_model(config, 64, 3, 2).get_model().count_params()
     assert twice.operations == batch.operations == 2 * size.operations
     assert twice.memory == batch.memory > size.memory

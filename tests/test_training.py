@@ -11,7 +11,7 @@ import pytest
 
 import baseML
 from baseML import CLR_CB, Dwell_CB, NetworkConfig
-from dataPreProcessing import CustomDataGen
+from dataPreProcessing import CustomDataGen, fit_input
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "paper" / "published" / "Inversion" / "Search" / "GridSearch"
 TINY = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=2, krnl_size=3, pool_val=2, learning_rate=1e-2)
@@ -123,9 +123,12 @@ def test_our_tables_read_like_the_published_ones():
     assert all(set(found) <= {"epoch", *baseML.LOG_COLUMNS.values()} for found in columns) and columns
 
 
-def test_the_result_is_that_of_the_lowest_validation_loss(tmp_path):
+@pytest.mark.parametrize("resumable", [True, False])
+def test_the_result_is_that_of_the_lowest_validation_loss(tmp_path, resumable):
     """The best model, evaluated on the validation traces of its epoch, gives the reported losses."""
-    network, result = train(tmp_path)
+    worse = AtEpoch(epoch_2=lambda model: model.set_weights([1.2 * weights for weights in model.get_weights()]))
+    network, result = train(tmp_path, resumable=resumable, extra_callbacks=[worse])
+    assert result.best_epoch < 3
     _, validation = streams()
     for _ in range(result.best_epoch):
         validation.on_epoch_begin()
@@ -147,20 +150,37 @@ SMALL = {
 }
 
 
+@pytest.mark.parametrize("batch_size", [1, 2])
 @pytest.mark.parametrize("name", SMALL)
-def test_the_losses_are_the_same_without_what_makes_training_fast(tmp_path, monkeypatch, name):
-    config, data = SMALL[name], {"batch_size": 2, "n": 75, "n_samples": 65}  # 38 steps: two calls, the last one smaller
+def test_the_losses_are_the_same_without_what_makes_training_fast(tmp_path, monkeypatch, name, batch_size):
+    data = {"batch_size": batch_size, "n": 75, "n_samples": 65}  # in two or three calls, the last one smaller
 
-    def losses(folder):
-        network, _ = baseML.run_model(config, *streams(**data), 3, tmp_path / folder, "run", seed=0)
+    def losses(folder, **options):
+        network, _ = baseML.run_model(SMALL[name], *streams(**data), 3, tmp_path / folder, "run", seed=0, **options)
         assert network.model.steps_per_execution == 1  # as it was
         with baseML.loss_history_path(tmp_path / folder, "run").open(newline="") as file:
             return np.array([[float(row[column]) for column in ("loss", "val_loss")] for row in csv.DictReader(file)])
 
-    monkeypatch.setattr(baseML, "XLA_STEPS", 0)
-    fast = losses("fast")
+    monkeypatch.setattr(baseML, "XLA_STEPS_OF_OTHERS", 0)
+    fast = losses("fast", resumable=False)
     monkeypatch.setattr(baseML, "choose_compilation", lambda *arguments: baseML.Compilation(None, 1))
+    monkeypatch.setattr(baseML, "VALIDATION_BATCH", 1)
     assert fast.shape == (3, 2) and fast == pytest.approx(losses("slow"), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_validation_of_several_traces_at_once_gives_the_mean_over_traces(name):
+    network = baseML.create_model(SMALL[name], 65)
+    network.choose_compilation(1)
+    traces = streams(batch_size=1, n=12, n_samples=65, validation="fixed")[1]
+    one_by_one, together = (
+        network.model.evaluate(fit_input(traces, size), return_dict=True, verbose=0) for size in (None, 5)
+    )
+    per_trace = [
+        np.sqrt(np.mean((network.predict_result(x) - y[..., 0]) ** 2)) for x, y in map(traces.__getitem__, range(12))
+    ]
+    assert one_by_one["rmse"] == pytest.approx(np.mean(per_trace), rel=1e-6)
+    assert together == pytest.approx(one_by_one, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["CNN AE", "TCN"])
@@ -187,7 +207,7 @@ def test_how_steps_are_compiled_follows_the_network_and_the_training(monkeypatch
         (("TCN", "AE"), True, True),
     ):
         config = NetworkConfig(*network, **base)
-        chosen = [baseML.choose_compilation(config, n_steps, 256) for n_steps in (300, 7500)]
+        chosen = [baseML.choose_compilation(config, n_steps, 256) for n_steps in (500, 7500)]
         assert [choice.jit_compile for choice in chosen] == [few_steps, many_steps], network
         assert {choice.steps_per_execution for choice in chosen} == {1 if "LSTM" in network[0] else 25}, network
     large = NetworkConfig("CNN", "AE", 2, 1792, num_filt=64, krnl_size=12, pool_val=2)
