@@ -8,6 +8,7 @@ import contextlib
 import csv
 import json
 import math
+import numbers
 import os
 import shutil
 import textwrap
@@ -40,6 +41,7 @@ PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; paramet
 L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
 DROPOUT_RATE = 0.1
 LOSS_HISTORY_FOLDER = "loss_history_all"
+MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
 RAW = {"transform_type": "NA"}  # traces as they are
 UPDATE = "_update"  # ending of the name of a network that was trained on
 XLA_COSTS = {"dropout", "deconv"}  # kinds of layers
@@ -102,13 +104,14 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         check_choice("network", f"{self.arch_type} {self.net_type}", [" ".join(key) for key in NETWORKS])
         for name in ("num_layers", "num_dnn", "num_dil", "num_filt", "krnl_size", "pool_val", "num_lstm"):
-            object.__setattr__(self, name, check_whole(name, getattr(self, name), 1))
+            most = MOST_LAYERS if name == "num_layers" else LARGEST_SIZE
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), 1, most))
         if self.net_type == "SEQ" and self.pool_val != 1:
             raise ValueError(
                 f"pool_val must be 1 for a SEQ network, whose output is as long as its input, not {self.pool_val}"
             )
         rate = self.learning_rate
-        if not isinstance(rate, (int, float, np.number)) or not 0 < rate < math.inf:
+        if not isinstance(rate, numbers.Real) or isinstance(rate, bool) or not 0 < rate < math.inf:
             raise ValueError(f"learning_rate must be a number above 0, not {rate!r}")
         object.__setattr__(self, "learning_rate", float(rate))
 
@@ -586,7 +589,8 @@ class BaseMLClass:
     Parameters: ``config``, the hyperparameters; ``n_samples`` and ``n_channels`` of a trace; ``n_outputs``, channels of
     the output; ``transform``, what `transform_traces` makes channels of a raw trace with (default: none). Any trace
     length works: the input is padded to what pooling divides, and the output cropped back; ``precision``, one of
-    PRECISIONS. Each of the methods seq_... builds ``model``, compiled with a fresh Adam (amsgrad) and the paper's loss.
+    PRECISIONS. Raises ValueError for any of them that is none. Each of the methods seq_... builds ``model``, compiled
+    with a fresh Adam (amsgrad) and the paper's loss.
     """
 
     def __init__(
@@ -600,11 +604,11 @@ class BaseMLClass:
     ) -> None:
         check_choice("precision", precision, PRECISIONS)
         self.precision = precision
-        self.config = config or NetworkConfig()
+        self.config = NetworkConfig() if config is None else _checked_config(config)
         self.n_samples = check_whole("n_samples", n_samples, 1)
         self.n_channels = check_whole("n_channels", n_channels, 1)
         self.n_outputs = check_whole("n_outputs", n_outputs, 1)
-        self.transform = dict(transform or RAW)
+        self.transform = _checked_transform(RAW if transform is None else transform)
         self.provenance: dict = {}  # settings and versions that are written beside a saved model
         self.model: keras.Model | None = None
         self.best_model_path: Path | None = None
@@ -612,6 +616,20 @@ class BaseMLClass:
     def seq_dnn_ml(self) -> keras.Model:
         """DNN: L x [Dense U, Dropout], Dense 1 (swish)."""
         return self._build(_dnn_layers)
+def _checked_config(config: object) -> NetworkConfig:
+    if not isinstance(config, NetworkConfig):
+        raise ValueError(f"config must be a NetworkConfig, not {config!r}")
+    return config
+
+
+def _checked_transform(transform: object) -> dict[str, object]:
+    """Keyword arguments of `transform_traces`. ValueError when they are none; the level depends on the traces."""
+    if not isinstance(transform, Mapping) or "transform_type" not in transform or {*map(type, transform)} != {str}:
+        raise ValueError(f"transform must be {RAW} or the like, as transform_traces takes it, not {transform!r}")
+    channel_names(n_samples=SHORTEST_TRACE, **{name: transform[name] for name in transform if name != "level"})
+    return dict(transform)
+
+
 
     def seq_cnn_ml(self) -> keras.Model:
         """CNN: L x Conv1D(F, K), Conv1D(1, K, linear)."""
@@ -817,8 +835,8 @@ class BaseMLClass:
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             config, provenance = NetworkConfig(**stored["network"]), dict(stored["run"])
-            transform, precision = dict(stored.get("transform", RAW)), stored.get("precision", PRECISIONS[0])
-            channel_names(n_samples=SHORTEST_TRACE, **{name: transform[name] for name in transform if name != "level"})
+            transform = _checked_transform(stored.get("transform", RAW))
+            precision = stored.get("precision", PRECISIONS[0])
             check_choice("precision", precision, PRECISIONS)
             return config, provenance, transform, precision
         except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -947,7 +965,7 @@ def create_model(
     precision: str = "float32",
 ) -> BaseMLClass:
     """The network that ``config`` names, built and compiled; the rest is as for `BaseMLClass`."""
-    network = BaseMLClass(config, n_samples, n_channels, n_outputs, transform, precision)
+    network = BaseMLClass(_checked_config(config), n_samples, n_channels, n_outputs, transform, precision)
     getattr(network, NETWORKS[config.arch_type, config.net_type].method)()
     return network
 
