@@ -1,6 +1,5 @@
 """What a study says: the plan and its likely duration, a line a trial, the result, and what the dashboard shows."""
 
-import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ import dataPlotting
 from blindTest import TraceProtocol
 from hpoSettings import (
     Run,
+    command_line,
     data_stream,
     hardware,
     network_config,
@@ -190,7 +190,7 @@ def _operations_per_second() -> float:
 
 def dashboard_command(run: Run) -> str:
     """What to type to see the study in a browser."""
-    return f"optuna-dashboard {shlex.quote(public_url(run.url))} --artifact-dir {shlex.quote(str(run.tree.artifacts))}"
+    return command_line(["optuna-dashboard", public_url(run.url), "--artifact-dir", str(run.tree.artifacts)])
 
 
 def write_note(run: Run, study: optuna.Study) -> None:

@@ -46,6 +46,7 @@ from hpoSettings import (
     MOST_TRIALS,
     PRESETS,
     Problem,
+    WORKER_STORAGE,
     Run,
     RunSettings,
     StoppedError,
@@ -57,6 +58,7 @@ from hpoSettings import (
     ignore_signals,
     network_config,
     stop_was_asked,
+    public_url,
     train,
     training_size,
     versions,
@@ -478,13 +480,13 @@ def supervise(run: Run, study: optuna.Study, progress: Progress) -> None:
 
 
 def _start_worker(run: Run, index: int, logs: Path) -> subprocess.Popen:
-    arguments = [*run.arguments, "--study-name", run.study_name, "--workers", "1", "--as-worker"]
-    if run.storage_url is not None:
-        arguments += ["--storage", run.storage_url]
+    given = map(public_url, run.arguments)  # everybody on the machine sees them
+    arguments = [*given, "--study-name", run.study_name, "--workers", "1", "--as-worker"]
+    storage = {} if run.storage_url is None else {WORKER_STORAGE: run.storage_url}
     with (logs / f"{index}.log").open("w") as log:
         return subprocess.Popen(
             [sys.executable, sys.argv[0], *arguments],
-            env=os.environ | worker_environment(index, run.n_workers, gpus()),
+            env=os.environ | worker_environment(index, run.n_workers, gpus()) | storage,
             start_new_session=True,  # Ctrl-C reaches them once only, through `supervise`
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

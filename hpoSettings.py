@@ -12,6 +12,7 @@ import os
 import platform
 import re
 import shlex
+import subprocess
 import signal
 import sys
 import threading
@@ -66,6 +67,7 @@ PASSWORDS = tuple(
         r"(?P<before>[?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)(?P<secret>[^&]*)",
     )
 )
+WORKER_STORAGE = "HPO_WORKER_STORAGE"  # in the environment, which other users cannot read, as they can a command line
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "keras-tcn", "numpy", "scipy", "optuna")
 
 PAPER_SPACE = {  # what both problems search alike; names as in the published studies
@@ -488,7 +490,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         settings=settings,
         tree=ResultsTree(options.output, problem.folder),
         study_name=study_name,
-        storage_url=options.storage,
+        storage_url=os.environ.get(WORKER_STORAGE, options.storage) if options.as_worker else options.storage,
         search_space=space,
         given=frozenset(asked) | ({"search_space"} if options.log_lr or options.search_transform else set()),
         n_workers=options.workers,
@@ -712,4 +714,9 @@ def resume_command(run: Run) -> str:
     words = [sys.argv[0], *map(public_url, run.arguments)]
     if run.study_name is not None and run.study_name not in words:
         words += ["--study-name", run.study_name]
-    return shlex.join(["python", *words])
+    return command_line(["python", *words])
+
+
+def command_line(words: Sequence[str], platform: str = sys.platform) -> str:
+    """A command to be typed, quoted for the shell of the platform."""
+    return subprocess.list2cmdline(words) if platform == "win32" else shlex.join(words)

@@ -1,5 +1,6 @@
 """Files, names and storages of somebody else: nothing of them runs, nothing outside of the tree is touched."""
 
+import ast
 import json
 import os
 import pickle
@@ -22,6 +23,7 @@ from test_study import DENOISING, ROOT, TOY, run_here, toy
 
 import baseML
 import hpoReport
+import hpoSearch
 import hpoSettings
 import hpoStudy
 import hpoTrials
@@ -517,3 +519,35 @@ def test_the_command_to_go_on_has_no_password(capsys, monkeypatch, tmp_path):
         assert run_here(toy(DENOISING), tmp_path, *words) == 1
         error = capsys.readouterr().err
         assert SECRET not in error and "://me:***@host/x" in error and "with the password for ***" in error
+
+
+WORDS = ["python", "C:\\My Files\\run.py", "--study-name", "it's", 'a "b"', "$HOME;"]
+
+
+def test_commands_are_quoted_for_the_shell_of_the_platform():
+    assert shlex.split(hpoSettings.command_line(WORDS, "linux")) == WORDS
+    assert (
+        hpoSettings.command_line(WORDS, "win32")
+        == 'python "C:\\My Files\\run.py" --study-name it\'s "a \\"b\\"" $HOME;'
+    )
+
+
+@pytest.mark.parametrize("form", ["two words", "one word", "short"])
+def test_a_worker_gets_the_password_where_nobody_else_sees_it(tmp_path, monkeypatch, form):
+    url = f"postgresql+psycopg://me:{SECRET}@host/x"
+    words = {"two words": ["--storage", url], "one word": [f"--storage={url}"], "short": ["--stor", url]}[form]
+    script = tmp_path / "run.py"
+    told = f"sys.argv[1:], os.environ[{hpoSettings.WORKER_STORAGE!r}]"
+    script.write_text(f"import os, sys\nprint({told}, sep='\\n', file=sys.stderr)\n")
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    options = hpoSettings.parse_options(DENOISING, "", words)
+    run = hpoSettings.run_from_options(DENOISING, options, words)
+    worker = hpoSearch._start_worker(run, 0, tmp_path)
+    assert worker.wait(SECONDS) == 0
+    arguments, inherited = (tmp_path / "0.log").read_text().splitlines()
+    assert SECRET not in arguments and "://me:***@host/x" in arguments and inherited == url
+    monkeypatch.setenv(hpoSettings.WORKER_STORAGE, url)
+    options = hpoSettings.parse_options(DENOISING, "", ast.literal_eval(arguments))
+    assert hpoSettings.run_from_options(DENOISING, options).storage_url == url
+    options = hpoSettings.parse_options(DENOISING, "", ["--storage", "sqlite:///mine.db"])
+    assert hpoSettings.run_from_options(DENOISING, options).storage_url == "sqlite:///mine.db"
