@@ -10,6 +10,7 @@ import json
 import math
 import numbers
 import os
+import re
 import shutil
 import textwrap
 import time
@@ -26,6 +27,7 @@ import dataPlotting  # before Keras: it keeps TensorFlow's start-up messages off
 import keras
 import numpy as np
 
+import resultFiles
 from dataGeneration import SHORTEST_TRACE, check_choice, check_path, check_whole
 from dataPreProcessing import (
     CustomDataGen,
@@ -35,13 +37,19 @@ from dataPreProcessing import (
     trace_root_mean_squared_error,
     transform_traces,
 )
+from resultFiles import replace_file, replacing
 
 ACTIVATION = "swish"
 PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
+MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
 L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
 DROPOUT_RATE = 0.1
 LOSS_HISTORY_FOLDER = "loss_history_all"
-MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
+# what is beside a network; the last one goes last, for `keep_best` finds the others by it
+RUN_FILES = (".keras", ".png", "_log.csv", "_learning.png", "_backup", ".json")
+RUN_NAME = re.compile(
+    r"\w+_LYR\d+_DNN\d+_DIL\d+_FIL\d+_KRNL\d+_POL\d+_LSTM\d+_[A-Z]+_\d{8}_\d{6}_[0-9a-f]{8}", re.ASCII
+)
 RAW = {"transform_type": "NA"}  # traces as they are
 UPDATE = "_update"  # ending of the name of a network that was trained on
 XLA_COSTS = {"dropout", "deconv"}  # kinds of layers
@@ -481,28 +489,42 @@ class LossHistory(keras.callbacks.CSVLogger):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch, {column: logs[name] for name, column in LOG_COLUMNS.items() if name in logs})
 
+    def on_train_end(self, logs: dict | None = None) -> None:
+        os.fsync(self.csv_file.fileno())
+        super().on_train_end(logs)
 
-class BestInMemory(keras.callbacks.Callback):
-    """Goes back to the weights of lowest validation loss when the training ends, and writes the model only then.
 
-    Keras' ModelCheckpoint writes at every improvement, which takes up to a third of a short epoch.
+class BestModel(keras.callbacks.Callback):
+    """Saves the model of the lowest validation loss so far; Keras' ModelCheckpoint writes over the former one.
+
+    Parameters: ``path`` (.keras); ``lowest``, the lowest loss of epochs that were trained before; ``at_end``, to hold
+    the best weights and write them, with which the model then stays, when the training ends: at every improvement,
+    writing takes up to a third of a short epoch.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lowest: float = math.inf, at_end: bool = False) -> None:
         super().__init__()
         self.path = path
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        self._lowest, self._best = math.inf, None
+        self.lowest = lowest
+        self.at_end = at_end
+        self._best: list[np.ndarray] | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if logs["val_loss"] < self._lowest:
-            self._lowest, self._best = logs["val_loss"], self.model.get_weights()
+        if logs["val_loss"] < self.lowest:
+            self.lowest = logs["val_loss"]
+            if self.at_end:
+                self._best = self.model.get_weights()
+            else:
+                self._save()
 
     def on_train_end(self, logs: dict | None = None) -> None:
         if self._best is not None:
             self.model.set_weights(self._best)
-            self.model.save(self.path)
+            self._save()
+
+    def _save(self) -> None:
+        with replacing(self.path) as unfinished:
+            self.model.save(unfinished)
 
 
 class Backup(keras.callbacks.BackupAndRestore):
@@ -513,15 +535,18 @@ class Backup(keras.callbacks.BackupAndRestore):
     the writing takes no more than BACKUP_SHARE of the time. Parameter: ``backup_dir``, for this training alone.
     """
 
-    def restore(self, model: keras.Model) -> int:
-        """Load the last state into ``model``; returns its finished epochs, 0 where there is no state to load."""
-        finished = max((int(path.name.split(".")[0]) for path in self._states()), default=0)
-        if finished:
-            try:
-                model.load_weights(self._state(finished))
-            except (OSError, ValueError, KeyError):  # a damaged disk
-                return 0
-        return finished
+    @property
+    def finished(self) -> int:
+        """Finished epochs of the last state, 0 where there is none."""
+        return max((int(path.name.split(".")[0]) for path in self._states()), default=0)
+
+    def restore(self, model: keras.Model) -> bool:
+        """Load the last state into ``model``; returns whether it could be."""
+        try:
+            model.load_weights(self._state(self.finished))
+        except (OSError, ValueError, KeyError):  # a damaged disk
+            return False
+        return True
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
@@ -532,9 +557,8 @@ class Backup(keras.callbacks.BackupAndRestore):
         if started < self._due:
             return
         former = self._states()
-        unfinished = Path(self.backup_dir, "unfinished.weights.h5")
-        self.model.save_weights(unfinished)
-        unfinished.replace(self._state(epoch + 1))
+        with replacing(self._state(epoch + 1)) as unfinished:
+            self.model.save_weights(unfinished)
         for path in former:
             path.unlink()
         now = time.perf_counter()
@@ -583,6 +607,20 @@ def _precision(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+def _checked_config(config: object) -> NetworkConfig:
+    if not isinstance(config, NetworkConfig):
+        raise ValueError(f"config must be a NetworkConfig, not {config!r}")
+    return config
+
+
+def _checked_transform(transform: object) -> dict[str, object]:
+    """Keyword arguments of `transform_traces`. ValueError when they are none; the level depends on the traces."""
+    if not isinstance(transform, Mapping) or "transform_type" not in transform or {*map(type, transform)} != {str}:
+        raise ValueError(f"transform must be {RAW} or the like, as transform_traces takes it, not {transform!r}")
+    channel_names(n_samples=SHORTEST_TRACE, **{name: transform[name] for name in transform if name != "level"})
+    return dict(transform)
+
+
 class BaseMLClass:
     """One of the seven networks: built, trained, saved, loaded, asked for predictions.
 
@@ -616,20 +654,6 @@ class BaseMLClass:
     def seq_dnn_ml(self) -> keras.Model:
         """DNN: L x [Dense U, Dropout], Dense 1 (swish)."""
         return self._build(_dnn_layers)
-def _checked_config(config: object) -> NetworkConfig:
-    if not isinstance(config, NetworkConfig):
-        raise ValueError(f"config must be a NetworkConfig, not {config!r}")
-    return config
-
-
-def _checked_transform(transform: object) -> dict[str, object]:
-    """Keyword arguments of `transform_traces`. ValueError when they are none; the level depends on the traces."""
-    if not isinstance(transform, Mapping) or "transform_type" not in transform or {*map(type, transform)} != {str}:
-        raise ValueError(f"transform must be {RAW} or the like, as transform_traces takes it, not {transform!r}")
-    channel_names(n_samples=SHORTEST_TRACE, **{name: transform[name] for name in transform if name != "level"})
-    return dict(transform)
-
-
 
     def seq_cnn_ml(self) -> keras.Model:
         """CNN: L x Conv1D(F, K), Conv1D(1, K, linear)."""
@@ -725,15 +749,11 @@ def _checked_transform(transform: object) -> dict[str, object]:
         for _ in past["val_loss"]:
             training.on_epoch_begin()
             validation.on_epoch_begin()
-        lowest = float(np.nanmin(past["val_loss"])) if past["val_loss"] else None
+        lowest = float(np.nanmin([*past["val_loss"], np.inf]))
         plateaus = ((0.95, 10, 5), (0.80, 25, 10), (0.50, 50, 10))  # factor, patience, cooldown
         callbacks = [
             keras.callbacks.EarlyStopping("val_loss", patience=100, mode="min"),
-            keras.callbacks.ModelCheckpoint(
-                self.best_model_path, "val_loss", save_best_only=True, mode="min", initial_value_threshold=lowest
-            )
-            if resumable
-            else BestInMemory(self.best_model_path),
+            BestModel(self.best_model_path, lowest, at_end=not resumable),
             *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
             *(
                 keras.callbacks.ReduceLROnPlateau("val_loss", factor, patience, mode="min", cooldown=cooldown)
@@ -767,19 +787,18 @@ def _checked_transform(transform: object) -> dict[str, object]:
 
         Without a state, or where the history or the best model does not go with it, everything is begun anew.
         """
-        lines = log_path.read_text(encoding="utf-8").splitlines(keepends=True) if log_path.is_file() else []
-        weights = self.model.get_weights()
-        finished = backup.restore(self.model)
-        if finished >= len(lines) or not (finished and zipfile.is_zipfile(self.best_model_path)):
+        resultFiles.mend_table(log_path)
+        lines = resultFiles.whole_lines(log_path)
+        finished, weights = backup.finished, self.model.get_weights()
+        fits = 0 < finished < len(lines) and zipfile.is_zipfile(self.best_model_path)
+        if not fits or not backup.restore(self.model):  # first looked at: the optimizer's state would stay restored
             self.model.set_weights(weights)
             shutil.rmtree(backup.backup_dir, ignore_errors=True)
             log_path.unlink(missing_ok=True)
             return {name: [] for name in LOG_COLUMNS}
         lines = lines[: finished + 1]  # the header and a line an epoch; one after the last state is trained again
-        unfinished = log_path.with_suffix(".unfinished")
-        unfinished.write_text("".join(lines), encoding="utf-8")
-        unfinished.replace(log_path)
-        rows = list(csv.DictReader(lines))
+        replace_file(log_path, b"".join(lines))
+        rows = list(csv.DictReader(line.decode() for line in lines))
         return {name: [float(row[column]) for row in rows] for name, column in LOG_COLUMNS.items()}
 
     def get_model(self) -> keras.Model:
@@ -794,9 +813,8 @@ def _checked_transform(transform: object) -> dict[str, object]:
         if path.suffix != ".keras":
             raise ValueError(f"a model is saved as .keras, not as {path.name!r}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{os.getpid()}_{path.name}")
-        self.get_model().save(unfinished)
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            self.get_model().save(unfinished)
         self._write_config(path)
         return path
 
@@ -845,7 +863,7 @@ def _checked_transform(transform: object) -> dict[str, object]:
     def _write_config(self, model_path: Path) -> None:
         data = {"transform": self.transform, "precision": self.precision}
         stored = {"network": asdict(self.config), **data, "run": self.provenance}
-        model_path.with_suffix(".json").write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
+        replace_file(model_path.with_suffix(".json"), json.dumps(stored, indent=2) + "\n")
 
     def blocks(self) -> list[tuple[str, str, str, int]]:
         """Of each layer the name, main settings, output shape and number of parameters."""
@@ -1012,40 +1030,55 @@ def loss_history_path(folder: str | Path, run_name: str) -> Path:
 
 
 def remove_run_files(folder: str | Path, run_name: str) -> None:
-    """Remove what a training left in ``folder``, except its loss history there; its updates are not its own."""
-    paths = [path for path in Path(folder).glob(f"{run_name}*") if not path.name.startswith(run_name + UPDATE)]
-    for path in sorted(paths, key=lambda path: path.suffix == ".json"):  # last: `keep_best` finds the others by it
+    """Remove what a training left in ``folder``, except its loss history in the folder of these."""
+    names = [run_name + ending for ending in RUN_FILES]
+    resultFiles.remove_unfinished(folder, names)
+    for path in (Path(folder, name) for name in names):
         if path.is_dir():
             shutil.rmtree(path)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def keep_best(folder: str | Path, destination: str | Path, run_name: str) -> bool:
     """Move a training's network, its configuration and a copy of its loss history to ``destination`` if it is the best.
 
     It is compared with the networks there that have the same "owner" in their provenance (a study, a mode); those that
-    are worse are removed. Returns whether it was the best.
+    are worse are removed. What else is there stays, copies of a network under another name too; a description that is
+    none is told. Returns whether it was the best.
     """
     destination = Path(destination)
     destination.mkdir(parents=True, exist_ok=True)
     new = _provenance(Path(folder, f"{run_name}.json"))
     others = {path.stem: _provenance(path) for path in destination.glob("*.json") if path.stem != run_name}
-    rivals = {name: run["validation_loss"] for name, run in others.items() if run.get("owner") == new["owner"]}
+    rivals = {
+        name: run["validation_loss"]
+        for name, run in others.items()
+        if run is not None and run["owner"] == new["owner"] and RUN_NAME.fullmatch(name)
+    }
     whole = [name for name in rivals if (destination / f"{name}.keras").is_file()]  # the others were cut off
     if any(rivals[name] < new["validation_loss"] for name in whole):
         return False
     log_path = loss_history_path(folder, run_name)
     Path(folder, f"{run_name}.json").replace(destination / f"{run_name}.json")
-    shutil.copyfile(log_path, destination / log_path.name)
+    with replacing(destination / log_path.name) as unfinished:
+        shutil.copyfile(log_path, unfinished)
     Path(folder, f"{run_name}.keras").replace(destination / f"{run_name}.keras")  # last: with it, all is there
     for name in rivals:
         remove_run_files(destination, name)
     return True
 
 
-def _provenance(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))["run"]
+def _provenance(path: Path) -> dict | None:
+    """Where a described network comes from, with its "owner" and "validation_loss"; None for what is no description."""
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))["run"]
+        return {**run, "owner": run["owner"], "validation_loss": float(run["validation_loss"])}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        resultFiles.note(
+            f"{str(path)!r} describes no network that was trained here ({_reason(error)}); it stays as it is"
+        )
+        return None
 
 
 @_gradients_forgotten()
@@ -1117,28 +1150,18 @@ SUMMARY_COLUMNS = (
 
 
 def init_results_file(path: str | Path, columns: Sequence[str] = SUMMARY_COLUMNS) -> Path:
-    """Start a table of results with its header row, unless it is there already.
+    """Start a table of results with its header row, unless it is there already; then rows that were cut off go.
 
     Raises ValueError when a table with other columns is there.
     """
     path = Path(path)
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            found = next(csv.reader(file), [])
-        if found != list(columns):
-            raise ValueError(f"{path} has other columns than expected: {found} instead of {list(columns)}")
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        append_results_to_file(path, columns)
+    resultFiles.start_table(path, columns)
     return path
 
 
 def append_results_to_file(path: str | Path, values: Sequence[object]) -> None:
     """Add one row to a table of results; it is on the disk when the call returns."""
-    with Path(path).open("a", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerow(values)
-        file.flush()
-        os.fsync(file.fileno())
+    resultFiles.add_row(Path(path), values)
 
 
 def labelled(config: NetworkConfig, transform_type: str) -> str:

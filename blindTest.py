@@ -8,7 +8,6 @@ Units: trace amplitudes have none, velocity is in ft/s, time in s. Arrays are (n
 """
 
 import argparse
-import csv
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,6 +43,7 @@ from dataGeneration import (
     whole_number,
 )
 from dataPreProcessing import CustomDataGen
+from resultFiles import line_of, replace_file
 
 RESAMPLES = 1000
 CONFIDENCE = 95  # %
@@ -418,8 +418,7 @@ def report(problem: str, rows: Sequence[Row], networks: Iterable[str], seed: int
 
 def write_csv(path: Path, problem: str, rows: Sequence[Row]) -> None:
     """Write the rows as `csv_rows` has them. Raises OSError."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(csv_rows(problem, rows))
+    replace_file(path, "".join(map(line_of, csv_rows(problem, rows))))
 
 
 # --- The script

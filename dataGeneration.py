@@ -25,6 +25,8 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 from scipy import fft
 
+from resultFiles import replacing
+
 FT_PER_KM = 3280.84
 WAVELET_DURATION = 0.512  # s
 TIME_STEPS = (0.001, 0.002, 0.004, 0.008)  # s, what variable_dt draws from
@@ -623,16 +625,11 @@ def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, sa
         raise ValueError(f"{kind} to be saved must be numbers, not {values.dtype}")
     path = Path(folder, kind, f"{kind}_{number:010d}{'.txt' if save_data_as_txt else '.npy'}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            if save_data_as_txt:
-                np.savetxt(file, np.atleast_1d(values), fmt="%.9g")
-            else:
-                np.save(file, values)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        if save_data_as_txt:
+            np.savetxt(file, np.atleast_1d(values), fmt="%.9g")
+        else:
+            np.save(file, values)
     return path
 
 

@@ -29,6 +29,8 @@ from matplotlib.path import Path as Polyline
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import ArrayLike
 
+from resultFiles import replacing
+
 
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
@@ -882,15 +884,9 @@ class PlotLearning(keras.callbacks.Callback):
         self._show()
 
     def _refresh(self, fig: Figure) -> None:
-        path = self.save_path
-        unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        try:
-            _save(fig, unfinished)
-            # Windows refuses while a viewer holds the file open; the next epoch's picture will do.
-            with contextlib.suppress(PermissionError):
-                os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        # Windows refuses while a viewer holds the file open; the next epoch's picture will do.
+        with contextlib.suppress(PermissionError):
+            _save(fig, self.save_path)
 
     def _show(self) -> None:
         try:
@@ -1333,7 +1329,8 @@ def _window_view() -> _View:
 
 def _save(fig: Figure, path: str | Path) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    fig.savefig(path, dpi=300)
+    with replacing(path) as unfinished:
+        fig.savefig(unfinished, dpi=300)
 
 
 def _finish(fig: Figure, title: str, save_path: str | Path | None) -> Figure:

@@ -9,7 +9,6 @@ import contextlib
 import csv
 import json
 import math
-import os
 import shutil
 import zlib
 from collections import Counter, defaultdict
@@ -24,6 +23,7 @@ from filelock import FileLock, Timeout
 from optuna.distributions import BaseDistribution
 from tqdm import tqdm
 
+import resultFiles
 from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig, RunResult
 from dataPreProcessing import fit_input
 from hpoSettings import (
@@ -39,6 +39,7 @@ from hpoSettings import (
     train,
     versions,
 )
+from resultFiles import replace_file
 
 APPROACHES = ("Grid Search", "Optuna")  # names as published
 OWN_ARCHITECTURE = {"num_dil": "TCN", "num_lstm": "CNN_LSTM"}  # parameters that the grid varies for one network only
@@ -95,10 +96,7 @@ class Plan:
 
     def rows(self) -> list[dict[str, str]]:
         """The table as it stands, by column."""
-        if not self.table.is_file():
-            return []
-        with self.table.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(line for line in file if line.endswith("\n")))  # one cut off was not written
+        return list(csv.DictReader(line.decode() for line in resultFiles.whole_lines(self.table)))
 
     def missing(self) -> list[Training]:
         """Trainings without a row; of repeats, which have one key, the last ones."""
@@ -224,13 +222,6 @@ def claimed(folder: Path, run: Run, **otherwise: str) -> Iterator[None]:
         lock.release()
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file that is never seen half written."""
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(text, encoding="utf-8", newline="")
-    unfinished.replace(path)
-
-
 # --- Working a plan off
 
 
@@ -277,15 +268,14 @@ def _list(plan: Plan) -> None:
 def _clean(plan: Plan) -> None:
     """Make the tables whole, and remove what a killed process left: its files, and a loss history without a row."""
     shutil.rmtree(plan.folder / RUNNING, ignore_errors=True)
-    if plan.table.is_file():
-        os.truncate(plan.table, plan.table.read_bytes().rfind(b"\n") + 1)
-        if not plan.table.stat().st_size:
-            plan.table.unlink()
     baseML.init_results_file(plan.table, plan.columns)
     _write_types(plan)
+    histories = plan.folder / baseML.LOSS_HISTORY_FOLDER
     for training in plan.missing():
-        for path in (plan.folder / baseML.LOSS_HISTORY_FOLDER).glob(f"{training.files}_log.csv"):
+        for path in histories.glob(f"{training.files}_log.csv"):
             path.unlink()
+    for path in histories.glob("*_log.csv"):
+        resultFiles.mend_table(path)
 
 
 def _write_types(plan: Plan) -> None:

@@ -29,7 +29,7 @@ from hpoSettings import (
     training_size,
     why_too_large,
 )
-from hpoTrials import counted, run_name_of
+from hpoTrials import counted, result_of, run_name_of
 
 BLIND_TRACES = 200
 LONG_STUDY = 24 * 3600.0  # s
@@ -57,12 +57,12 @@ def describe_trial(run: Run, trial: FrozenTrial) -> str:
     reason = _reason(trial)
     if reason:
         return f"trial {trial.number:3d}  {reason}"
-    result = trial.user_attrs
+    result = result_of(trial)
     parameters = ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
-    if "validation_rmse" not in result:  # of a study that other software ran
+    if result is None:  # of a study that other software ran
         return f"trial {trial.number:3d}  loss {run.loss_text(trial.value)}  {parameters}"
-    loss, rmse = run.loss_text(trial.value), run.rmse_text(result["validation_rmse"])
-    effort = f"epoch {result['best_epoch']} of {result['epochs']}, {result['seconds']:.0f} s"
+    loss, rmse = run.loss_text(trial.value), run.rmse_text(result.validation_rmse)
+    effort = f"epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s"
     return f"trial {trial.number:3d}  loss {loss}, RMSE {rmse}  ({effort})  {parameters}"
 
 
@@ -155,7 +155,7 @@ def estimated_seconds(run: Run, study: optuna.Study) -> float:
     """How long the trials that are left will take: from those already done, else from the networks' sizes."""
     finished = finished_trials(study)
     left = max(run.settings.n_trials - len(finished), 0)
-    known = [trial.user_attrs["seconds"] for trial in finished if "seconds" in trial.user_attrs]
+    known = [result.seconds for trial in finished if (result := result_of(trial)) is not None]
     return left / run.n_workers * (float(np.mean(known)) if known else _estimated_trial_seconds(run))
 
 

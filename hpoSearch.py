@@ -28,6 +28,7 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+import resultFiles
 from baseML import NetworkConfig, RunResult
 from dataGeneration import check_choice, check_flag, check_whole
 from dataPreProcessing import VALIDATIONS
@@ -45,8 +46,8 @@ from hpoSettings import (
     MOST_EPOCHS,
     MOST_TRIALS,
     PRESETS,
-    Problem,
     WORKER_STORAGE,
+    Problem,
     Run,
     RunSettings,
     StoppedError,
@@ -57,15 +58,16 @@ from hpoSettings import (
     derived_seed,
     ignore_signals,
     network_config,
-    stop_was_asked,
     public_url,
+    stop_was_asked,
     train,
     training_size,
     versions,
     why_too_large,
 )
 from hpoStorage import open_storage
-from hpoTrials import TrialQueue
+from hpoTrials import TrialQueue, result_of, run_name_of
+from resultFiles import line_of
 
 POLL = 1.0  # s between two looks at what other processes do
 PATIENCE = 60.0  # s for a process to end after it was asked to
@@ -408,15 +410,31 @@ def _complete_summary(run: Run, study: optuna.Study) -> None:
     """Add the rows that the table of results lacks: one for each trained trial, whichever process trained it."""
     path = baseML.init_results_file(run.tree.summary)
     present = set(path.read_text(encoding="utf-8").splitlines())
-    fields = RunResult.__dataclass_fields__
     for trial in sorted(trained_trials(study), key=lambda trial: trial.number):
-        if not fields.keys() <= trial.user_attrs.keys():
-            continue  # of a study that other software ran
-        result = RunResult(**{name: trial.user_attrs[name] for name in fields})
-        transform = run.with_parameters(trial.params).settings.transform
-        row = baseML.summary_row(network_config(run.problem, trial.params), result, transform)
-        if ",".join(map(str, row)) not in present:
+        row = _summary_row(run, trial)
+        if row is not None and line_of(row).strip() not in present:
             baseML.append_results_to_file(path, row)
+
+
+def _summary_row(run: Run, trial: FrozenTrial) -> list[object] | None:
+    """The row of a trained trial; None for one that other software trained: a storage may be anybody's."""
+    result = result_of(trial)
+    if result is None:
+        return None
+    try:
+        config, own = network_config(run.problem, trial.params), run.with_parameters(trial.params)
+        own.n_channels  # noqa: B018 - raises for a transform that is none
+    except (ValueError, TypeError) as error:
+        resultFiles.note(f"trial {trial.number} is of no network of these scripts, and has no row: {error}")
+        return None
+    return baseML.summary_row(config, result, own.settings.transform)
+
+
+def _mend_tables(run: Run, study: optuna.Study) -> None:
+    """Take out what a crash cut off of the table of results, which is completed later, and of finished trainings."""
+    baseML.init_results_file(run.tree.summary)
+    for run_name in filter(None, map(run_name_of, finished_trials(study))):
+        resultFiles.mend_table(baseML.loss_history_path(run.tree.search, run_name))
 
 
 def run_search(run: Run) -> None:
@@ -434,6 +452,8 @@ def run_search(run: Run) -> None:
         base["transform"] = DEFAULTS["transform"]
     with TrialQueue(study, storage, run.tree.search) as queue:
         queue.plan(run.settings.n_trials, base if run.settings.enqueue_base else None)
+        with queue.mutex():
+            _mend_tables(run, study)
     print_plan(run, study)
     with Progress(run, study) as progress:
         if run.n_workers == 1:

@@ -6,14 +6,13 @@ defaults, which are the paper's.
 
 import _thread
 import argparse
-import csv
 import math
 import os
 import platform
 import re
 import shlex
-import subprocess
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -40,6 +39,7 @@ from dataGeneration import (
     whole_number,
 )
 from dataPreProcessing import TRANSFORM_TYPES, VALIDATIONS, CustomDataGen, channel_names
+from resultFiles import is_header
 
 SEARCHED_SETTINGS = ("transform",)  # that a study may search, beside the network's hyperparameters
 MODES = {  # names as published
@@ -525,15 +525,14 @@ def check_table(path: Path, columns: Sequence[str] = baseML.SUMMARY_COLUMNS) -> 
     if not path.exists():
         return
     try:
-        header = path.read_text(encoding="utf-8").partition("\n")
+        header = path.read_text(encoding="utf-8").partition("\n")[0]
     except (ValueError, OSError) as error:
         raise UserError(
             f"the table {str(path)!r} cannot be read ({error}); move it, or give another --output"
         ) from error
-    found = next(csv.reader(header[:1]), [])
-    if header[1] and found != list(columns):  # without the end of its line, a process was killed as it wrote it
+    if not is_header(header, columns):
         raise UserError(
-            f"the table {str(path)!r} has the columns {','.join(found)[:200]!r}, not {','.join(columns)!r}; move it, "
+            f"the table {str(path)!r} has the columns {header[:200]!r}, not {','.join(columns)!r}; move it, "
             "or give another --output"
         )
 

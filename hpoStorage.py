@@ -26,6 +26,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy.engine import URL, make_url
 
 from hpoSettings import PASSWORDS, UserError, public_url
+from resultFiles import replacing
 
 SQLITE_TIMEOUT = 60  # s, so that a dashboard that reads the file does not stop the study
 PAUSES = (0.2, 0.5, 1.0, 2.0)  # s, while another process makes the tables
@@ -350,8 +351,7 @@ def _keep_upgraded(old: Path, copy: Path) -> None:
 
 def _make_upgraded(old: Path, copy: Path) -> None:
     """Copy a study file and upgrade the copy; it has its name only when it is complete."""
-    with tempfile.TemporaryDirectory(dir=copy.parent, prefix=".upgrade-") as folder:
-        unfinished = Path(folder) / "study.db"
+    with replacing(copy) as unfinished:
         with _reading(old) as source, closing(sqlite3.connect(unfinished)) as target:
             source.backup(target)
         storage = RDBStorage(_literal(_sqlite_url(unfinished)), skip_compatibility_check=True, skip_table_creation=True)
@@ -359,7 +359,6 @@ def _make_upgraded(old: Path, copy: Path) -> None:
             storage.upgrade()
         storage.remove_session()
         storage.engine.dispose()  # Windows renames no file that is open
-        unfinished.replace(copy)
 
 
 @contextmanager

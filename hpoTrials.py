@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from dataclasses import fields
 
 import optuna
 from filelock import FileLock, Timeout
@@ -22,12 +23,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 import baseML
 from hpoSettings import ignore_signals
+from baseML import RunResult
 
 HEARTBEAT_INTERVAL = 30.0  # s
 SILENCE = 600.0  # s without a heartbeat, after which a process on another machine is taken for dead
-RUN_NAME = re.compile(
-    r"\w+_LYR\d+_DNN\d+_DIL\d+_FIL\d+_KRNL\d+_POL\d+_LSTM\d+_[A-Z]+_\d{8}_\d{6}_[0-9a-f]{8}", re.ASCII
-)
 NOT_IN_NAMES = re.compile(r"[^\w.-]", re.ASCII)
 LONGEST_TOKEN = 100  # characters, of which the last are random
 ATTEMPTS = 2  # of a trial whose process ends without a word; one that is out of memory would end every time
@@ -44,7 +43,14 @@ def counted(trial: FrozenTrial) -> bool:
 def run_name_of(trial: FrozenTrial) -> str | None:
     """Name of the files of a trial's training; None for one that is no such name: a storage may be anybody's."""
     name = trial.user_attrs.get("run_name")
-    return name if isinstance(name, str) and RUN_NAME.fullmatch(name) else None
+    return name if isinstance(name, str) and baseML.RUN_NAME.fullmatch(name) else None
+
+
+def result_of(trial: FrozenTrial) -> RunResult | None:
+    """What the training of a trial gave; None where that is not told: a storage may be anybody's."""
+    values = {field.name: trial.user_attrs.get(field.name) for field in fields(RunResult)}
+    told = all(isinstance(value, (int, float)) for name, value in values.items() if name != "run_name")
+    return RunResult(**values) if told and run_name_of(trial) else None
 
 
 class TrialQueue:

@@ -32,6 +32,7 @@ from dataPlotting import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, PREDICTION_COLOURS, 
 from hpoFixed import APPROACHES
 from hpoSettings import Parser, Problem, ResultsTree, UserError, check_output, study_name_option
 from hpoStorage import check_url
+from resultFiles import replace_file, replacing
 from resultsData import BlindTrace, FinalNetwork, MissingError, StudyResults, readable
 from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING
 from run_InversionML_HPO_Paper import PROBLEM as INVERSION
@@ -655,7 +656,8 @@ class Output:
             return
         paths = [self.folder / f"Fig{number}.{ending}" for ending in self.formats]
         for path in paths:
-            fig.savefig(path, dpi=300)
+            with replacing(path) as unfinished:
+                fig.savefig(unfinished, dpi=300)
         print(f"Fig {number:<6d} {', '.join(map(str, paths))}")
         self._note(f"Fig {number}", notes)
 
@@ -669,9 +671,9 @@ class Output:
             self._lacks(f"Table {number}", str(error))
             return
         path = self.folder / f"Table{number}.csv"
-        table.to_csv(path, index=False)
+        replace_file(path, table.to_csv(index=False, lineterminator="\n"))
         text = f"**Table {number}.** {title}\n\n{table.to_markdown(index=False)}\n"
-        path.with_suffix(".md").write_text(text, encoding="utf-8")
+        replace_file(path.with_suffix(".md"), text)
         self.tables[f"Table {number}. {title}"] = table
         print(f"Table {number:<4d} {path}, {path.with_suffix('.md')}")
         self._note(f"Table {number}", notes)

@@ -6,7 +6,6 @@ Names and values of a study may come from anybody: all of them are escaped, in t
 """
 
 import contextlib
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from plotly.colors import sample_colorscale
 from plotly.offline import get_plotlyjs
 
 from dataPlotting import COLOURS
+from resultFiles import replace_file
 from resultsData import FEWEST_FOR_IMPORTANCE, KINDS, MissingError, StudyResults, readable, short_number
 
 HEIGHT, SLICE_HEIGHT, TIMELINE_HEIGHT = 440, 300, 600  # px
@@ -108,7 +108,7 @@ def write_report(
     with _quiet():
         sections = [_study_section(number, results) for number, results in enumerate(studies, 1)]
     sections += [_tables_section(tables)] * bool(tables) + [_missing_section(missing)] * bool(missing)
-    _replace(Path(path), _page(sections))
+    replace_file(path, _page(sections))
 
 
 @contextlib.contextmanager
@@ -122,15 +122,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         optuna.logging.set_verbosity(verbosity)
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _safe(text: object) -> str:

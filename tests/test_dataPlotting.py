@@ -741,11 +741,11 @@ def test_a_failed_drawing_leaves_the_last_picture_whole(tmp_path, monkeypatch):
     fit(callback)
     whole = callback.save_path.read_bytes()
 
-    def half(fig, path):
+    def half(fig, path, **options):
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(dataPlotting, "_save", half)
+    monkeypatch.setattr(dataPlotting.Figure, "savefig", half)
     with pytest.raises(OSError, match="disk full"):
         fit(callback)
     assert callback.save_path.read_bytes() == whole

@@ -1,5 +1,6 @@
 """The report as its reader sees it: Chromium opens the file with its network switched off."""
 
+import os
 import re
 import warnings
 from datetime import datetime, timedelta
@@ -180,7 +181,7 @@ def test_an_old_report_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
     def interrupted(*names):
         raise OSError("no space left")
 
-    monkeypatch.setattr(resultsReport.os, "replace", interrupted)
+    monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(OSError, match="no space"):
         resultsReport.write_report(path, [], {})
     assert list(tmp_path.iterdir()) == [path] and path.read_text() == "the old one"

@@ -1,0 +1,152 @@
+"""How results reach the disk: files that are whole or not there at all, and tables that any process may add rows to.
+
+a file:  written beside -> on the disk -> takes its name
+a row:   lock -> what was cut off is taken out -> added -> on the disk
+"""
+
+import contextlib
+import csv
+import functools
+import io
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+UNFINISHED = ".unfinished-"  # in front of the names of folders that hold a file until it is whole
+LEFTOVER_AGE = 3600.0  # s; no file takes as long to write
+LONGEST_QUOTE = 200  # characters of a line in a note
+
+
+@functools.lru_cache(maxsize=100)
+def note(sentence: str) -> None:
+    """Print a remark that stops nothing, once in a process."""
+    print(f"note: {sentence}", flush=True)
+
+
+# --- Whole files
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A path to write to, of the same name in a folder beside; what is there when the block ends becomes ``path``.
+
+    Whoever looks at ``path`` sees the former file or the whole new one, also after a power cut. A block that raises
+    leaves the former one. Raises OSError.
+    """
+    path = Path(path)
+    _remove_leftovers(path.parent)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=UNFINISHED, ignore_cleanup_errors=True) as folder:
+        unfinished = Path(folder, path.name)
+        yield unfinished
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+
+
+def replace_file(path: str | Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8 with its line ends as they are, that is never seen half written."""
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@functools.lru_cache(maxsize=100)
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder; once in a process, for folders may be large."""
+    for path in folder.glob(f"{UNFINISHED}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFTOVER_AGE:
+                shutil.rmtree(path)
+
+
+def remove_unfinished(folder: str | Path, names: Sequence[str]) -> None:
+    """Remove unfinished files of these names, whose process is known to be dead."""
+    for path in Path(folder).glob(f"{UNFINISHED}*/*"):
+        if path.name in names:
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+
+# --- Tables
+
+
+def start_table(path: Path, columns: Sequence[str]) -> None:
+    """See that there is a table with these columns, with whole rows only. Raises ValueError when it has other ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(path):
+        header = b"".join(_lines(path)[:1])
+        if not is_header(header.decode(errors="replace"), columns):
+            raise ValueError(f"{path} has other columns than expected: {_cells(header)} instead of {list(columns)}")
+        mend_table(path)
+        if not _lines(path):
+            _add(path, columns)
+
+
+def is_header(line: str, columns: Sequence[str]) -> bool:
+    """Whether the first line of a table has these columns, or is as much of that as a killed process has written."""
+    return next(csv.reader([line]), []) == list(columns) or line_of(columns).startswith(line)
+
+
+def add_row(path: Path, values: Sequence[object]) -> None:
+    """Add a row to a table, after whole rows only; it is on the disk when the call returns.
+
+    Any number of processes may do so at the same time. A row that cannot be written whole leaves nothing. Raises
+    OSError.
+    """
+    with _lock(path):
+        if not b"".join(_lines(path)[-1:]).endswith(b"\n"):
+            mend_table(path)
+        _add(path, values)
+
+
+def mend_table(path: Path) -> None:
+    """Take out of a table that nobody adds to now the lines that were cut off as they were written, and say so.
+
+    Such a line has no end, or not as many cells as the header.
+    """
+    lines, whole = _lines(path), whole_lines(path)
+    if len(lines) > len(whole):
+        cut = [line.decode(errors="replace").strip()[:LONGEST_QUOTE] for line in lines if line not in whole]
+        replace_file(path, b"".join(whole))
+        note(f"taken out of {str(path)!r}, for it was cut off as it was written: {', '.join(map(repr, cut))}")
+
+
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines of a table without those that were cut off, the header first; none where there is no table."""
+    lines = _lines(path)
+    return [line for line in lines if line.endswith(b"\n") and len(_cells(line)) in (0, len(_cells(lines[0])))]
+
+
+def line_of(values: Sequence[object]) -> str:
+    """A row of a table as its line."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(values)
+    return line.getvalue()
+
+
+def _lock(path: Path) -> FileLock:
+    return FileLock(path.with_name(f".{path.name}.lock"))
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+
+
+def _cells(line: bytes) -> list[str]:
+    return next(csv.reader([line.decode(errors="replace")]), [])
+
+
+def _add(path: Path, values: Sequence[object]) -> None:
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("ab") as file:
+            file.write(line_of(values).encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        if path.exists():
+            os.truncate(path, before)
+        raise
