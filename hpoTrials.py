@@ -13,17 +13,18 @@ import re
 import threading
 import time
 import uuid
+import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from dataclasses import fields
+from pathlib import Path
 
 import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
 import baseML
-from hpoSettings import ignore_signals
 from baseML import RunResult
+from hpoSettings import ignore_signals
 
 HEARTBEAT_INTERVAL = 30.0  # s
 SILENCE = 600.0  # s without a heartbeat, after which a process on another machine is taken for dead
@@ -71,7 +72,9 @@ class TrialQueue:
         self.locks.mkdir(parents=True, exist_ok=True)
         self.token = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._own_lock = FileLock(self._lock_file(self.token))
-        self._own_lock.acquire(timeout=0)
+        with self.mutex():
+            self._own_lock.acquire(timeout=0)
+            self._remove_locks_of_the_dead()
         self._seen: dict[int, tuple[object, float]] = {}  # trial: heartbeat, since when
         self._current: FrozenTrial | None = None  # the trial that this process works on, as it was before
         self._stopped = threading.Event()
@@ -180,8 +183,22 @@ class TrialQueue:
             path.unlink(missing_ok=True)
 
     def _lock_file(self, token: object) -> Path:
-        """The lock of a process, in the folder of locks whatever a storage has for its name."""
-        return self.locks / f"{NOT_IN_NAMES.sub('_', str(token))[-LONGEST_TOKEN:]}.lock"
+        """The lock of a process on this study, in the folder of locks whatever a storage has for its name."""
+        return self.locks / f"{self._mark}{NOT_IN_NAMES.sub('_', str(token))[-LONGEST_TOKEN:]}.lock"
+
+    @property
+    def _mark(self) -> str:
+        """What the names of the locks of this study begin with; the folder has those of all studies."""
+        return f"{zlib.crc32(self.study.study_name.encode()):08x}-"
+
+    def _remove_locks_of_the_dead(self) -> None:
+        """Remove the locks that nobody holds, but not those that prove the death of the process of a running trial."""
+        proofs = {self._lock_file(trial.user_attrs["worker"]) for trial in self.others_running()}
+        for path in set(self.locks.glob(f"{self._mark}*.lock")) - proofs:
+            with contextlib.suppress(Timeout):
+                with FileLock(path, timeout=0):
+                    pass  # Windows removes no file that is open
+                path.unlink(missing_ok=True)
 
     def _is_silent(self, trial: FrozenTrial) -> bool:
         sign = (trial.user_attrs["worker"], trial.user_attrs.get("heartbeat"))

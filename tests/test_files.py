@@ -22,6 +22,7 @@ import hpoSettings
 import resultFiles
 from baseML import BaseMLClass, NetworkConfig
 from hpoSettings import UserError
+from hpoTrials import TrialQueue
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = ["worker", "row", "text"]
@@ -369,3 +370,38 @@ def test_trials_of_no_network_have_no_row_and_stop_nothing(tmp_path, capsys):
     for number in range(1, 5):
         assert f"note: trial {number} is of no network of these scripts, and has no row" in printed
     assert summary.read_bytes() == before
+
+
+# --- Locks of dead processes
+
+HOLD = """
+import os, signal, sys, optuna
+from pathlib import Path
+from hpoStorage import open_storage
+from hpoTrials import TrialQueue
+folder, name, claims = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+_, storage = open_storage(f"sqlite:///{folder / 'studies.db'}", folder)
+queue = TrialQueue(optuna.create_study(storage=storage, study_name=name, load_if_exists=True), storage, folder)
+if claims == "claims":
+    queue.plan(1)
+    queue.claim(1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@needs_sigkill
+def test_locks_of_dead_processes_go_but_those_that_prove_a_death(tmp_path):
+    processes = [started(HOLD, tmp_path, *words) for words in (("one", "idle"), ("two", "claims"))]
+    for process in processes:
+        assert process.wait(SECONDS) == -signal.SIGKILL, process.communicate()
+    locks = tmp_path / ".workers"
+    assert len(list(locks.glob("*.lock"))) == 2
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    one, two = (optuna.load_study(study_name=name, storage=storage) for name in ("one", "two"))
+    with TrialQueue(one, one._storage, tmp_path), TrialQueue(one, one._storage, tmp_path):
+        assert len(list(locks.glob("*.lock"))) == 3  # theirs, and the one of the other study
+    with TrialQueue(two, two._storage, tmp_path) as queue:
+        assert len(list(locks.glob("*.lock"))) == 2
+        (sentence,) = queue.recover()
+        assert "tried again" in sentence
+    assert list(locks.glob("*.lock")) == []
