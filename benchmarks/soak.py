@@ -1,0 +1,281 @@
+"""A long study under fire: hundreds of tiny trials by several processes on PostgreSQL, of which one is killed now and
+then; nothing may be lost, and no process may grow.
+
+    python -m benchmarks.soak --trials 500 --workers 4 --kill-every 20 --minutes 60
+
+Every process is a run of its own of the same study, and is started again when it was killed. The first one is never
+killed: its growth over all its trials is what is measured. Exit status 1 when anything is not as it has to be; every
+such thing is then said in a line. Needs a PostgreSQL server, which it starts for itself, and psutil.
+"""
+
+import argparse
+import csv
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
+import numpy as np
+import optuna
+import psutil
+import psycopg
+from optuna.trial import FrozenTrial, TrialState
+
+from hpoSearch import worker_environment
+from hpoSettings import ResultsTree
+from run_DenoisingML_HPO_Paper import PROBLEM
+from tests import postgresql
+
+ROOT = Path(__file__).parents[1]
+STUDY = "soak"
+TOY = ("--samples", "48", "--num-datasets", "4", "--num-epochs", "2")
+OWN_NAME = "application_name=soak"  # by which the connections of this script are told from those that are counted
+SAMPLING, CHECKING = 2.0, 15.0  # s between two samples of the processes, two readings of all trials
+GROWTH = 0.3  # MB a trial: 90 MB over the paper's 300 trials, less than one network of that study takes
+SLACK = 2  # open files and threads: one of each may be there or not at the moment of a sample
+CONNECTIONS = 3  # of a process: its main thread's, its heartbeat's, and one while it starts
+FEWEST_TRIALS = 12  # of the first process, to fit a growth to
+KILLED_TWICE = "its process ended without a word"
+
+
+@dataclass
+class Sample:
+    """The state of one process at one moment."""
+
+    seconds: float  # since the start
+    index: int  # of the process
+    megabytes: float
+    files: int
+    threads: int
+    connections: float  # of the database, by living process
+
+
+@dataclass
+class Soak:
+    """One soak: its processes, what was seen of them, and what was wrong."""
+
+    url: str
+    output: Path
+    n_trials: int
+    n_workers: int
+    kill_every: float
+    seed: int
+    started: float = field(default_factory=time.time)
+    processes: dict[int, subprocess.Popen] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+    kills: list[int] = field(default_factory=list)  # pids
+    samples: list[Sample] = field(default_factory=list)
+    finished: dict[int, FrozenTrial] = field(default_factory=dict)  # as first seen, by number
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def tree(self) -> ResultsTree:
+        return ResultsTree(self.output / "Results", PROBLEM.folder)
+
+    def start(self, index: int) -> None:
+        """Start a process, or another one in its place."""
+        options = ("--n-trials", str(self.n_trials), "--study-name", STUDY, "--storage", self.url)
+        script = [sys.executable, ROOT / "tests" / "toy_run.py", *TOY, *options, "--output", self.tree.output]
+        toy = {"TOY_PROBLEM": "run_DenoisingML_HPO_Paper", "MPLBACKEND": "agg"}
+        environment = os.environ | worker_environment(index, self.n_workers, []) | toy
+        with (self.output / f"{index}.log").open("a") as log:
+            self.processes[index] = subprocess.Popen(
+                script, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def work(self, deadline: float) -> None:
+        """Keep the processes going, kill and count, until the study is done or the time is over."""
+        draw = random.Random(self.seed)
+        for index in range(self.n_workers):
+            self.start(index)
+        next_kill, next_check = time.time() + draw.expovariate(1 / self.kill_every), time.time() + CHECKING
+        with psycopg.connect(self.url.replace("+psycopg", "") + f"?{OWN_NAME}", autocommit=True) as database:
+            while len(self.done) < self.n_workers:
+                time.sleep(SAMPLING)
+                self.look_after()
+                self.sample(database)
+                if time.time() > next_kill:
+                    next_kill += draw.expovariate(1 / self.kill_every)
+                    self.kill(draw)
+                if time.time() > next_check:
+                    next_check = time.time() + CHECKING
+                    self.check_finished(self.trials())
+                if time.time() > deadline:
+                    self.faults.append("the study was not done in time")
+                    break
+
+    def look_after(self) -> None:
+        """Start again what ended before the study was done."""
+        for index, process in self.processes.items():
+            status = process.poll()
+            if index in self.done or status is None:
+                continue
+            if status == 0:
+                self.done.add(index)
+                continue
+            if process.pid not in self.kills:
+                last = (self.output / f"{index}.log").read_text(errors="replace").strip().splitlines()[-1:]
+                self.faults.append(f"process {index} ended by itself with status {status}: {''.join(last)}")
+            self.start(index)
+
+    def kill(self, draw: random.Random) -> None:
+        """Kill one process, but not the first."""
+        living = [index for index in self.processes if index and index not in self.done]
+        if living:
+            process = self.processes[draw.choice(living)]
+            process.kill()
+            process.wait()
+            self.kills.append(process.pid)
+
+    def sample(self, database: psycopg.Connection) -> None:
+        """Note memory, open files, threads and connections of every living process."""
+        condition = "datname = current_database() AND application_name <> 'soak'"
+        connections = database.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {condition}").fetchone()[0]
+        living = {index: process for index, process in self.processes.items() if process.poll() is None}
+        for index, process in living.items():
+            try:
+                seen = psutil.Process(process.pid)
+                files = seen.num_fds() if hasattr(seen, "num_fds") else seen.num_handles()
+                resources = seen.memory_info().rss / 1e6, files, seen.num_threads()
+            except psutil.Error:  # it has just ended
+                continue
+            self.samples.append(Sample(time.time() - self.started, index, *resources, connections / len(living)))
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials as the database has them now, past Optuna's memory of finished ones."""
+        storage = optuna.storages.RDBStorage(f"{self.url}?{OWN_NAME}")
+        try:
+            return storage.get_all_trials(storage.get_study_id_from_name(STUDY))
+        except KeyError:  # not made yet
+            return []
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+    def check_finished(self, trials: list[FrozenTrial]) -> None:
+        """Note the trials that have finished since the last call; those known before must be as they were."""
+        now = {trial.number: trial for trial in trials if trial.state.is_finished()}
+        for number, trial in self.finished.items():
+            if number not in now:
+                self.faults.append(f"trial {number} was finished and is lost")
+            elif now[number] != trial:
+                self.faults.append(f"trial {number} was finished and has changed")
+        self.finished.update({number: trial for number, trial in now.items() if number not in self.finished})
+
+    def check_study(self) -> Counter:
+        """Exactly the trials that were asked for, each finished, none twice; returns their states."""
+        trials = self.trials()
+        self.check_finished(trials)
+        whole = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        reasons = [trial.user_attrs.get("failed", "") for trial in trials if trial.state == TrialState.FAIL]
+        twice = sum(reason.startswith(KILLED_TWICE) for reason in reasons)
+        drawn = {tuple(trial.params.items()) for trial in whole}
+        self.expect([trial.number for trial in trials] == list(range(self.n_trials)), f"there are {len(trials)} trials")
+        self.expect(len(whole) + twice == len(trials), "not every trial is complete, or failed for being killed twice")
+        self.expect(2 * twice <= len(self.kills), f"{twice} trials failed, with {len(self.kills)} kills")
+        self.expect(len(drawn) == len(whole), f"{len(whole) - len(drawn)} trials have the parameters of another one")
+        self.check_files(whole)
+        return Counter(trial.state.name for trial in trials)
+
+    def check_files(self, whole: list[FrozenTrial]) -> None:
+        """One row and one loss history a complete trial, one network, and nothing that a killed process left."""
+        search = self.tree.search
+        with self.tree.summary.open(newline="") as file:
+            rows = [tuple(row) for row in csv.reader(file)][1:]
+        losses = Counter(str(trial.value) for trial in whole)
+        self.expect(Counter(row[-1] for row in rows) == losses, f"{len(rows)} rows for {len(whole)} complete trials")
+        histories = {path.name for path in (search / baseML.LOSS_HISTORY_FOLDER).iterdir()}
+        names = {f"{trial.user_attrs['run_name']}_log.csv" for trial in whole}
+        self.expect(histories == names, f"{len(histories)} loss histories, {len(histories ^ names)} of them amiss")
+        best = min(whole, key=lambda trial: trial.value).user_attrs["run_name"]
+        networks = list(self.tree.final_model("Optuna").glob("*.keras"))
+        self.expect([path.stem for path in networks] == [best], f"the networks kept are {networks}, not {best}")
+        baseML.BaseMLClass.load_model(networks[0])
+        left = [*search.glob("*.keras"), *search.glob("*_backup"), *self.tree.output.rglob(".unfinished*")]
+        left += (search / ".workers").glob("*.lock")
+        self.expect(not left, f"left behind: {', '.join(path.name for path in left)}")
+
+    def expect(self, holds: bool, otherwise: str) -> None:
+        """Note a fault unless something holds."""
+        if not holds:
+            self.faults.append(otherwise)
+
+    def growth(self) -> float:
+        """MB a trial, of the first process, fitted to all but the first third of its trials."""
+        ends = sorted(
+            trial.datetime_complete.timestamp() - self.started
+            for trial in self.finished.values()
+            if int(trial.user_attrs["worker"].rsplit("-", 2)[1]) == self.processes[0].pid
+        )
+        if len(ends) < FEWEST_TRIALS:
+            self.faults.append(f"the first process ended only {len(ends)} trials, too few to see whether it grows")
+            return np.nan
+        samples = [one for one in self.samples if one.index == 0 and ends[len(ends) // 3] < one.seconds < ends[-1]]
+        done = np.searchsorted(ends, [one.seconds for one in samples])
+        slope = float(np.polyfit(done, [one.megabytes for one in samples], 1)[0])
+        self.expect(slope <= GROWTH, f"the first process grew by {slope:.2f} MB a trial")
+        return slope
+
+    def thirds(self, name: str, first_only: bool = True) -> tuple[float, float]:
+        """Medians of a quantity over the first and the last third of the time of the study."""
+        end = max(trial.datetime_complete.timestamp() for trial in self.finished.values()) - self.started
+        known = [one for one in self.samples if (one.index == 0 or not first_only) and one.seconds < end]
+        parts = [one for one in known if one.seconds < end / 3], [one for one in known if one.seconds > 2 * end / 3]
+        return tuple(float(np.median([getattr(one, name) for one in part])) for part in parts)
+
+    def report(self) -> None:
+        """Print the table of what was sampled, and note what has grown."""
+        print(f"{'median':36s}{'first third':>12s}{'last third':>12s}   limit")
+        for title, name, first_only, limit in (
+            ("memory of the first process (MB)", "megabytes", True, None),
+            ("memory of any process (MB)", "megabytes", False, None),
+            ("open files of the first process", "files", True, SLACK),
+            ("threads of the first process", "threads", True, SLACK),
+            ("connections, a process", "connections", False, None),
+        ):
+            before, after = self.thirds(name, first_only)
+            print(f"{title:36s}{before:12.1f}{after:12.1f}{f'   + {limit}' if limit else ''}")
+            self.expect(limit is None or after <= before + limit, f"{title}: {before:g} became {after:g}")
+        print(f"{'growth of the first process':36s}{self.growth():16.3f} MB a trial   {GROWTH}")
+        most = max(one.connections for one in self.samples)
+        print(f"{'most connections, a process':36s}{most:24.1f}   {CONNECTIONS}")
+        self.expect(most <= CONNECTIONS, f"up to {most:.1f} connections a process")
+
+
+def main() -> int:
+    """Run the soak, print its table and verdict; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--trials", type=int, default=500, help="trials of the study (default 500)")
+    add("--workers", type=int, default=4, help="processes (default 4)")
+    add("--kill-every", type=float, default=20.0, metavar="S", help="seconds between kills, on average (default 20)")
+    add("--minutes", type=float, default=60.0, help="most that it may take (default 60)")
+    add("--seed", type=int, default=0, help="of the kills (default 0)")
+    asked = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with postgresql.serving() as url, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        soak = Soak(url, Path(folder), asked.trials, asked.workers, asked.kill_every, asked.seed)
+        try:
+            soak.work(soak.started + 60 * asked.minutes)
+        finally:
+            for process in soak.processes.values():
+                process.kill()
+                process.wait()
+        states = soak.check_study()
+        minutes = (time.time() - soak.started) / 60
+        found = ", ".join(f"{n} {state}" for state, n in states.items())
+        print(f"{asked.trials} trials by {asked.workers} processes in {minutes:.1f} minutes, {len(soak.kills)} kills")
+        print(f"trials at the end: {found}\n")
+        soak.report()
+    print("\n" + "\n".join(soak.faults or ["Nothing was lost, changed or doubled, and nothing grew."]))
+    return 1 if soak.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
