@@ -10,7 +10,7 @@ import numpy as np
 import optuna
 import optuna_dashboard
 from matplotlib import pyplot
-from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
@@ -210,11 +210,19 @@ def write_note(run: Run, study: optuna.Study) -> None:
 
 
 def upload_picture(run: Run, trial: Trial, network: baseML.BaseMLClass, path: Path) -> None:
-    """Add the picture of a network's prediction to its trial, and leave it at ``path``."""
+    """Add the picture of a network's prediction to its trial, and leave it at ``path``.
+
+    A trial that was cut off after it had a picture, or half of one, and trained again, has this one in its place.
+    """
     picture = draw_blind_trace(run, network, path)
     run.tree.artifacts.mkdir(exist_ok=True)
     store = FileSystemArtifactStore(run.tree.artifacts)
-    upload_artifact(artifact_store=store, file_path=str(picture), study_or_trial=trial)
+    known = get_all_artifact_meta(trial)
+    if not known:
+        upload_artifact(artifact_store=store, file_path=str(picture), study_or_trial=trial)
+        return
+    with picture.open("rb") as file:
+        store.write(known[0].artifact_id, file)
 
 
 # --- The result
