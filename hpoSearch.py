@@ -66,7 +66,7 @@ from hpoSettings import (
     why_too_large,
 )
 from hpoStorage import open_storage
-from hpoTrials import TrialQueue, result_of, run_name_of
+from hpoTrials import TrialQueue, alone, result_of, run_name_of
 from resultFiles import line_of
 
 POLL = 1.0  # s between two looks at what other processes do
@@ -98,25 +98,41 @@ def open_study(run: Run) -> tuple[Run, optuna.Study]:
     url, storage = open_storage(run.url, run.tree.upgraded)
     if url != run.url:
         run = replace(run, storage_url=url)
-    summaries = optuna.get_all_study_summaries(storage)
-    # one without anything is being made by another process just now
-    begun = [summary for summary in summaries if summary.n_trials or summary.user_attrs]
-    known = {summary.study_name: summary.user_attrs for summary in begun}
-    if run.study_name in known:
-        run = _with_stored_settings(run, known[run.study_name])
-    elif resumed:
+    known = optuna.get_all_study_names(storage)
+    if resumed and run.study_name not in known:
         raise UserError(f"there is no study {run.study_name!r} in the storage; there are: {', '.join(known) or 'none'}")
     study = optuna.create_study(storage=storage, study_name=run.study_name, direction="minimize", load_if_exists=True)
-    if run.study_name not in known:
-        write_note(run, study)
-        with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
-            study.set_metric_names([run.metric_name])
     if "problem" not in study.user_attrs:
-        for name, value in {**_stored_settings(run), "versions": versions()}.items():
-            study.set_user_attr(name, value)
+        _describe(run, study)
+    run = _with_stored_settings(run, study.user_attrs)
     if not run.is_worker:
         study.set_user_attr("n_trials", run.settings.n_trials)
+        if run.storage_url is None:
+            run.tree.last_study.write_text(run.study_name, encoding="utf-8")
     return run, study
+
+
+def _describe(run: Run, study: optuna.Study) -> None:
+    """Give a study that has no settings yet those of the run, once, whoever starts it at the same time.
+
+    Raises UserError for a study that was not begun, when it is to be gone on with, and for one of other software that
+    the run cannot go on with.
+    """
+    run.tree.search.mkdir(parents=True, exist_ok=True)
+    with alone(study, run.tree.search):
+        if "problem" in study.user_attrs:
+            return
+        if study.get_trials(deepcopy=False):
+            _with_stored_settings(run, study.user_attrs)
+        elif run.mode != "optuna":
+            raise UserError(f"study {run.study_name!r} was stopped before it began; repeat the command that started it")
+        else:
+            write_note(run, study)
+            with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+                study.set_metric_names([run.metric_name])
+        settings = {**_stored_settings(run), "versions": versions()}
+        for name in sorted(settings, key=lambda name: name == "problem"):  # last: with it, all are there
+            study.set_user_attr(name, settings[name])
 
 
 def _find_study(run: Run) -> Run:
@@ -129,8 +145,8 @@ def _find_study(run: Run) -> Run:
         url, storage = open_storage(run.storage_url, run.tree.upgraded)
         run = replace(run, storage_url=url)
         found = [study for study in optuna.get_all_study_summaries(storage) if is_of(run.problem, study)]
-        found.sort(key=lambda study: (study.datetime_start is not None, study.datetime_start))
-        name = found[-1].study_name if found else None
+        newest = max(found, key=lambda study: study._study_id, default=None)  # dates change with the clock
+        name = newest.study_name if newest else None
     if name is None:
         raise UserError(f"there is no study of {run.problem.name} to go on with; --mode optuna starts one")
     return replace(run, study_name=name)

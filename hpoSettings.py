@@ -223,10 +223,16 @@ class ResultsTree:
         found = self.output.glob(f"*/Search/Optuna/{study_name}.db")
         return next((path for path in found if path != self.database(study_name)), None)
 
+    @property
+    def last_study(self) -> Path:
+        """Holds the name of the study that was worked on last; dates of files change with the clock, and in a copy."""
+        return self.search / ".last_study"
+
     def newest_study(self) -> str | None:
         """Name of the study that was worked on last."""
-        databases = sorted(self.search.glob("*.db"), key=lambda path: path.stat().st_mtime)
-        return databases[-1].stem if databases else None
+        last = self.last_study.read_text(encoding="utf-8", errors="replace") if self.last_study.is_file() else ""
+        databases = {path.stem: path.stat().st_mtime for path in self.search.glob("*.db")}
+        return last if last in databases else max(databases, key=databases.get, default=None)
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
     URL -> is it SQLite? on a network file system? of an older Optuna? -> (URL that was opened, storage)
 
-A study file of an older Optuna is a record of what was published: it is only ever read.
+A study file of an older Optuna is a record of what was published: it is only ever read. A database server that is
+away, once the study is open, is waited for.
 """
 
 import functools
@@ -12,24 +13,33 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePath
+from typing import TypeVar
 from urllib.parse import unquote, unquote_plus, urlsplit
 from urllib.request import url2pathname
 
 import optuna
 import sqlalchemy
 from filelock import FileLock
-from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy.engine import URL, make_url
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
+from optuna.trial import TrialState
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from tqdm import tqdm
 
-from hpoSettings import PASSWORDS, UserError, public_url
+from hpoSettings import PASSWORDS, StoppedError, UserError, public_url, stop_was_asked
 from resultFiles import replacing
 
 SQLITE_TIMEOUT = 60  # s, so that a dashboard that reads the file does not stop the study
 PAUSES = (0.2, 0.5, 1.0, 2.0)  # s, while another process makes the tables
+FOR_NOW = re.compile(r"already exists|too many (clients|connections)|connection slots", re.IGNORECASE)
+PATIENCE = 600.0  # s that a server may be away: for a restart, an update
+RETRY = 1.0  # s between two requests to a server that is away
 VALID = "valid is an Optuna storage URL such as sqlite:///file.db or postgresql+psycopg://user@host/database"
 PACKAGES = {  # what pip calls the drivers, where it is another name
     "psycopg": "psycopg[binary]",
@@ -57,6 +67,11 @@ FIRST_ALEMBIC_SCHEMA = 12  # version_info.schema_version of all files that have 
 
 
 # --- URLs
+
+
+def _first_line(error: object, url: str) -> str:
+    """Of what a library says about a URL, without the secrets in it."""
+    return _without_secrets((str(error).splitlines() or [""])[0], url)
 
 
 def _without_secrets(text: str, url: str) -> str:
@@ -111,7 +126,7 @@ def open_storage(url: str, copies: Path) -> tuple[str, BaseStorage]:
     parsed = check_url(url)
     try:
         if parsed.get_backend_name() != "sqlite":
-            return url, _opened(lambda: optuna.storages.get_storage(_literal(url)))
+            return url, _opened(lambda: PatientStorage(RDBStorage(_literal(url), {"pool_pre_ping": True})))
         if not parsed.host:  # otherwise it lacks a slash, and SQLAlchemy says so
             url = _usable_sqlite(url, parsed, copies)
         wait = {"connect_args": {"timeout": SQLITE_TIMEOUT}}
@@ -149,15 +164,129 @@ def open_to_read(url: str, folder: Path) -> Iterator[BaseStorage]:
 
 
 def _opened(connect: Callable[[], BaseStorage]) -> BaseStorage:
-    """A storage, also when another process makes its tables at the same moment."""
+    """A storage, also when another process makes its tables at the same moment, or has the server's last connection."""
     for pause in PAUSES:
         try:
             return connect()
         except sqlalchemy.exc.DBAPIError as error:
-            if not isinstance(error, sqlalchemy.exc.IntegrityError) and "already exists" not in str(error):
+            if not isinstance(error, sqlalchemy.exc.IntegrityError) and not FOR_NOW.search(str(error)):
                 raise
             time.sleep(pause)
     return connect()
+
+
+# --- Servers that are away
+
+
+Answer = TypeVar("Answer")
+
+
+class PatientStorage(_CachedStorage):
+    """A study on a server: a request that finds the server away is made again until it is back, for PATIENCE.
+
+    The server may have done what it could not acknowledge, so a request that is made again must not count twice. What
+    sets a value does not; for the others: a trial that has the state already is told (`set_trial_state_values`), but
+    one that is RUNNING was claimed, by whomever, as its attributes say (False); and a trial that was made
+    (`create_new_trial`) may be made once more, which then waits, beyond the trials that were asked for.
+    """
+
+    def __init__(self, backend: RDBStorage) -> None:
+        super().__init__(backend)
+        self._given_up = False
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        try:
+            return self._insisting(lambda: super(PatientStorage, self).set_trial_state_values(trial_id, state, values))
+        except UpdateFinishedTrialError:
+            trial = self.get_trial(trial_id)
+            if (trial.state, trial.values) != (state, list(values) if values is not None else None):
+                raise
+            return True
+
+    @contextmanager
+    def alone(self, study_id: int) -> Iterator[None]:
+        """No other process, on whatever machine, is in here for this study meanwhile."""
+        connection = self._insisting(lambda: self._locked(study_id))
+        try:
+            yield
+        finally:
+            try:
+                connection.rollback()
+            except SQLAlchemyError:  # the server went away, and the lock with it
+                connection.invalidate()
+            connection.close()
+
+    def _locked(self, study_id: int) -> Connection:
+        """A connection that holds the study's row of a table whose rows Optuna does not lock."""
+        rows = sqlalchemy.table("study_directions", sqlalchemy.column("study_id"))
+        connection = self._backend.engine.connect()
+        try:
+            connection.execute(sqlalchemy.select(rows).where(rows.c.study_id == study_id).with_for_update())
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _insisting(self, request: Callable[[], Answer]) -> Answer:
+        """The answer to a request. Raises StoppedError when the server has been away for PATIENCE."""
+        since = None
+        while True:
+            try:
+                answer = request()
+            except (StorageInternalError, SQLAlchemyError) as error:
+                if not self._is_waited_for(error):
+                    raise
+                since = since or self._tell_away(error)
+                if time.monotonic() - since > PATIENCE:
+                    self._given_up = True
+                    raise StoppedError(f"{self._name()} is still away after {PATIENCE:.0f} s") from None
+                time.sleep(RETRY)
+            else:
+                if since:
+                    tqdm.write(f"{self._name()} is back")
+                return answer
+
+    def _is_waited_for(self, error: Exception) -> bool:
+        """Whether the server is away and the main thread is asking: the heartbeat asks again by itself."""
+        away = isinstance(error.__cause__ or error, (OperationalError, InterfaceError))
+        in_main = threading.current_thread() is threading.main_thread()
+        return away and in_main and not self._given_up and not stop_was_asked()
+
+    def _tell_away(self, error: Exception) -> float:
+        reason = _first_line(getattr(error.__cause__ or error, "orig", error), self._backend.url)
+        tqdm.write(f"{self._name()} is away ({reason}); it is waited for, {PATIENCE:.0f} s at most")
+        return time.monotonic()
+
+    def _name(self) -> str:
+        return f"storage {public_url(self._backend.url)!r}"
+
+
+def _insistent(name: str) -> Callable[..., object]:
+    """The method of that name, made again while the server is away."""
+    method = getattr(_CachedStorage, name)
+
+    @functools.wraps(method)
+    def insist(self: PatientStorage, *arguments: object, **options: object) -> object:
+        return self._insisting(lambda: method(self, *arguments, **options))
+
+    return insist
+
+
+for _method in BaseStorage.__abstractmethods__ - vars(PatientStorage).keys():
+    setattr(PatientStorage, _method, _insistent(_method))
+
+
+@contextmanager
+def alone(storage: BaseStorage, study_id: int) -> Iterator[None]:
+    """No other machine is in here for this study meanwhile; the processes of one machine have a lock of their own."""
+    if isinstance(storage, PatientStorage):
+        with storage.alone(study_id):
+            yield
+    else:
+        yield
+
+
+# --- What is refused
 
 
 def _literal(url: str) -> str:
@@ -179,8 +308,7 @@ def _refusal(url: str, parsed: URL, error: Exception) -> str:
     if isinstance(error, ImportError):
         driver = parsed.get_driver_name()
         return f"storage {name} needs a driver: pip install '{PACKAGES.get(driver, driver)}'; {VALID}"
-    reason = _without_secrets((str(error).splitlines() or [""])[0], url)
-    return f"storage {name} cannot be reached ({type(error).__name__}: {reason}); {VALID}"
+    return f"storage {name} cannot be reached ({type(error).__name__}: {_first_line(error, url)}); {VALID}"
 
 
 def _usable_sqlite(url: str, parsed: URL, copies: Path) -> str:

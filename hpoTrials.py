@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
 import baseML
+import hpoStorage
 from baseML import RunResult
 from hpoSettings import ignore_signals
 
@@ -52,6 +53,17 @@ def result_of(trial: FrozenTrial) -> RunResult | None:
     values = {field.name: trial.user_attrs.get(field.name) for field in fields(RunResult)}
     told = all(isinstance(value, (int, float)) for name, value in values.items() if name != "run_name")
     return RunResult(**values) if told and run_name_of(trial) else None
+
+
+@contextlib.contextmanager
+def alone(study: optuna.Study, folder: Path) -> Iterator[None]:
+    """No other process, on this machine or another one, is in here for this study meanwhile."""
+    with _mutex(folder), hpoStorage.alone(study._storage, study._study_id):
+        yield
+
+
+def _mutex(folder: Path) -> FileLock:
+    return FileLock(folder / ".lock")
 
 
 class TrialQueue:
@@ -96,18 +108,18 @@ class TrialQueue:
 
     def mutex(self) -> FileLock:
         """Lock of this machine's processes on the study: SQLite does not keep two from claiming one trial."""
-        return FileLock(self.folder / ".lock")
+        return _mutex(self.folder)
 
     def plan(self, n_trials: int, base: Mapping[str, object] | None = None) -> None:
         """Make the trials that the study lacks; the very first one with the parameters ``base`` if these are given."""
-        with self.mutex():
+        with alone(self.study, self.folder):
             trials = self.study.get_trials(deepcopy=False)
             for number in range(len(trials), len(trials) + n_trials - sum(map(counted, trials))):
                 self.study.enqueue_trial(dict(base) if base and number == 0 else {})
 
     def claim(self, n_trials: int) -> FrozenTrial | None:
         """Make the next waiting trial this process' own; None when none is left."""
-        with self.mutex():
+        with alone(self.study, self.folder):
             while True:
                 trials = [trial for trial in self.study.get_trials(deepcopy=False) if counted(trial)]
                 waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
@@ -115,11 +127,16 @@ class TrialQueue:
                     return None
                 trial = self._current = min(waiting, key=lambda trial: trial.number)
                 self.storage.set_trial_user_attr(trial._trial_id, "worker", self.token)
-                if self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+                if self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING) or self._is_own(trial):
                     attempt = trial.user_attrs.get("attempt", 0) + 1
                     for name, value in {"worker": self.token, "attempt": attempt, "heartbeat": 0}.items():
                         self.storage.set_trial_user_attr(trial._trial_id, name, value)
                     return self.storage.get_trial(trial._trial_id)
+
+    def _is_own(self, trial: FrozenTrial) -> bool:
+        """Whether a trial runs as this process' own: it was claimed after all, but the answer of a server got lost."""
+        found = self.storage.get_trial(trial._trial_id)
+        return found.state == TrialState.RUNNING and found.user_attrs.get("worker") == self.token
 
     def tell(self, trial: optuna.Trial, state: TrialState, value: float | None) -> bool:
         """Finish a claimed trial; False when another process took it over in the meantime."""

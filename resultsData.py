@@ -334,7 +334,7 @@ def _chosen_study(
         wanted = repr(study_name) if study_name else f"of {problem.name}"
         names = ", ".join(summary.study_name for summary in summaries) or "none"
         raise MissingError(f"study: there is no study {wanted} in {public_url(url)}; there are: {names}")
-    newest = max(found, key=lambda summary: (summary.datetime_start is not None, summary.datetime_start))
+    newest = max(found, key=lambda summary: summary._study_id)  # dates change with the clock
     return optuna.load_study(study_name=newest.study_name, storage=storage)
 
 

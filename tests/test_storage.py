@@ -158,10 +158,10 @@ def test_no_refusal_shows_a_password(url, tmp_path):
 
 
 def test_a_password_in_the_message_of_the_library_is_hidden(tmp_path, monkeypatch):
-    def fail(url):
+    def fail(url, options):
         raise ValueError(f"no way to {url}: 's3 cr/et' is wrong")
 
-    monkeypatch.setattr(optuna.storages, "get_storage", fail)
+    monkeypatch.setattr(hpoStorage, "RDBStorage", fail)
     message = refusal("postgresql://me:s3+cr%2Fet@host/db", tmp_path)
     assert "cr%2Fet" not in message
     assert "cr/et" not in message
@@ -284,7 +284,8 @@ def test_a_study_of_a_newer_optuna_is_refused_and_kept(tmp_path):
 )
 def test_a_study_of_another_optuna_on_a_server_is_refused(old, tmp_path, monkeypatch, revision, says):
     set_revision(old, revision)
-    monkeypatch.setattr(optuna.storages, "get_storage", lambda url: optuna.storages.RDBStorage(sqlite_url(old)))
+    storage = optuna.storages.RDBStorage
+    monkeypatch.setattr(hpoStorage, "RDBStorage", lambda url, options: storage(sqlite_url(old)))
     message = refusal("postgresql://me:secret@host/db", tmp_path)
     assert says in message
     assert "secret" not in message
@@ -352,7 +353,7 @@ def test_processes_that_make_a_storage_together_all_get_it(tmp_path):
 def test_making_of_the_tables_by_another_process_is_waited_for(tmp_path, monkeypatch):
     tries = []
 
-    def connect(url):
+    def connect(url, options):
         tries.append(url)
         if len(tries) < 3:
             raise sqlalchemy_error("relation already exists")
@@ -362,7 +363,7 @@ def test_making_of_the_tables_by_another_process_is_waited_for(tmp_path, monkeyp
         return hpoStorage.sqlalchemy.exc.ProgrammingError("CREATE TABLE", {}, Exception(text))
 
     monkeypatch.setattr(hpoStorage, "PAUSES", (0, 0, 0))
-    monkeypatch.setattr(optuna.storages, "get_storage", connect)
+    monkeypatch.setattr(hpoStorage, "RDBStorage", connect)
     open_storage("postgresql://host/db", tmp_path)
     assert len(tries) == 3
 
