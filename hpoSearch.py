@@ -57,6 +57,7 @@ from hpoSettings import (
     data_stream,
     derived_seed,
     ignore_signals,
+    machine_fault,
     network_config,
     public_url,
     stop_was_asked,
@@ -359,6 +360,8 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     except Exception as error:
         if stop_was_asked():
             raise KeyboardInterrupt from error
+        if isinstance(error, StoppedError) or machine_fault(error, run.tree.output):
+            raise  # no fault of the trial, which is to be trained again
         reason = baseML.failure_reason(error)
         trial.set_user_attr("failed", reason or f"error: {error}")
         if reason is None:

@@ -6,6 +6,7 @@ defaults, which are the paper's.
 
 import _thread
 import argparse
+import errno
 import math
 import os
 import platform
@@ -101,6 +102,30 @@ class UserError(Exception):
 
 class StoppedError(Exception):
     """A run that cannot go on now, though nothing is wrong with what was asked; the message says why."""
+
+
+FAULTS = {  # of a machine, by an error's name and by what libraries say in errors of their own
+    "ENOSPC|No space left on device|database or disk is full": "the disk of {} is full; free some space there",
+    "EDQUOT|Disk quota exceeded": "this user's quota on the disk of {} is used up; free some space there",
+    "EROFS|Read-only file system|readonly database": "the disk of {} has become read-only; have it made writable",
+    "EIO|Input/output error|disk I/O error": "the disk of {} cannot be read or written; check it",
+    "database is locked": "another process keeps the study's database in {} locked; wait for it, or end it",
+}
+
+
+def machine_fault(error: BaseException | None, folder: Path) -> str | None:
+    """What is wrong with the machine, and what to do, when an error comes from that; None for any other error.
+
+    ``folder``, of the results, is named where the error names no file.
+    """
+    while error is not None:
+        name = errno.errorcode.get(getattr(error, "errno", None), "")
+        place = getattr(error, "filename", None) or folder
+        for signs, sentence in FAULTS.items():
+            if re.search(rf"\b({signs})\b", f"{name} {error}"):
+                return sentence.format(repr(str(place)))
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @dataclass(frozen=True)
@@ -519,11 +544,21 @@ def noise_level(problem: Problem, levels: Sequence[float] | None) -> list[float]
     return snr_db and list(snr_db)
 
 
-def check_output(output: Path) -> None:
-    """UserError unless the folder can be written, or made; nothing is made."""
-    nearest = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
+def check_places(run: Run) -> None:
+    """UserError unless the run can write to the folders of its results, or make them; nothing is made."""
+    tree = run.tree
+    finals = [tree.final_model(approach) for approach in ("Grid Search", "Optuna")]
+    for place in [run.model.parent] if run.model else [tree.search, tree.grid, tree.repeatability, *finals]:
+        check_output(tree.output, place)
+
+
+def check_output(output: Path, place: Path | None = None) -> None:
+    """UserError unless a folder, below ``output`` or itself, can be written, or made; nothing is made."""
+    place = (place or output).absolute()
+    nearest = next(path for path in (place, *place.parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise UserError(f"--output {str(output)!r} cannot be written: {str(nearest)!r} is not a writable folder")
+        name = f"--output {str(output)!r}" if place.is_relative_to(output.absolute()) else repr(str(place))
+        raise UserError(f"{name} cannot be written: {str(nearest)!r} is not a writable folder")
 
 
 def check_table(path: Path, columns: Sequence[str] = baseML.SUMMARY_COLUMNS) -> None:

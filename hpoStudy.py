@@ -1,5 +1,6 @@
 """The command line of the two run scripts: from its options to one of the modes, and to an exit status."""
 
+import contextlib
 import gc
 import sys
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ from hpoSettings import (
     Run,
     StoppedError,
     UserError,
-    check_output,
+    check_places,
     ignore_signals,
+    machine_fault,
     parse_options,
     resume_command,
     run_from_options,
@@ -42,7 +44,7 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
     run = None
     try:
         run = run_from_options(problem, parse_options(problem, description, arguments), arguments)
-        check_output(run.tree.output)
+        check_places(run)
         gc.collect()
         gc.freeze()  # or else every trial would look through all that the libraries have made
         MODES[run.mode](run)
@@ -52,12 +54,17 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
     except StoppedError as error:
         print(f"error: {error}; {_to_go_on(run)}", file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, Exception):
-        if not stop_was_asked():
+    except (KeyboardInterrupt, Exception) as error:
+        if stop_was_asked():
+            ignore_signals()
+            with contextlib.suppress(OSError):  # of a terminal that was closed
+                print(f"\nStopped; everything that was finished is kept; {_to_go_on(run)}", file=sys.stderr)
+            return 130
+        fault = machine_fault(error, run.tree.output) if run else None
+        if fault is None:
             raise
-        ignore_signals()
-        print(f"\nStopped; everything that was finished is kept; {_to_go_on(run)}", file=sys.stderr)
-        return 130
+        print(f"error: {fault}; everything that was finished is kept; {_to_go_on(run)}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -104,7 +104,8 @@ class TrialQueue:
         self._stopped.set()
         self._heart.join()
         self._own_lock.release()
-        self._lock_file(self.token).unlink(missing_ok=True)
+        if self._current is None:  # else the lock that nobody holds is what shows that the trial is nobody's
+            self._lock_file(self.token).unlink(missing_ok=True)
 
     def mutex(self) -> FileLock:
         """Lock of this machine's processes on the study: SQLite does not keep two from claiming one trial."""
@@ -157,13 +158,12 @@ class TrialQueue:
 
     def give_back(self) -> None:
         """Put this process' own unfinished trial, if it has one, back into the queue as if it had not been claimed."""
-        before, self._current = self._current, None
-        if before is None:
-            return
-        trial = self.storage.get_trial(before._trial_id)
-        if trial.state == TrialState.RUNNING and trial.user_attrs["worker"] == self.token:
-            self.storage.set_trial_user_attr(trial._trial_id, "attempt", before.user_attrs.get("attempt", 0))
-            self.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        before = self._current
+        if before is not None and self._is_own(before):
+            self._remove_training(self.storage.get_trial(before._trial_id))
+            self.storage.set_trial_user_attr(before._trial_id, "attempt", before.user_attrs.get("attempt", 0))
+            self.storage.set_trial_state_values(before._trial_id, TrialState.WAITING)
+        self._current = None
 
     def others_running(self) -> list[FrozenTrial]:
         """Trials that other processes have claimed; other software's, which leave no name, are not looked after."""
@@ -227,9 +227,7 @@ class TrialQueue:
 
     def _take_back(self, trial: FrozenTrial) -> str:
         self._seen.pop(trial._trial_id, None)
-        if run_name := run_name_of(trial):
-            baseML.remove_run_files(self.folder, run_name)
-            baseML.loss_history_path(self.folder, run_name).unlink(missing_ok=True)
+        self._remove_training(trial)
         if trial.user_attrs.get("attempt", 0) < ATTEMPTS:
             self.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             return f"trial {trial.number:3d}  its process is gone; it is tried again"
@@ -237,6 +235,12 @@ class TrialQueue:
         self.storage.set_trial_user_attr(trial._trial_id, "failed", reason)
         self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         return f"trial {trial.number:3d}  failed: {reason}"
+
+    def _remove_training(self, trial: FrozenTrial) -> None:
+        """Remove the files of a training that was cut off: the next one has a name of its own."""
+        if run_name := run_name_of(trial):
+            baseML.remove_run_files(self.folder, run_name)
+            baseML.loss_history_path(self.folder, run_name).unlink(missing_ok=True)
 
     def _beat(self) -> None:
         """Say that this process is alive, now and then; a storage that does not answer is asked again."""

@@ -244,6 +244,29 @@ def test_a_training_that_fails_has_a_row_and_does_not_stop_the_grid(tmp_path, ca
     assert "failed: not a number" in printed and "failed: out of memory (MemoryError)" in printed
 
 
+def test_a_training_that_diverges_has_a_row_and_the_others_go_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(hpoSettings.QUICK_BASE, "Learning Rate", 1e30)
+    run_toy("manual", tmp_path)
+    rows = read(tmp_path / DENOISING.folder / TABLES["manual"])
+    assert [row["Num"] for row in rows] == list("1234") and {row["Validation Loss"] for row in rows} == {"nan"}
+    configs = {**DENOISING.final_configs, "Optuna": dataclasses.replace(NETWORK, learning_rate=1e30)}
+    monkeypatch.setattr(sys.modules[__name__], "DENOISING", dataclasses.replace(DENOISING, final_configs=configs))
+    run_toy("final_model", tmp_path, "--repeats", "1")
+    rows = {row["Approach"]: row for row in read(tmp_path / DENOISING.folder / TABLES["final_model"])}
+    assert rows["Optuna"]["Validation Loss"] == "nan" and math.isfinite(float(rows["Grid Search"]["Validation Loss"]))
+    assert capsys.readouterr().out.count("failed: the validation loss of") == 5
+
+
+def test_an_update_that_diverges_says_so_and_leaves_the_network_as_it_was(tmp_path, saved):
+    network = BaseMLClass.load_model(saved)
+    network.model.optimizer.learning_rate = 1e30
+    network.save_model(saved)
+    before = saved.read_bytes()
+    with pytest.raises(hpoSettings.StoppedError, match="the update of .* failed: the validation loss of"):
+        run_toy("model_update", tmp_path, "--model", str(saved))
+    assert saved.read_bytes() == before and not saved.with_name("network_update.keras").exists()
+
+
 def test_a_table_of_other_settings_or_origin_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(hpoFixed, "grid_configurations", lambda run: [])
     run_toy("manual", tmp_path)
