@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -72,6 +72,8 @@ from resultFiles import line_of
 
 POLL = 1.0  # s between two looks at what other processes do
 PATIENCE = 60.0  # s for a process to end after it was asked to
+ENDED_BY_ITSELF = (0, 1, 2, 130)  # statuses of a script; others are of a process that was killed, or crashed
+SPARE_DEATHS = 2  # beside one of each process
 FREE_TO_CHANGE = ("n_trials",)  # of the settings, when a study is gone on with
 
 
@@ -486,36 +488,66 @@ def run_search(run: Run) -> None:
 
 
 def supervise(run: Run, study: optuna.Study, progress: Progress) -> None:
-    """Start the run's processes and wait for them. Raises StoppedError when all ended before the study was done."""
+    """Start the run's processes, replace those that die, and wait for them.
+
+    Raises StoppedError when all ended before the study was done.
+    """
     logs = run.tree.search / ".workers"
     logs.mkdir(exist_ok=True)
-    processes = [_start_worker(run, index, logs) for index in range(run.n_workers)]
-    ended = set()
+    processes = {index: _start_worker(run, index, logs) for index in range(run.n_workers)}
+    deaths = Deaths(run.n_workers, study)
     try:
-        while len(ended) < len(processes):
+        while processes:
             time.sleep(POLL)
             progress.update()
-            for index, process in enumerate(processes):
-                if process.poll() is not None and index not in ended:
-                    ended.add(index)
-                    if process.returncode:
-                        progress.say(_why_it_ended(index, process.returncode, logs))
+            for index, process in list(processes.items()):
+                if process.poll() is None:
+                    continue
+                del processes[index]
+                replaced = deaths.allow_another(process.returncode)
+                if process.returncode:
+                    progress.say(_why_it_ended(index, process.returncode, logs, replaced))
+                if replaced:
+                    processes[index] = _start_worker(run, index, logs)
     except KeyboardInterrupt:
         ignore_signals()
         raise
     finally:
-        for process in processes:
-            if process.poll() is None:
-                process.terminate()
-        for process in processes:
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        _stop_workers(processes.values())
     progress.update()
     done = len(finished_trials(study))
     if done < run.settings.n_trials:
         raise StoppedError(f"all processes ended, with {done} of {run.settings.n_trials} trials done")
+
+
+class Deaths:
+    """How often processes died since a trial got its result; too often, and the next ones would die as well."""
+
+    def __init__(self, n_workers: int, study: optuna.Study) -> None:
+        self.most = n_workers + SPARE_DEATHS
+        self.study = study
+        self.n_deaths = self.n_results = 0
+
+    def allow_another(self, status: int) -> bool:
+        """Whether a process that ended with this status is to be replaced."""
+        if status in ENDED_BY_ITSELF:
+            return False
+        results = (TrialState.COMPLETE, TrialState.PRUNED)
+        n_results = len(self.study.get_trials(deepcopy=False, states=results))
+        self.n_deaths = 1 if n_results > self.n_results else self.n_deaths + 1
+        self.n_results = n_results
+        return self.n_deaths < self.most
+
+
+def _stop_workers(processes: Collection[subprocess.Popen]) -> None:
+    """Have processes give back their trials and end; one that does not is killed."""
+    for process in processes:
+        process.stdin.close()
+    for process in processes:
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _start_worker(run: Run, index: int, logs: Path) -> subprocess.Popen:
@@ -527,7 +559,7 @@ def _start_worker(run: Run, index: int, logs: Path) -> subprocess.Popen:
             [sys.executable, sys.argv[0], *arguments],
             env=os.environ | worker_environment(index, run.n_workers, gpus()) | storage,
             start_new_session=True,  # Ctrl-C reaches them once only, through `supervise`
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # ends with this process, however that ends, and the worker then does
             stdout=subprocess.DEVNULL,
             stderr=log,
         )
@@ -552,7 +584,8 @@ def gpus() -> list[str]:
     return [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU")]
 
 
-def _why_it_ended(index: int, status: int, logs: Path) -> str:
+def _why_it_ended(index: int, status: int, logs: Path, replaced: bool) -> str:
     lines = (logs / f"{index}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
     last = f": {lines[-1]}" if lines else ""
-    return f"process {index} of this run ended with status {status}{last}; the others go on"
+    then = "another one takes its place" if replaced else "the others go on"
+    return f"process {index} of this run ended with status {status}{last}; {then}"

@@ -581,6 +581,10 @@ def check_table(path: Path, columns: Sequence[str] = baseML.SUMMARY_COLUMNS) -> 
 # --- Being stopped
 
 
+# Ctrl-C, a polite kill, a terminal that was closed
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
 class _Signals:
     """Whether the process was asked to stop, and the thread that repeats the request."""
 
@@ -589,13 +593,14 @@ class _Signals:
 
 
 def stop_on_signals() -> None:
-    """Make a KeyboardInterrupt of Ctrl-C and of a polite kill (SIGTERM), one that cannot be lost.
+    """Make a KeyboardInterrupt of STOP_SIGNALS, one that cannot be lost.
 
     Python drops an exception that arrives while it runs a finalizer; so it is raised again until `ignore_signals`.
     """
     _Signals.asked = False
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    for number in STOP_SIGNALS:
+        under_nohup = number.name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN
+        signal.signal(number, signal.SIG_IGN if under_nohup else _interrupt)
     sys.unraisablehook = _tell_unraisable
     if _Signals.thread is None:
         _Signals.thread = threading.Thread(target=_repeat_interrupt, daemon=True)
@@ -604,8 +609,20 @@ def stop_on_signals() -> None:
 
 def ignore_signals() -> None:
     """Let nothing interrupt what is left to be done."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def stop_with_parent() -> None:
+    """Interrupt this process when its standard input ends: the process that started it is gone, or closed it."""
+    threading.Thread(target=_await_end_of_input, daemon=True).start()
+
+
+def _await_end_of_input() -> None:
+    while os.read(sys.stdin.fileno(), 1):  # not through the file object, whose lock would be held at the exit
+        pass
+    _Signals.asked = True
+    _thread.interrupt_main()
 
 
 def stop_was_asked() -> bool:

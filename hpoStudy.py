@@ -22,6 +22,7 @@ from hpoSettings import (
     run_from_options,
     stop_on_signals,
     stop_was_asked,
+    stop_with_parent,
 )
 
 MODES = {
@@ -44,6 +45,8 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
     run = None
     try:
         run = run_from_options(problem, parse_options(problem, description, arguments), arguments)
+        if run.is_worker:
+            stop_with_parent()
         check_places(run)
         gc.collect()
         gc.freeze()  # or else every trial would look through all that the libraries have made
