@@ -237,8 +237,8 @@ def test_a_training_whose_history_was_cut_off_begins_anew(tmp_path, capsys):
         hpoSettings.train(run, NETWORK, tmp_path, "cut", 0, "manual", extra_callbacks=[StopAt()])
     history = baseML.loss_history_path(tmp_path, "cut")
     cut(history, 4)
-    again = hpoSettings.train(run, NETWORK, tmp_path, "cut", 0, "manual")
-    whole = hpoSettings.train(run, NETWORK, tmp_path, "whole", 0, "manual")
+    _, again = hpoSettings.train(run, NETWORK, tmp_path, "cut", 0, "manual")
+    _, whole = hpoSettings.train(run, NETWORK, tmp_path, "whole", 0, "manual")
     assert again.validation_loss == whole.validation_loss
     assert history.read_bytes() == baseML.loss_history_path(tmp_path, "whole").read_bytes()
     assert f"note: taken out of {str(history)!r}, for it was cut off" in capsys.readouterr().out
