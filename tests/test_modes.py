@@ -217,8 +217,8 @@ def test_a_torn_backup_starts_over(tmp_path):
         hpoSettings.train(run, NETWORK, tmp_path, "torn", 0, "manual", extra_callbacks=[StopAt()])
     (state,) = (tmp_path / "torn_backup").iterdir()
     state.write_bytes(state.read_bytes()[:1000])
-    torn = hpoSettings.train(run, NETWORK, tmp_path, "torn", 0, "manual")
-    whole = hpoSettings.train(run, NETWORK, tmp_path, "whole", 0, "manual")
+    _, torn = hpoSettings.train(run, NETWORK, tmp_path, "torn", 0, "manual")
+    _, whole = hpoSettings.train(run, NETWORK, tmp_path, "whole", 0, "manual")
     assert (torn.validation_loss, torn.epochs) == (whole.validation_loss, 2)
     assert [row["epoch"] for row in read(baseML.loss_history_path(tmp_path, "torn"))] == ["0", "1"]
 
