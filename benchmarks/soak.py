@@ -12,6 +12,7 @@ import argparse
 import csv
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -259,6 +260,7 @@ def main() -> int:
     add("--seed", type=int, default=0, help="of the kills (default 0)")
     asked = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # else the server would stay
     with postgresql.serving() as url, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         soak = Soak(url, Path(folder), asked.trials, asked.workers, asked.kill_every, asked.seed)
         try:
