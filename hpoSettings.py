@@ -29,6 +29,7 @@ import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import keras
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from sqlalchemy.engine import URL, make_url
 
 from baseML import BaseMLClass, NetworkConfig, RunResult, Size
 from dataGeneration import (
@@ -191,6 +192,14 @@ FINAL_SETTINGS = {  # of mode final_model: n_trials are the repeats of each conf
 }
 
 
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file, plain where SQLAlchemy reads that back; with a question mark in it, it does not."""
+    plain = f"sqlite:///{path.as_posix()}"
+    if make_url(plain).database == path.as_posix():
+        return plain
+    return URL.create("sqlite", database=path.as_posix()).render_as_string()
+
+
 @dataclass(frozen=True)
 class ResultsTree:
     """Where the results of one problem stand: the layout of the published archive."""
@@ -241,7 +250,7 @@ class ResultsTree:
 
     def storage_url(self, study_name: str) -> str:
         """The default storage of a study."""
-        return f"sqlite:///{self.database(study_name).as_posix()}"
+        return sqlite_url(self.database(study_name))
 
     def elsewhere(self, study_name: str) -> Path | None:
         """The database of a study of this name that belongs to another problem."""

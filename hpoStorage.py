@@ -32,7 +32,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from tqdm import tqdm
 
-from hpoSettings import PASSWORDS, StoppedError, UserError, public_url, stop_was_asked
+from hpoSettings import PASSWORDS, StoppedError, UserError, public_url, sqlite_url, stop_was_asked
 from resultFiles import replacing
 
 SQLITE_TIMEOUT = 60  # s, so that a dashboard that reads the file does not stop the study
@@ -104,14 +104,6 @@ def _sqlite_file(url: URL) -> Path | None:
     return None if in_memory else Path(name)
 
 
-def _sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file, as `ResultsTree.storage_url` writes it where SQLAlchemy reads that back."""
-    plain = f"sqlite:///{path.as_posix()}"
-    if make_url(plain).database == path.as_posix():
-        return plain
-    return URL.create("sqlite", database=path.as_posix()).render_as_string()
-
-
 # --- Opening
 
 
@@ -153,7 +145,7 @@ def open_to_read(url: str, folder: Path) -> Iterator[BaseStorage]:
     try:
         _is_old(path)  # raises when it cannot serve
         _make_upgraded(path, folder / path.name)
-        storage = RDBStorage(_literal(_sqlite_url(folder / path.name)))
+        storage = RDBStorage(_literal(sqlite_url(folder / path.name)))
     except UNREACHABLE as error:
         raise UserError(_refusal(url, parsed, error)) from error
     try:
@@ -329,7 +321,7 @@ def _usable_sqlite(url: str, parsed: URL, copies: Path) -> str:
     _check_place(copy)
     _keep_upgraded(path, copy)
     print(f"{path} was written by an older Optuna and stays as it is; its upgraded copy is used: {copy}")
-    return _sqlite_url(copy)
+    return sqlite_url(copy)
 
 
 def _check_place(path: Path) -> None:
@@ -482,7 +474,7 @@ def _make_upgraded(old: Path, copy: Path) -> None:
     with replacing(copy) as unfinished:
         with _reading(old) as source, closing(sqlite3.connect(unfinished)) as target:
             source.backup(target)
-        storage = RDBStorage(_literal(_sqlite_url(unfinished)), skip_compatibility_check=True, skip_table_creation=True)
+        storage = RDBStorage(_literal(sqlite_url(unfinished)), skip_compatibility_check=True, skip_table_creation=True)
         with _no_logging_setup():
             storage.upgrade()
         storage.remove_session()

@@ -317,7 +317,7 @@ def test_a_study_of_this_optuna_is_opened_where_it_is(tmp_path):
 def test_unusual_file_names(tmp_path, name):
     folder = tmp_path / name
     folder.mkdir()
-    url = hpoStorage._sqlite_url(folder / name)
+    url = hpoStorage.sqlite_url(folder / name)
     opened, storage = open_storage(url, tmp_path)
     assert (folder / name).is_file()
     study = optuna.create_study(storage=storage, study_name="published")
