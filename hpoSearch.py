@@ -586,6 +586,7 @@ def gpus() -> list[str]:
 
 def _why_it_ended(index: int, status: int, logs: Path, replaced: bool) -> str:
     lines = (logs / f"{index}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    last = f": {lines[-1]}" if lines else ""
+    told = [line for line in lines if line.startswith("error: ")] or lines  # after an error's stands the way to go on
+    why = f": {told[-1].partition('; to go on:')[0]}" if told else ""
     then = "another one takes its place" if replaced else "the others go on"
-    return f"process {index} of this run ended with status {status}{last}; {then}"
+    return f"process {index} of this run ended with status {status}{why}; {then}"

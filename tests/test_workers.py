@@ -222,6 +222,12 @@ def test_a_process_elsewhere_is_dead_when_it_is_silent_and_its_late_result_is_dr
         assert here.study.best_value == 2.0
 
 
+def test_why_a_process_ended_is_told_by_its_error_alone(tmp_path):
+    (tmp_path / "0.log").write_text("warning: slow\nerror: the disk of '/x' is full; to go on:\n  python run.py\n")
+    sentence = hpoSearch._why_it_ended(0, 1, tmp_path, replaced=False)
+    assert sentence == ("process 0 of this run ended with status 1: error: the disk of '/x' is full; the others go on")
+
+
 def test_workers_share_the_cpu_and_get_gpus_in_turns(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     environments = [hpoSearch.worker_environment(index, 4, ["0", "2"]) for index in range(4)]
