@@ -1,5 +1,6 @@
 """What several test files need: a PostgreSQL server and a browser, or the reason why there is none."""
 
+import functools
 import os
 import shutil
 import tempfile
@@ -24,6 +25,32 @@ def postgresql_url():
         pytest.skip(postgresql.MISSING)
     with postgresql.serving() as url:
         yield url
+
+
+# --- Toy runs in forks
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory):
+    """A tree with the first trial of a toy study, and its network."""
+    import forked  # which loads all of Keras
+
+    folder = tmp_path_factory.mktemp("begun")
+    forked.go_on("optuna", folder, "--n-trials", "1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory, begun):
+    """Of a mode: what a toy run leaves that nothing befalls, and how often it calls what."""
+    import forked
+
+    @functools.cache
+    def of(mode):
+        folder = forked.start(begun, mode, tmp_path_factory.mktemp(mode) / "whole")
+        return forked.whole_run(mode, folder)
+
+    return of
 
 
 # --- A browser
