@@ -1,0 +1,350 @@
+"""Toy runs in forks of a process that has imported everything already, SIGKILLs at chosen calls, and what is left.
+
+python tests/forked.py ..    the same in a process of its own, as the workers of a run are
+"""
+
+import csv
+import gc
+import importlib
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache, partial, wraps
+from pathlib import Path
+from unittest.mock import patch
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+
+from baseML import BaseMLClass  # noqa: E402 - first: it keeps TensorFlow's start-up messages off the screen
+import numpy as np  # noqa: E402
+import optuna  # noqa: E402
+import tensorflow  # noqa: E402
+from optuna.artifacts import get_all_artifact_meta  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
+from postgresql import SECONDS  # noqa: E402
+from test_modes import DENOISING as LISTED  # noqa: E402
+from test_study import DENOISING, TOY, toy  # noqa: E402
+from test_workers import pid_of  # noqa: E402
+
+import hpoReport  # noqa: E402
+import hpoStudy  # noqa: E402
+from hpoSettings import Problem, sqlite_url  # noqa: E402
+
+SEARCHED = toy(DENOISING)
+STUDY = "toy"
+COMMANDS = {  # of the modes; each of them is also what goes on with it
+    "optuna": ("--study-name", STUDY, "--n-trials", "3"),
+    "unnamed": ("--n-trials", "2"),  # mode optuna, with a name of its own
+    "optuna_resume": ("--mode", "optuna_resume", "--n-trials", "3"),
+    "manual": ("--mode", "manual"),
+    "final_model": ("--mode", "final_model", "--repeats", "2"),
+    "model_update": ("--mode", "model_update", "--num-epochs", "3"),
+}
+PLACES = {  # where a run can be killed: the functions that are called there
+    "data generation": ("dataPreProcessing:CustomDataGen.__getitem__",),
+    "training": ("baseML:Dwell_CB.on_epoch_end",),
+    "checkpoint": ("zipfile:ZipFile.writestr", "h5py:Group.create_dataset"),
+    "rename, copy": ("pathlib:Path.replace", "shutil:copyfile"),
+    "CSV write": ("os:fsync", "keras.callbacks:CSVLogger.on_epoch_end"),
+    "database write": ("sqlalchemy.orm:Session.commit", "sqlalchemy.orm:Session.flush"),
+}
+
+
+# --- Kills
+
+
+@dataclass(frozen=True)
+class Kill:
+    """SIGKILL at the ``nth`` call of a function, ``when``: before or after it does its work.
+
+    Of several processes of a run the first one to come there is killed, and leaves the file ``mark``; without a mark,
+    all of them are.
+    """
+
+    target: str  # module:name.name
+    nth: int
+    when: str
+    mark: str | None = None
+
+    def aim(self) -> None:
+        """Have this process killed."""
+        _tell_calls(self.target, self._strike)
+
+    def aim_at_workers(self) -> None:
+        """Have one of the processes killed that this one starts."""
+        os.environ["TOY_KILL"] = json.dumps(asdict(self))
+
+    def _strike(self, n_calls: int, when: str) -> None:
+        if n_calls < self.nth or when != self.when:
+            return
+        try:
+            if self.mark:
+                Path(self.mark).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def draw_kill(rng: np.random.Generator, place: str, calls: Mapping[str, int], mark: Path) -> Kill:
+    """A kill at one of the calls of a place that a whole run comes to; and its mark."""
+    target = str(rng.choice([target for target in PLACES[place] if calls.get(target)]))
+    nth, when = rng.integers(1, calls[target], endpoint=True), rng.choice(("before", "after"))
+    return Kill(target, int(nth), str(when), str(mark))
+
+
+def _tell_calls(target: str, listener: Callable[[int, str], None]) -> None:
+    """Have a listener called before and after each call of a function, with the number of the call."""
+    module, _, names = target.partition(":")
+    *owners, name = names.split(".")
+    owner = importlib.import_module(module)
+    for part in owners:
+        owner = getattr(owner, part)
+    function, n_calls = getattr(owner, name), 0
+
+    @wraps(function)
+    def told(*arguments: object, **options: object) -> object:
+        nonlocal n_calls
+        n_calls += 1
+        number = n_calls
+        listener(number, "before")
+        result = function(*arguments, **options)
+        listener(number, "after")
+        return result
+
+    setattr(owner, name, told)
+
+
+def count_calls(path: Path) -> Callable[[], object]:
+    """Have the calls at PLACES counted; what is returned writes them to a file."""
+    counts = Counter()
+    for target in (target for targets in PLACES.values() for target in targets):
+        _tell_calls(target, lambda number, when, target=target: counts.update({target: when == "before"}))
+    return lambda: path.write_text(json.dumps(counts))
+
+
+# --- Runs
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended."""
+
+    status: int  # minus the number of the signal that killed it
+    printed: str
+    errors: str
+
+
+@cache
+def forks() -> multiprocessing.context.BaseContext:
+    """Makes processes that begin with all of this imported. POSIX."""
+    from multiprocessing import forkserver  # which Windows has not
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["forked"])
+    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):  # its server is not told sys.path
+        forkserver.ensure_running()
+    return context
+
+
+class Run:
+    """A run that is under way, below ``folder``; what it prints goes to files named ``printed``.
+
+    ``prepare`` is called in its process before it starts; what that returns, if anything, when it has ended.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        folder: Path,
+        *options: str,
+        prepare: Callable[[], object] | None = None,
+        printed: Path | None = None,
+    ) -> None:
+        printed = printed or folder / "printed"
+        printed.parent.mkdir(parents=True, exist_ok=True)
+        self._printed = [printed.with_suffix(suffix) for suffix in (".out", ".err")]
+        command = [*TOY, "--output", str(folder / "Results"), *COMMANDS[mode], *options]
+        if mode == "model_update":
+            command += ["--model", str(saved_network(folder))]
+        self.process = forks().Process(target=_run, args=(mode, command, *self._printed, prepare), daemon=True)
+        self.process.start()
+
+    def end(self, timeout: float = 120) -> Ended:
+        """Wait for its end."""
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+            raise TimeoutError(f"the run has not ended after {timeout} s: {self.texts()}")
+        return Ended(self.process.exitcode, *self.texts())
+
+    def texts(self) -> list[str]:
+        """What it has printed, and its errors."""
+        return [path.read_text(encoding="utf-8") for path in self._printed]
+
+
+def _run(mode: str, command: Sequence[str], printed: Path, errors: Path, prepare: Callable[[], object] | None) -> None:
+    _make_quick()
+    for descriptor, path in ((1, printed), (2, errors)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
+    sys.argv = [__file__, *command]
+    finish = prepare and prepare()
+    status = hpoStudy.main(_problem(mode), "toy", command)
+    if finish:
+        finish()
+    sys.stdout.flush()
+    sys.exit(status)
+
+
+def saved_network(folder: Path) -> Path:
+    """The network of a study, which its update stands beside."""
+    networks = (folder / "Results").glob("*/Final_Model/Optuna/*.keras")
+    return next(path for path in networks if not path.stem.endswith("_update"))
+
+
+def _make_quick() -> None:
+    """Leave out what takes the most of a toy run's time: graphs of its networks, traces to test and estimate them.
+
+    One thread each: the sums that more of them make differ in their last digit between a run and its workers.
+    """
+    tensorflow.config.run_functions_eagerly(True)
+    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    hpoReport.BLIND_TRACES = hpoReport.NETWORKS_DRAWN = 4
+    gc.freeze()  # of what is imported nothing is garbage
+
+
+def _problem(mode: str) -> Problem:
+    return LISTED if mode in ("manual", "final_model") else SEARCHED
+
+
+def start(begun: Path, mode: str, folder: Path) -> Path:
+    """The folder, with what the mode starts from: ``begun`` is a tree with the first trial of a study."""
+    if mode in ("optuna_resume", "model_update"):
+        shutil.copytree(begun, folder)
+    return folder
+
+
+def go_on(mode: str, folder: Path, *options: str) -> Ended:
+    """Run until the end."""
+    ended = Run(mode, folder, *options).end()
+    assert ended.status == 0, ended.errors
+    return ended
+
+
+def whole_run(mode: str, folder: Path) -> tuple[dict[str, object], dict[str, int]]:
+    """What a run leaves that nothing befalls (`left`), and how often it calls the functions at PLACES."""
+    calls = folder / "calls.json"
+    ended = Run(mode, folder, prepare=partial(count_calls, calls)).end()
+    assert ended.status == 0, ended.errors
+    return left(folder), json.loads(calls.read_text())
+
+
+def wait_until(happened: Callable[[], object], run: Run) -> None:
+    """Wait for something in a run that is under way."""
+    deadline = time.monotonic() + SECONDS
+    while not happened():
+        assert run.process.is_alive() and time.monotonic() < deadline, run.texts()
+        time.sleep(0.05)
+
+
+def works_on(folder: Path) -> set[int]:
+    """The processes that have worked on the study of a run."""
+    study = load_study(folder)
+    return {pid_of(trial) for trial in study.trials if "worker" in trial.user_attrs} if study else set()
+
+
+def set_constant(target: str, value: object) -> None:
+    """Set a module's constant, module:NAME, in this process."""
+    module, _, name = target.partition(":")
+    setattr(importlib.import_module(module), name, value)
+
+
+# --- What a run leaves
+
+
+def load_study(folder: Path, name: str = STUDY) -> optuna.Study | None:
+    """The study of a run; None before it has one."""
+    path = folder / "Results" / "Denoising" / "Search" / "Optuna" / f"{name}.db"
+    try:
+        return optuna.load_study(study_name=name, storage=sqlite_url(path)) if path.is_file() else None
+    except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError):  # it is just being made
+        return None
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    """The rows of a table without their durations; the first is the header."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    return [[cell for cell, name in zip(row, rows[0], strict=False) if name != "ms/trace"] for row in rows]
+
+
+def finished(folder: Path) -> Counter:
+    """What is finished in a tree: the trials that are told, and the rows of its tables."""
+    study = load_study(folder)
+    told = [("trial", trial.number, trial.value) for trial in study.trials if trial.value is not None] if study else []
+    tables = [path for path in folder.glob("Results/*/**/*_summary.csv") if path.parent.name != "loss_history_all"]
+    return Counter([*told, *((path.name, *row) for path in tables for row in rows_of(path)[1:])])
+
+
+def left(folder: Path) -> dict[str, object]:
+    """All that a run leaves, but for dates, random names and durations: the same for runs of the same seed."""
+    visible = [
+        path
+        for path in sorted((folder / "Results").rglob("*"))
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    tables = [(_lasting(path.name), sorted(rows_of(path))) for path in visible if path.suffix == ".csv"]
+    networks = [BaseMLClass.load_model(path) for path in visible if path.suffix == ".keras"]
+    return {
+        "files": sorted(_lasting(str(path.relative_to(folder))) for path in visible),
+        "tables": sorted(tables),
+        "networks": sorted(network.provenance["validation_loss"] for network in networks),
+        "trials": [
+            _trial_left(folder, study, trial) for study in [load_study(folder)] if study for trial in study.trials
+        ],
+    }
+
+
+def faults(before: Counter, folder: Path, expected: Mapping[str, object], in_turns: bool = True) -> dict[str, object]:
+    """What is wrong with a tree that was gone on with: ``before`` was `finished` there, `left` has to be ``expected``.
+
+    With ``in_turns`` false the trials ran beside each other: which of them were the best meanwhile is left to chance.
+    """
+    found, after = left(folder), finished(folder)
+    compared = expected if in_turns else ("tables", "networks")
+    surplus = [one for what in compared for one in found[what] if one not in expected[what]]
+    missing = [one for what in compared for one in expected[what] if one not in found[what]]
+    wrong = {
+        "lost": before - after,
+        "stuck": [trial for trial in found["trials"] if trial[1] != "COMPLETE"],
+        "twice": after - Counter(set(after)) + Counter(found["trials"][len(expected["trials"]) :]),
+        "different": surplus or missing or [what for what in compared if found[what] != expected[what]],
+    }
+    return {kind: what for kind, what in wrong.items() if what}
+
+
+def _lasting(name: str) -> str:
+    return re.sub(r"\d{8}_\d{6}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=_)[0-9a-f]{8}(?=[_.])", "#", name)
+
+
+def _trial_left(folder: Path, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> tuple:
+    artifacts = get_all_artifact_meta(trial, storage=study._storage)
+    places = folder / "Results" / "Denoising" / "Search" / "Optuna" / "artifacts"
+    sizes = [(places / meta.artifact_id).stat().st_size > 0 for meta in artifacts]
+    return trial.number, trial.state.name, trial.value, trial.params, trial.intermediate_values, sizes
+
+
+if __name__ == "__main__":
+    if kill := os.environ.get("TOY_KILL"):
+        Kill(**json.loads(kill)).aim()
+    _make_quick()
+    sys.exit(hpoStudy.main(SEARCHED, "toy"))

@@ -1,0 +1,308 @@
+"""Disks that fill up or cannot be written, databases that are locked, servers that go away: what runs do then.
+
+What was finished stays; the run waits where that helps, and says what is wrong and what to do where it does not.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+from functools import partial
+from pathlib import Path
+
+import forked
+import optuna
+import postgresql
+import pytest
+import sqlalchemy
+from conftest import SECONDS
+from forked import STUDY, Run, finished, go_on, left, set_constant, start, wait_until, works_on
+from test_workers import assert_whole
+
+import hpoStorage
+from hpoStorage import open_storage
+from hpoTrials import TrialQueue
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked as POSIX has it")
+SEARCH = Path("Results", "Denoising", "Search")
+LOCKED = 6.0  # s, longer than SQLite itself would wait
+
+# --- Disks
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Maker of a small disk at a folder."""
+    places = []
+
+    def mount(place):
+        place.mkdir(parents=True, exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except OSError as error:
+            pytest.skip(f"no disk can be mounted here: {error}")
+        if done.returncode:
+            pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
+        places.append(place)
+        return place
+
+    yield mount
+    for place in places:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def fill_disk(filler, nth):
+    """Have the disk of a file be full as soon as this process ends an epoch for the ``nth`` time."""
+
+    def fill(number, when):
+        if (number, when) == (nth, "before"):
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                for size in (2**16, 1):
+                    with contextlib.suppress(OSError):
+                        while True:
+                            file.write(bytes(size))
+
+    forked._tell_calls("baseML:Dwell_CB.on_epoch_end", fill)
+
+
+@pytest.mark.parametrize("mode", ["optuna", "manual", "final_model", "model_update"])
+def test_a_full_disk_ends_a_run_with_a_sentence_and_it_goes_on_when_there_is_space(
+    tmp_path, mounted, begun, whole, mode
+):
+    folder = start(begun, mode, tmp_path / "run")
+    results = folder / "Results"
+    if results.is_dir():
+        results.rename(folder / "before")
+    mounted(results)
+    if mode == "model_update":
+        shutil.copytree(folder / "before", results, dirs_exist_ok=True)
+    filler = results / "filler"
+    ended = Run(mode, folder, prepare=partial(fill_disk, filler, 3)).end()
+    assert ended.status == 1, ended
+    sentence, command = ended.errors.strip().splitlines()[-2:]
+    assert sentence.startswith("error: the disk of ") and str(results) in sentence
+    assert "is full; free some space there; everything that was finished is kept; to go on:" in sentence
+    assert command.startswith("  python ") and "Traceback" not in ended.errors
+    filler.unlink()
+    done = finished(folder)
+    go_on(mode, folder)
+    assert forked.faults(done, folder, whole(mode)[0]) == {}
+
+
+@pytest.mark.parametrize("mode", ["optuna", "optuna_resume", "manual", "final_model", "model_update"])
+def test_results_that_cannot_be_written_are_refused_before_anything_is_trained(tmp_path, mounted, begun, mode):
+    folder = tmp_path / "run"
+    mounted(folder / "Results" / "Denoising")
+    shutil.copytree(begun / "Results" / "Denoising", folder / "Results" / "Denoising", dirs_exist_ok=True)
+    subprocess.run(["mount", "-o", "remount,ro", folder / "Results" / "Denoising"], check=True)
+    ended = Run(mode, folder).end()
+    assert ended.status == 2 and ended.printed == ""
+    assert "cannot be written" in ended.errors and "is not a writable folder" in ended.errors
+    assert ended.errors.count("\n") == 1
+
+
+# --- A locked SQLite file
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """The study's database, in the hands of another process."""
+    other = sqlite3.connect(folder / SEARCH / "Optuna" / f"{STUDY}.db", isolation_level=None, timeout=SECONDS)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path, whole):
+    run = Run("optuna", tmp_path)
+    wait_until(lambda: works_on(tmp_path), run)
+    with locked(tmp_path):
+        time.sleep(LOCKED)
+        assert run.process.is_alive()
+    ended = run.end()
+    assert ended.status == 0, ended.errors
+    assert left(tmp_path) == whole("optuna")[0]
+
+
+def test_a_database_that_stays_locked_ends_the_run_with_a_sentence(tmp_path, whole):
+    run = Run("optuna", tmp_path, prepare=partial(set_constant, "hpoStorage:SQLITE_TIMEOUT", 0.5))
+    wait_until(lambda: works_on(tmp_path), run)
+    with locked(tmp_path):
+        ended = run.end()
+    assert ended.status == 1 and "Traceback" not in ended.errors
+    assert "another process keeps the study's database in" in ended.errors and "to go on" in ended.errors
+    go_on("optuna_resume", tmp_path)
+    assert left(tmp_path) == whole("optuna")[0]
+
+
+# --- A server
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL server that can be stopped."""
+    if not postgresql.programs():
+        pytest.skip(postgresql.MISSING)
+    with postgresql.running("max_connections = 12\nsuperuser_reserved_connections = 0\n") as found:
+        yield found
+
+
+@pytest.fixture
+def study_of(server):
+    """Reader of a study on the server; None before it is there, or while the server is away."""
+    storage = optuna.storages.RDBStorage(server.url, {"poolclass": sqlalchemy.pool.NullPool})  # holds no connection
+
+    def read(name):
+        with contextlib.suppress(KeyError, optuna.exceptions.StorageInternalError):
+            return optuna.load_study(study_name=name, storage=storage)
+        return None
+
+    return read
+
+
+def trains(study):
+    return study is not None and any("run_name" in trial.user_attrs for trial in study.trials)
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_server_that_is_restarted_is_waited_for(tmp_path, whole, server, study_of, n_workers):
+    name = f"restarted-{n_workers}"
+    options = ("--storage", server.url, "--study-name", name, "--workers", str(n_workers))
+    run = Run("optuna", tmp_path, *options)
+    wait_until(lambda: trains(study_of(name)), run)
+    server.stop()
+    wait_until(lambda: "it is waited for, 600 s at most" in run.texts()[0], run)
+    server.start()
+    ended = run.end()
+    assert ended.status == 0, ended
+    assert ended.printed.count("is away (") == ended.printed.count("is back") == 1
+    study = study_of(name)
+    assert_whole(study, 3)
+    assert [trial.value for trial in study.trials] == [trial[2] for trial in whole("optuna")[0]["trials"]]
+    assert {trial.user_attrs["attempt"] for trial in study.trials} == {1}
+
+
+def test_a_server_that_stays_away_ends_the_run_with_a_sentence(tmp_path, server, study_of):
+    options = ("--storage", server.url, "--study-name", "away")
+    run = Run("optuna", tmp_path, *options, prepare=partial(set_constant, "hpoStorage:PATIENCE", 1.0))
+    wait_until(lambda: trains(study_of("away")), run)
+    server.stop()
+    try:
+        ended = run.end()
+    finally:
+        server.start()
+    assert ended.status == 1 and "Traceback" not in ended.errors
+    assert "is still away after 1 s; to go on:\n" in ended.errors
+    go_on("optuna", tmp_path, *options)
+    assert_whole(study_of("away"), 3)
+
+
+def test_a_server_without_a_free_connection_is_waited_for(tmp_path, server, study_of):
+    run = Run("optuna", tmp_path, "--storage", server.url, "--study-name", "busy")
+    wait_until(lambda: trains(study_of("busy")), run)
+    engine = sqlalchemy.create_engine(server.url, poolclass=sqlalchemy.pool.NullPool)
+    with contextlib.ExitStack() as held:
+        first = held.enter_context(engine.connect())
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()"
+        deadline = time.monotonic() + SECONDS
+        while "too many clients" not in run.texts()[0]:
+            assert time.monotonic() < deadline and run.process.is_alive(), run.texts()
+            first.execute(sqlalchemy.text(f"{others} AND application_name = '' AND state IS NOT NULL AND query != ''"))
+            with contextlib.suppress(sqlalchemy.exc.OperationalError):
+                while True:
+                    held.enter_context(engine.connect())
+    ended = run.end()
+    assert ended.status == 0, ended
+    assert_whole(study_of("busy"), 3)
+
+
+# --- Answers that get lost
+
+
+@pytest.fixture
+def queue(server, tmp_path):
+    """A hold on a study on the server, with one trial."""
+    storage = open_storage(server.url, tmp_path)[1]
+    study = optuna.create_study(study_name=f"queue-{tmp_path.name}", storage=storage)
+    with TrialQueue(study, study._storage, tmp_path) as found:
+        found.plan(1)
+        yield found
+
+
+@pytest.fixture
+def lost_answers(monkeypatch):
+    """Have the server do what it is asked for the next time, but not answer."""
+
+    def lose(commits=1):
+        commit, left_to_lose = sqlalchemy.orm.Session.commit, iter(range(commits))
+
+        def commit_and_break(session):
+            commit(session)
+            if next(left_to_lose, None) is not None:
+                raise sqlalchemy.exc.OperationalError("COMMIT", {}, Exception("server closed the connection"))
+
+        monkeypatch.setattr(sqlalchemy.orm.Session, "commit", commit_and_break)
+
+    return lose
+
+
+def test_a_claim_whose_answer_is_lost_is_a_claim(queue, lost_answers, monkeypatch):
+    set_state = queue.storage.set_trial_state_values
+    monkeypatch.setattr(queue.storage, "set_trial_state_values", lambda *given: (lost_answers(), set_state(*given))[1])
+    claimed = queue.claim(1)
+    assert claimed.user_attrs["worker"] == queue.token and claimed.user_attrs["attempt"] == 1
+
+
+def test_a_result_whose_answer_is_lost_is_told_once(queue, lost_answers, capsys):
+    trial = optuna.trial.Trial(queue.study, queue.claim(1)._trial_id)
+    lost_answers(commits=3)
+    assert queue.tell(trial, optuna.trial.TrialState.COMPLETE, 1.0)
+    assert queue.study.best_value == 1.0
+    assert "server closed the connection" in capsys.readouterr().out
+
+
+def test_a_wait_ends_with_ctrl_c(queue, lost_answers, monkeypatch):
+    monkeypatch.setattr(hpoStorage, "stop_was_asked", lambda: True)
+    lost_answers()
+    with pytest.raises(optuna.exceptions.StorageInternalError):
+        queue.study.set_user_attr("x", 1)
+
+
+# --- Several machines
+
+
+def plan_study(url, name, folder, barrier):
+    study = optuna.create_study(study_name=name, storage=open_storage(url, folder)[1], load_if_exists=True)
+    with TrialQueue(study, study._storage, folder) as queue:
+        barrier.wait()
+        queue.plan(5)
+
+
+def test_machines_that_plan_one_study_at_once_make_the_trials_once(tmp_path, server, study_of):
+    context = forked.forks()
+    for attempt in range(3):
+        barrier, name = context.Barrier(3), f"planned-{attempt}"
+        folders = [tmp_path / f"machine {number}" for number in range(3)]
+        machines = [context.Process(target=plan_study, args=(server.url, name, at, barrier)) for at in folders]
+        for machine in machines:
+            machine.start()
+        for machine in machines:
+            machine.join(SECONDS)
+        assert len(study_of(name).trials) == 5
+
+
+def test_machines_that_start_one_study_at_once_share_its_trials(tmp_path, whole, server, study_of):
+    options = ("--storage", server.url, "--study-name", "shared")
+    runs = [Run("optuna", tmp_path / name, *options) for name in ("first", "second")]
+    for run in runs:
+        ended = run.end()
+        assert ended.status == 0, ended.errors
+    assert_whole(study_of("shared"), 3)
+    expected = [trial[2] for trial in whole("optuna")[0]["trials"]]
+    assert [trial.value for trial in study_of("shared").trials] == expected
