@@ -749,7 +749,10 @@ def train(
     validation = data_stream(run, "validation", s.n_validation, seed)
     origin = {"problem": run.problem.name, "owner": owner, **asdict(s), "versions": versions()}
     options = {"provenance": origin, "precision": s.precision, **fit_options}
-    return baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)
+    trained = baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)
+    if stop_was_asked():  # a library may have swallowed the interrupt, and gone on without what it was doing then
+        raise KeyboardInterrupt
+    return trained
 
 
 def versions() -> dict[str, str]:
