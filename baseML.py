@@ -789,10 +789,9 @@ class BaseMLClass:
         """
         resultFiles.mend_table(log_path)
         lines = resultFiles.whole_lines(log_path)
-        finished, weights = backup.finished, self.model.get_weights()
+        finished = backup.finished
         fits = 0 < finished < len(lines) and zipfile.is_zipfile(self.best_model_path)
-        if not fits or not backup.restore(self.model):  # first looked at: the optimizer's state would stay restored
-            self.model.set_weights(weights)
+        if not fits or not self._restored(backup):
             shutil.rmtree(backup.backup_dir, ignore_errors=True)
             log_path.unlink(missing_ok=True)
             return {name: [] for name in LOG_COLUMNS}
@@ -800,6 +799,16 @@ class BaseMLClass:
         replace_file(log_path, b"".join(lines))
         rows = list(csv.DictReader(line.decode() for line in lines))
         return {name: [float(row[column]) for row in rows] for name, column in LOG_COLUMNS.items()}
+
+    def _restored(self, backup: Backup) -> bool:
+        """Load the last state; returns whether it could be: a damaged one leaves weights and optimizer as they were."""
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+        if backup.restore(self.model):
+            return True
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+        return False
 
     def get_model(self) -> keras.Model:
         """The Keras model; ValueError when none was built or loaded yet."""

@@ -207,7 +207,8 @@ def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, caps
     assert not saved.exists() and updated.best_model_path.is_file()
 
 
-def test_a_torn_backup_starts_over(tmp_path):
+@pytest.mark.parametrize("torn_file", ["torn_backup/*", "torn.keras"])
+def test_a_torn_backup_or_network_starts_over(tmp_path, torn_file):
     class StopAt(baseML.keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 1:
@@ -216,7 +217,7 @@ def test_a_torn_backup_starts_over(tmp_path):
     run = asked(DENOISING, *TOY, "--mode", "manual", "--output", str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
         hpoSettings.train(run, NETWORK, tmp_path, "torn", 0, "manual", extra_callbacks=[StopAt()])
-    (state,) = (tmp_path / "torn_backup").iterdir()
+    (state,) = tmp_path.glob(torn_file)
     state.write_bytes(state.read_bytes()[:1000])
     _, torn = hpoSettings.train(run, NETWORK, tmp_path, "torn", 0, "manual")
     _, whole = hpoSettings.train(run, NETWORK, tmp_path, "whole", 0, "manual")
