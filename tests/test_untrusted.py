@@ -289,6 +289,7 @@ def tree(tmp_path):
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("precious")
+    (search / ".lock").touch()  # of any run
     return tree
 
 
