@@ -3,10 +3,12 @@
 After each of these the run is gone on with, and has to leave what a run of the same seed leaves that nothing befell.
 """
 
+import math
 import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 from conftest import SECONDS
 from forked import PLACES, Kill, Run, finished, go_on, left, start, wait_until, works_on
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
 import hpoSearch
@@ -22,6 +25,7 @@ import hpoSettings
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as POSIX has it")
 SEED = 0
+HUGE = 400_000  # filters, with weights of 2 TB
 ODD = "Ergebnisse für 地震 100% #1 {x} a?b & 'c'"
 
 
@@ -139,6 +143,30 @@ def test_workers_end_with_the_run_that_started_them(tmp_path, name):
         time.sleep(0.05)
     states = {trial.state for trial in forked.load_study(tmp_path).trials}
     assert TrialState.RUNNING not in states and TrialState.FAIL not in states
+
+
+# --- Memory
+
+
+def huge_networks():
+    """Have a study draw networks that no machine holds, and this process get no more than 64 GB, whoever would give."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (2**36, 2**36))
+    forked.set_constant("hpoSettings:memory_limit", lambda: math.inf)
+    problem = forked.toy(forked.DENOISING, num_filt=CategoricalDistribution([2, HUGE]))
+    forked.SEARCHED = replace(problem, parameter_limits=dict.fromkeys(problem.parameter_limits, 10**13))
+
+
+def test_a_trial_without_memory_fails_with_that_reason_and_the_study_goes_on(tmp_path):
+    ended = Run("optuna", tmp_path, "--n-trials", "4", prepare=huge_networks).end()
+    assert ended.status == 0, ended
+    trials = forked.load_study(tmp_path).trials
+    huge = [trial for trial in trials if trial.params["num_filt"] == HUGE]
+    assert 0 < len(huge) < len(trials) == 4
+    for trial in trials:
+        assert trial.state == (TrialState.FAIL if trial in huge else TrialState.COMPLETE), ended
+    assert all("out of memory" in trial.user_attrs["failed"] for trial in huge)
 
 
 # --- The clock
