@@ -10,6 +10,13 @@ import pytest
 from postgresql import SECONDS, free_port  # noqa: F401 - for the tests
 from selenium import webdriver
 
+LONG = {f"test_{name}" for name in ("faults", "faults_storage", "modes", "resultsPlotting", "study", "workers")}
+
+
+def pytest_collection_modifyitems(items):
+    """Files of long tests first, so that no process of the tests is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
 
 def first_on_path(*names):
     return next((found for found in map(shutil.which, names) if found), None)

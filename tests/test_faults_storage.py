@@ -54,8 +54,8 @@ def mounted(tmp_path):
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def fill_disk(filler, nth):
-    """Have the disk of a file be full as soon as this process ends an epoch for the ``nth`` time."""
+def fill_disk(filler, target, nth):
+    """Have the disk of a file be full as soon as this process calls a function for the ``nth`` time."""
 
     def fill(number, when):
         if (number, when) == (nth, "before"):
@@ -65,12 +65,18 @@ def fill_disk(filler, nth):
                         while True:
                             file.write(bytes(size))
 
-    forked._tell_calls("baseML:Dwell_CB.on_epoch_end", fill)
+    forked._tell_calls(target, fill)
 
 
-@pytest.mark.parametrize("mode", ["optuna", "manual", "final_model", "model_update"])
+@pytest.mark.parametrize(
+    ("mode", "target", "nth"),
+    [
+        *((mode, "baseML:Dwell_CB.on_epoch_end", 3) for mode in ("optuna", "manual", "final_model")),
+        ("model_update", "baseML:BaseMLClass._write_config", 1),
+    ],
+)
 def test_a_full_disk_ends_a_run_with_a_sentence_and_it_goes_on_when_there_is_space(
-    tmp_path, mounted, begun, whole, mode
+    tmp_path, mounted, begun, whole, mode, target, nth
 ):
     folder = start(begun, mode, tmp_path / "run")
     results = folder / "Results"
@@ -80,7 +86,7 @@ def test_a_full_disk_ends_a_run_with_a_sentence_and_it_goes_on_when_there_is_spa
     if mode == "model_update":
         shutil.copytree(folder / "before", results, dirs_exist_ok=True)
     filler = results / "filler"
-    ended = Run(mode, folder, prepare=partial(fill_disk, filler, 3)).end()
+    ended = Run(mode, folder, prepare=partial(fill_disk, filler, target, nth)).end()
     assert ended.status == 1, ended
     sentence, command = ended.errors.strip().splitlines()[-2:]
     assert sentence.startswith("error: the disk of ") and str(results) in sentence

@@ -136,40 +136,37 @@ def test_a_dry_run_lists_the_runs_and_creates_nothing(tmp_path, capsys):
 # --- Kill and resume
 
 
-@pytest.mark.parametrize(("mode", "options"), [("manual", ()), ("final_model", ("--repeats", "2"))])
-def test_a_killed_mode_runs_what_lacks_a_row(tmp_path, capsys, mode, options):
+def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, capsys):
     root = tmp_path / "killed" / DENOISING.folder
-    table = root / TABLES[mode]
+    table = root / TABLES["manual"]
 
     def training_after_the_first_row():
         unfinished = os.walk(table.parent / hpoFixed.RUNNING)  # which a folder that goes meanwhile does not stop
         return len(read(table)) > 0 and any(name.endswith(".keras") for *_, names in unfinished for name in names)
 
-    killed(mode, tmp_path / "killed", *options, when=training_after_the_first_row)
+    killed("manual", tmp_path / "killed", when=training_after_the_first_row)
     n_done = len(read(table))
     with table.open("a") as file:
         file.write("9,cut of")
-    run_toy(mode, tmp_path / "killed", *options)
+    run_toy("manual", tmp_path / "killed")
     assert f"{n_done} of them done already" in capsys.readouterr().out
-    run_toy(mode, tmp_path / "whole", *options)
+    run_toy("manual", tmp_path / "whole")
     rows = read(table)
-    assert rows == read(tmp_path / "whole" / DENOISING.folder / TABLES[mode])
+    assert rows == read(tmp_path / "whole" / DENOISING.folder / TABLES["manual"])
     assert len({row["Validation Loss"] for row in rows}) == len(rows) == 4
-    if mode == "manual":
-        assert [row["Num"] for row in rows] == list("1234")
-        types = (table.parent / "type_val_csv.csv").read_text().splitlines()
-        assert types == [f"{row['Type']},{row['Validation Loss']}" for row in rows]
+    assert [row["Num"] for row in rows] == list("1234")
+    types = (table.parent / "type_val_csv.csv").read_text().splitlines()
+    assert types == [f"{row['Type']},{row['Validation Loss']}" for row in rows]
     assert len(list((table.parent / "loss_history_all").iterdir())) == len(rows)
     kinds = {".csv", ".json", ".lock", ""}
     assert {path.suffix for path in table.parent.rglob("[!.]*")} <= kinds and not (table.parent / "unfinished").exists()
-    for approach in {row.get("Approach", "Grid Search") for row in rows}:
-        lowest = min(float(row["Validation Loss"]) for row in rows if row.get("Approach", approach) == approach)
-        (model,) = hpoSettings.ResultsTree(tmp_path / "killed", DENOISING.folder).final_model(approach).glob("*.keras")
-        assert BaseMLClass.load_model(model).provenance["validation_loss"] == lowest
-        history = table.parent / "loss_history_all" / f"{model.stem}_log.csv"
-        assert history.read_text() == model.with_name(history.name).read_text()
+    lowest = min(float(row["Validation Loss"]) for row in rows)
+    (model,) = hpoSettings.ResultsTree(tmp_path / "killed", DENOISING.folder).final_model("Grid Search").glob("*.keras")
+    assert BaseMLClass.load_model(model).provenance["validation_loss"] == lowest
+    history = table.parent / "loss_history_all" / f"{model.stem}_log.csv"
+    assert history.read_text() == model.with_name(history.name).read_text()
     before = files_below(root)
-    run_toy(mode, tmp_path / "killed", *options, "--dry-run")
+    run_toy("manual", tmp_path / "killed", "--dry-run")
     assert files_below(root) == before and capsys.readouterr().out.count("  done\n") == len(rows)
 
 

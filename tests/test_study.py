@@ -199,7 +199,7 @@ def test_a_finished_study_runs_nothing_and_says_its_result_again(tmp_path, capsy
 
 def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(tmp_path):
     options = ("--n-trials", "30", "--study-name", "interrupted")
-    process = run_script(DENOISING, tmp_path, *options, start_new_session=True)
+    process = run_toy(DENOISING, tmp_path, *options, start_new_session=True)
     for line in process.stdout:
         if line.startswith("trial   0"):
             break
@@ -215,8 +215,8 @@ def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(tmp_path):
     search = tmp_path / DENOISING.folder / "Search" / "Optuna"
     assert not [path for path in search.iterdir() if path.suffix == ".keras" or path.name.endswith("_backup")]
     n_trials = str(len(finished) + 1)
-    assert run_here(DENOISING, tmp_path, "--study-name", "interrupted", "--n-trials", n_trials) == 0
-    assert run_here(DENOISING, tmp_path, "--study-name", "whole", "--n-trials", n_trials) == 0
+    assert run_here(toy(DENOISING), tmp_path, "--study-name", "interrupted", "--n-trials", n_trials) == 0
+    assert run_here(toy(DENOISING), tmp_path, "--study-name", "whole", "--n-trials", n_trials) == 0
     resumed = [trial.value for trial in load(tmp_path, DENOISING, "interrupted").trials if trial.value is not None]
     assert resumed == values(load(tmp_path, DENOISING, "whole"))
 
