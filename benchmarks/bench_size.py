@@ -7,6 +7,7 @@ the resident memory above what the process had after the training of a tiny netw
 """
 
 import argparse
+import math
 import multiprocessing
 import re
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 import baseML
 from baseML import NetworkConfig
 from benchmarks.bench_training import CONFIGS, N_SAMPLES, streams
+from hpoSettings import VALIDATION_SHARE
 
 TINY = NetworkConfig("CNN", "AE", 1, 2, num_filt=2, krnl_size=3, pool_val=2)
 SMALL = {
@@ -30,9 +32,10 @@ def megabytes(what: str) -> float:
 
 
 def train(config: NetworkConfig) -> None:
-    """Two epochs of two steps."""
+    """Two epochs, of as many steps as fill a validation batch."""
+    n_steps = math.ceil(baseML.VALIDATION_BATCH / VALIDATION_SHARE)
     with tempfile.TemporaryDirectory() as folder:
-        baseML.create_model(config, N_SAMPLES).fit_model(*streams(config, 2), 2, folder, "run")
+        baseML.create_model(config, N_SAMPLES).fit_model(*streams(config, n_steps), 2, folder, "run")
 
 
 def growth(config: NetworkConfig) -> float:

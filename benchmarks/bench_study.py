@@ -2,10 +2,11 @@
 
     python -m benchmarks.bench_study --problem denoising --trials 20
 
-The first step of a kind in a trial is counted as compilation: next to it, its own time is small.
+What the first call of a kind of steps in a trial takes above a usual one is compilation.
 """
 
 import argparse
+import statistics
 import tempfile
 import time
 from collections import defaultdict
@@ -27,39 +28,32 @@ class Shares(keras.callbacks.Callback):
     def __init__(self, seconds: dict[str, float]) -> None:
         super().__init__()
         self.seconds = seconds
-        self._compiled: set[str] = set()
-        self._part, self._since = "compilation", time.perf_counter()
+        self._calls: dict[str, list[float]] = defaultdict(list)  # of the steps of a kind
+        self._since = time.perf_counter()
 
-    def _begin(self, part: str) -> None:
+    def _elapsed(self) -> float:
         now = time.perf_counter()
-        self.seconds[self._part] += now - self._since
-        self._part, self._since = part, now
+        elapsed, self._since = now - self._since, now
+        return elapsed
 
-    def _begin_steps(self, kind: str) -> None:
-        self._begin(f"{kind} steps" if kind in self._compiled else "compilation")
-
-    def _end_batch(self, kind: str) -> None:
-        if kind not in self._compiled:
-            self._compiled.add(kind)
-            self._begin_steps(kind)
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._begin_steps("train")
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.seconds["building"] += self._elapsed()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._end_batch("train")
-
-    def on_test_begin(self, logs: dict | None = None) -> None:
-        self._begin_steps("validation")
+        self._calls["train"].append(self._elapsed())
 
     def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._end_batch("validation")
+        self._calls["validation"].append(self._elapsed())
 
-    def on_test_end(self, logs: dict | None = None) -> None:
-        self._begin("callbacks and files")
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.seconds["callbacks and files"] += self._elapsed()
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        self._begin("")
+        self.seconds["callbacks and files"] += self._elapsed()
+        for kind, calls in self._calls.items():
+            compiling = max(calls[0] - statistics.median(calls), 0.0)
+            self.seconds["compilation"] += compiling
+            self.seconds[f"{kind} steps"] += sum(calls) - compiling
 
 
 def study_seconds(problem_name: str, n_trials: int) -> dict[str, float]:
@@ -95,9 +89,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20, help="trials (default 20)")
     options = parser.parse_args()
     seconds = study_seconds(options.problem, options.trials)
-    seconds.pop("", None)
     whole, trainings = seconds.pop("all"), seconds.pop("trainings")
-    seconds["building"] = trainings - sum(seconds.values())
+    seconds["building"] += trainings - sum(seconds.values())
     seconds["Optuna, reports and pictures"] = whole - trainings
     for part, value in seconds.items():
         print(f"{part:30s}{value:8.1f} s {100 * value / whole:6.1f} %")

@@ -49,7 +49,7 @@ CONFIGS = {
 }
 STEPS = {"denoising Grid Search": 250, "inversion Optuna": 30}  # an epoch; 4 of the others, which take seconds a step
 GEN_TYPES = {"AE": "DeNoise", "SEQ": "ML_VEL"}  # by net_type
-FILES = (keras.callbacks.ModelCheckpoint, baseML.Backup, baseML.LossHistory)  # callbacks that write
+FILES = (baseML.BestModel, baseML.Backup, baseML.LossHistory)  # callbacks that write
 
 
 # --- The bare steps
