@@ -303,7 +303,7 @@ def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, ob
     }
     parameters = {}
     for name, kind in space.items():
-        if name in kept:
+        if name in kept and not kind.single():  # of which Optuna draws nothing
             trial.study.sampler.sample_independent(trial.study, before, name, kind)
         parameters[name] = draw[type(kind)](name, kind)
     return parameters

@@ -288,7 +288,7 @@ def test_samplers_repeat_with_the_seed_and_never_draw_twice_the_same(sampler):
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 @pytest.mark.parametrize("number", [0, 12])
 def test_a_trial_that_was_cut_off_while_it_drew_ends_with_the_same_parameters(sampler, preset, number):
-    space = DENOISING.search_space
+    space = {"no choice": IntDistribution(1, 1), **DENOISING.search_space}
     settings = hpoSettings.RunSettings(preset, n_trials=13, sampler=sampler)
 
     def last_trial(*parts):
