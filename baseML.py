@@ -369,8 +369,9 @@ def estimate(
     A step does 6 operations for every parameter and sample that it works on. In memory are the parameters, their
     gradients, Adam's three moments, the best weights twice and copies that an update makes; what layers keep for their
     gradients, and for the largest the gradients of its output; or, if it is more, the largest output of a validation
-    batch and copies of it. Above that is what compiling takes. Measured on a CPU,
-    for nine networks from 30 to 1 200 MB: 0.7 to 1.4 times the growth of the process (`benchmarks/bench_size.py`).
+    batch and copies of it. Above that is what compiling takes. Measured on a CPU, for nine networks from 30 to 1 200 MB
+    (`benchmarks/bench_size.py`): 0.7 to 1.4 times the growth of the process, with the best weights counted once and
+    validation not yet counted.
     """
     length = n_samples + -n_samples % config.length_factor
     channels, parameters, operations, kept, largest, compiling = n_channels, 0, 0.0, 0, 0, 0.0

@@ -68,7 +68,7 @@ from hpoSettings import (
 )
 from hpoStorage import open_storage
 from hpoTrials import TrialQueue, alone, result_of, run_name_of
-from resultFiles import line_of
+from resultFiles import line_of, replace_file
 
 POLL = 1.0  # s between two looks at what other processes do
 PATIENCE = 60.0  # s for a process to end after it was asked to
@@ -111,7 +111,7 @@ def open_study(run: Run) -> tuple[Run, optuna.Study]:
     if not run.is_worker:
         study.set_user_attr("n_trials", run.settings.n_trials)
         if run.storage_url is None:
-            run.tree.last_study.write_text(run.study_name, encoding="utf-8")
+            replace_file(run.tree.last_study, run.study_name)
     return run, study
 
 
