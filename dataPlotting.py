@@ -55,6 +55,8 @@ with silent_stderr():
 
 COLUMN_WIDTH = 3.5  # inch, one column of a journal
 PAGE_WIDTH = 7.2  # inch, both columns
+FLOW_COLUMNS = 6  # boxes in a row of a network's flow
+FLOW_ROW, FLOW_TOTAL = 0.9, 0.25  # inch that such a row takes, and the total below the rows
 LEGEND_LINE, LEGEND_CHARACTER = 0.45, 0.062  # inch of a legend's column: the line and its margins, a character
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -795,16 +797,21 @@ def plot_network(
     return _finish(fig, title, save_path)
 
 
+def flow_height(n_blocks: int) -> float:
+    """Inches that the rows of `draw_network_flow` need in a panel of PAGE_WIDTH, without a title."""
+    return FLOW_ROW * -(-n_blocks // FLOW_COLUMNS) + FLOW_TOTAL
+
+
 def draw_network_flow(
-    ax: Axes, blocks: Sequence[tuple[str, str, str, int]], *, n_columns: int = 6, font_size: float = 6.0
+    ax: Axes, blocks: Sequence[tuple[str, str, str, int]], *, n_columns: int = FLOW_COLUMNS, font_size: float = 6.0
 ) -> None:
     """Block diagram of a network in a panel of a larger figure, from left to right and row by row (Figs 3i, 7i).
 
     Parameters
     ----------
     ax : Axes
-        The panel; its axis lines go. With the defaults, PAGE_WIDTH x 2 inch hold twelve boxes in two rows; more
-        rows need a higher panel, more columns a wider one or a smaller `font_size`.
+        The panel; its axis lines go. With the defaults, PAGE_WIDTH x `flow_height` hold all texts; more columns need
+        a wider panel or a smaller `font_size`.
     blocks : sequence of (str, str, str, int)
         Of each layer the name, details (may be empty; long ones are wrapped), output shape and number of
         parameters, as for `plot_network`.
@@ -824,8 +831,7 @@ def draw_network_flow(
     n_rows = -(-len(blocks) // n_columns)
     n_columns = -(-len(blocks) // n_rows)
     places = [divmod(i, n_columns) for i in range(len(blocks))]  # (row, column)
-    spare = max(0, 2 - n_rows) / 2  # a single row takes half of the panel
-    ax.set(xlim=(0, n_columns), ylim=(n_rows + spare, -spare))
+    ax.set(xlim=(0, n_columns), ylim=(n_rows, 0))
     ax.axis("off")
     for block, (row, column) in zip(blocks, places, strict=True):
         _draw_flow_box(ax, block, row, column, font_size)

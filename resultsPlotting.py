@@ -92,8 +92,11 @@ def plot_grid_search(
     that belongs to their sweep; small open symbols are the other runs of the base configuration: how much one and the
     same training scatters.
     """
-    fig = plt.figure(figsize=(PAGE_WIDTH, 8.4), layout="constrained")
-    upper, lower = fig.subfigures(2, 1, height_ratios=(6.9, 1.3))
+    best = _best_network(grid, problem)
+    blocks = create_model(best, n_samples).blocks()
+    heights = (6.9, 0.4 + dataPlotting.flow_height(len(blocks)))  # inch; the lower one with its title
+    fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.2), layout="constrained")
+    upper, lower = fig.subfigures(2, 1, height_ratios=heights)
     axes = upper.subplots(3, 3).ravel()
     limits, note = _limits(grid["loss"], GRID_LIMITS[problem.name], unit == problem.unit)
     _draw_base_runs(axes[0], grid)
@@ -108,7 +111,9 @@ def plot_grid_search(
         ax.set_ylabel(axis_label("Validation loss", unit))
     _network_legend(axes[8], grid)
     _letter(axes[:8])
-    _draw_network(lower, _best_network(grid, problem), n_samples)
+    network = lower.subplots()
+    dataPlotting.draw_network_flow(network, blocks)
+    network.set_title(f"(i) The network with the lowest loss, {best.arch_type}", loc="left")
     _caption(fig, ["One training a point; small open symbols: other runs of the base configuration.", note])
     return fig
 
@@ -210,12 +215,6 @@ def _best_network(grid: pd.DataFrame, problem: Problem) -> NetworkConfig:
     best = grid.loc[grid["loss"].idxmin()]
     fields = {name: best[name] for name in resultsData.PARAMETERS if name != "Learning Rate" and best[name] != 0}
     return NetworkConfig(net_type=problem.net_type, learning_rate=best["Learning Rate"], **fields)
-
-
-def _draw_network(panel: SubFigure, config: NetworkConfig, n_samples: int) -> None:
-    ax = panel.subplots()
-    dataPlotting.draw_network_flow(ax, create_model(config, n_samples).blocks())
-    ax.set_title(f"(i) The network with the lowest loss, {config.arch_type}", loc="left")
 
 
 # --- Figs 4 and 8: the study

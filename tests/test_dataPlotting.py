@@ -495,9 +495,10 @@ def test_network_texts_stay_inside_their_boxes(n_blocks):
 
 
 def flow(n_blocks: int, **options):
-    """A panel of PAGE_WIDTH x 2 inch with the flow of a network."""
+    """A panel of the advised size with the flow of a network."""
     block = ("Conv1DTranspose", "filters 64, kernel 12, dilations [1, 2, 4, 8, 16, 32], activation swish")
-    figure, ax = plt.subplots(figsize=(dataPlotting.PAGE_WIDTH, 2), layout="constrained")
+    size = dataPlotting.PAGE_WIDTH, dataPlotting.flow_height(n_blocks)
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
     dataPlotting.draw_network_flow(ax, [(*block, "(4096, 3824)", 12_345_678)] * n_blocks, **options)
     figure.canvas.draw()
     boxes = [patch.get_window_extent() for patch in ax.patches if isinstance(patch, plt.Rectangle)]
@@ -519,7 +520,7 @@ def test_flow_names_every_layer_and_the_total():
         assert expected in texts
 
 
-@pytest.mark.parametrize("n_blocks", [1, 4, 7, 12])
+@pytest.mark.parametrize("n_blocks", [1, 4, 6, 7, 12, 15])
 def test_flow_texts_stay_inside_their_boxes(n_blocks):
     _, ax, boxes = flow(n_blocks)
     extents = [text.get_window_extent() for text in ax.texts][:-1]

@@ -16,6 +16,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
@@ -512,6 +513,24 @@ def test_a_grid_that_was_cut_short_is_drawn_as_far_as_it_goes(tmp_path):
         if fig:
             assert_tidy(fig)
             assert ("not varied" in texts(fig)) and len(all_axes(fig)["a"].patches) == min(n, 2)
+
+
+@pytest.mark.parametrize(
+    ("problem", "arch_type", "num_layers", "pool_val"),
+    [(INVERSION, "TCN", 1, 1), (INVERSION, "CNN_LSTM", 4, 1), (DENOISING, "TCN", 4, 2)],
+)
+def test_the_boxes_of_the_best_network_hold_their_texts(problem, arch_type, num_layers, pool_val):
+    row = {**dict.fromkeys(resultsData.PARAMETERS, 32), "arch_type": arch_type, "num_layers": num_layers}
+    grid = pd.DataFrame([{**row, "pool_val": pool_val, "Learning Rate": 1e-3, "loss": 1.0, "sweep": "base"}])
+    fig = resultsPlotting.plot_grid_search(grid, problem, problem.unit)
+    assert_tidy(fig)
+    flow = all_axes(fig)["i"]
+    extents = [text.get_window_extent() for text in flow.texts][:-1]
+    boxes = [patch.get_window_extent() for patch in flow.patches if isinstance(patch, Rectangle)]
+    assert len(extents) == 2 * len(boxes) >= 8
+    for i, text in enumerate(extents):
+        box = boxes[i // 2]
+        assert box.x0 <= text.x0 and text.x1 <= box.x1 and box.y0 <= text.y0 and text.y1 <= box.y1
 
 
 def test_failed_trainings_are_left_out(tmp_path):
