@@ -53,7 +53,7 @@ RUN_NAME = re.compile(
 RAW = {"transform_type": "NA"}  # traces as they are
 UPDATE = "_update"  # ending of the name of a network that was trained on
 XLA_COSTS = {"dropout", "deconv"}  # kinds of layers
-XLA_STEPS = {"lstm": 1, "tcn": 400}  # of a training, from which on compiling a network with such layers pays
+XLA_STEPS = {"lstm": 1, "tcn": 500}  # of a training, from which on compiling a network with such layers pays
 XLA_STEPS_OF_OTHERS = 1000
 STEPS_A_CALL = 25  # of TensorFlow, for small networks
 LARGE_STEP = 6e9  # operations: some 50 ms on a core or two
@@ -411,7 +411,7 @@ def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 409
     of the time without, of a CNN_LSTM 0.13, of a CNN 0.2 and of a CNN_VAR 0.5 (both with the grid's base values); but
     of a DNN, whose dropout it draws slowly, 30 times as long, and of the CNN autoencoders, with their transposed
     convolutions, 1.0 to 2.2 times. Compiling takes 1 to 2 s more than without, which a short training of small layers
-    does not win back; for a TCN 3 to 6 s more, which 150 to 400 steps do. On a GPU, the choice is Keras' own.
+    does not win back; for a TCN 3 to 8 s more, which 150 to 500 steps do. On a GPU, the choice is Keras' own.
     Validation steps, of several traces, are faster without, by 2 to 25 %, and sooner compiled; not those of an LSTM.
 
     A return to Python costs 1 ms, a fifth of a step of the smallest autoencoder, and is saved for small networks. Large
@@ -482,6 +482,19 @@ def _learning_rate(model: keras.Model) -> float:
 
 def _set_learning_rate(model: keras.Model, rate: float) -> None:
     model.optimizer.learning_rate = rate
+
+
+class _FirstEpoch(keras.callbacks.Callback):
+    """Has streams begin with an epoch, though Keras takes a batch before, to build with, on some backends."""
+
+    def __init__(self, epoch: int, *streams: CustomDataGen) -> None:
+        super().__init__()
+        self.epoch = epoch
+        self.streams = streams
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        for stream in self.streams:
+            stream.begin_at(self.epoch)
 
 
 class LossHistory(keras.callbacks.CSVLogger):
@@ -747,12 +760,11 @@ class BaseMLClass:
         self.best_model_path = folder / f"{run_name}.keras"
         backup = Backup(folder / f"{run_name}_backup")
         past = self._resume(backup, log_path)
-        for _ in past["val_loss"]:
-            training.on_epoch_begin()
-            validation.on_epoch_begin()
+        finished = len(past["val_loss"])
         lowest = float(np.nanmin([*past["val_loss"], np.inf]))
         plateaus = ((0.95, 10, 5), (0.80, 25, 10), (0.50, 50, 10))  # factor, patience, cooldown
         callbacks = [
+            _FirstEpoch(finished, training, validation),
             keras.callbacks.EarlyStopping("val_loss", patience=100, mode="min"),
             BestModel(self.best_model_path, lowest, at_end=not resumable),
             *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
@@ -772,7 +784,7 @@ class BaseMLClass:
             fit_input(training),
             validation_data=fit_input(validation, VALIDATION_BATCH if training.batch_size == 1 else None),
             epochs=num_epochs,
-            initial_epoch=len(past["val_loss"]),
+            initial_epoch=finished,
             callbacks=callbacks,
             shuffle=False,
             verbose=0,
@@ -982,6 +994,25 @@ def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     if len(x) <= PREDICTION_BATCH:  # Keras would compile, which takes longer than they do
         return keras.ops.convert_to_numpy(model(x, training=False))
     return model.predict(x, batch_size=PREDICTION_BATCH, verbose=0)
+
+
+def make_deterministic() -> None:
+    """From now on, have a GPU repeat a training to the last bit, which takes longer; a CPU does so by itself.
+
+    To be called before the first network is built.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif backend == "torch":
+        import torch
+
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, PyTorch refuses
+        torch.use_deterministic_algorithms(True)
+    else:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
 
 
 def create_model(

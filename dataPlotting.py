@@ -49,6 +49,9 @@ def silent_stderr() -> Iterator[None]:
 # TensorFlow would greet every run with its build flags, some of them before it reads its log level. Errors still
 # arrive as exceptions. Here, because no module below this one loads Keras.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A GPU's memory is taken as it is needed, so that several processes can share it.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 with silent_stderr():
     import keras

@@ -421,6 +421,10 @@ class CustomDataGen(keras.utils.PyDataset):
         self._epochs_begun += 1
         keep_freed_memory()  # TensorFlow has set it otherwise since, for every generator that it reads from
 
+    def begin_at(self, epoch: int) -> None:
+        """Let the next pass be that of an epoch, such as the one where an interrupted training stopped."""
+        self._epochs_begun = epoch
+
     def in_data_units(self, y: np.ndarray) -> np.ndarray:
         """Outputs of a network, or of this generator, in the data's own unit (ft/s, or trace amplitude)."""
         data_range, new_range = self._scale(self.y_name)

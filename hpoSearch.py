@@ -569,8 +569,7 @@ def worker_environment(index: int, n_workers: int, devices: list[str]) -> dict[s
     """What one of several processes on a machine may use: its GPU, dealt out in turns, and its share of the CPU."""
     threads = str(max(1, (os.cpu_count() or 1) // n_workers))
     shares = {name: threads for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
-    growth = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    return {**shares, **growth, **({"CUDA_VISIBLE_DEVICES": devices[index % len(devices)]} if devices else {})}
+    return {**shares, **({"CUDA_VISIBLE_DEVICES": devices[index % len(devices)]} if devices else {})}
 
 
 def gpus() -> list[str]:

@@ -286,6 +286,7 @@ class Run:
     from_study: str | None = None
     model: Path | None = None
     dry_run: bool = False
+    deterministic: bool = False
     arguments: Sequence[str] = ()  # the command line
 
     @property
@@ -413,6 +414,7 @@ def parse_options(problem: Problem, description: str, arguments: Sequence[str] |
         help="fresh validation traces every epoch, or the same for the whole study (default: the preset's) [new]",
     )
     add("--precision", choices=baseML.PRECISIONS, help="of the networks' arithmetic (default float32) [new]")
+    add("--deterministic", action="store_true", help="the same bits on every run, on a GPU too; slower there [new]")
     add(
         "--seed",
         type=whole_number(0, LARGEST_SEED),
@@ -538,6 +540,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         from_study=options.from_study,
         model=options.model,
         dry_run=options.dry_run,
+        deterministic=options.deterministic,
         arguments=arguments,
     )
 

@@ -5,6 +5,7 @@ import gc
 import sys
 from collections.abc import Sequence
 
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import optuna
 
 import hpoFixed
@@ -48,6 +49,8 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
         if run.is_worker:
             stop_with_parent()
         check_places(run)
+        if run.deterministic:
+            baseML.make_deterministic()
         gc.collect()
         gc.freeze()  # or else every trial would look through all that the libraries have made
         MODES[run.mode](run)

@@ -36,7 +36,7 @@ PROBLEM = Problem(
         "Learning Rate": FloatDistribution(1e-3, 1e-2, log=True),  # few steps need large ones
         "pool_val": CategoricalDistribution([2, 4]),
     },
-    quick_settings={},
+    quick_settings={"n_samples": 2048, "num_epochs": 9},  # small steps: fewer would take less time than compiling them
     base_pool=2,
     final_configs={  # Table 3
         "Grid Search": NetworkConfig("CNN", "AE", 1, 2, num_filt=64, krnl_size=8, pool_val=2, learning_rate=1e-4),

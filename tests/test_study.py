@@ -182,6 +182,13 @@ def test_the_same_seed_repeats_a_study_and_another_does_not(tmp_path):
     assert not set(values(first)) & set(values(other))
 
 
+def test_a_deterministic_study_gives_the_same_on_a_cpu(tmp_path):
+    process = run_toy(DENOISING, tmp_path / "a", "--n-trials", "1", "--deterministic")
+    assert run_here(toy(DENOISING), tmp_path / "b", "--n-trials", "1") == 0
+    assert process.wait(timeout=120) == 0, process.stderr.read()
+    assert values(load(tmp_path / "a", DENOISING)) == values(load(tmp_path / "b", DENOISING))
+
+
 def test_a_study_that_is_gone_on_with_equals_one_that_never_stopped(tmp_path):
     for n_trials in ("1", "3"):
         options = ("--study-name", "stopped", "--n-trials", n_trials)

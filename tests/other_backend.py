@@ -1,0 +1,50 @@
+"""The stored networks of a folder on the Keras backend of the environment: loaded, asked, trained, saved, loaded again.
+
+KERAS_BACKEND=jax python other_backend.py FOLDER
+
+Each writes <network>_<backend>.npz into the folder: predictions of the stored weights, losses of every epoch after
+that, predictions of the best epoch by the network that was saved and loaded.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
+import keras
+import numpy as np
+
+from dataPreProcessing import CustomDataGen
+
+N_SAMPLES = 64
+GEN_TYPES = {"AE": "DeNoise", "SEQ": "ML_VEL"}  # by net_type
+
+
+def streams(net_type: str) -> tuple[CustomDataGen, CustomDataGen]:
+    """Training and validation traces, scaled, so that few steps change something."""
+    options = {"n": 4, "gen_type": GEN_TYPES[net_type], "scaling_flag": True, "n_samples": N_SAMPLES}
+    return CustomDataGen(**options), CustomDataGen(**options, stream="validation")
+
+
+def try_network(path: Path, backend: str) -> None:
+    """One network through all of it."""
+    network = baseML.BaseMLClass.load_model(path)
+    training, validation = streams(network.config.net_type)
+    traces = np.concatenate([validation[index][0] for index in range(len(validation))])
+    stored = network.predict_result(traces)
+    folder = path.parent / backend
+    losses = network.fit_model(training, validation, 3, folder, path.stem, resumable=False)["val_loss"]
+    trained = network.predict_result(traces)
+    loaded = baseML.BaseMLClass.load_model(folder / path.name).predict_result(traces)
+    np.savez(path.with_name(f"{path.stem}_{backend}.npz"), stored=stored, losses=losses, trained=trained, loaded=loaded)
+
+
+def main(folder: Path) -> None:
+    """All networks of the folder."""
+    for path in sorted(folder.glob("*.keras")):
+        try_network(path, keras.backend.backend())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

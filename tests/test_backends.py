@@ -1,0 +1,54 @@
+"""The seven networks on each Keras backend that is installed: alike on all, from the same file and the same traces."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from other_backend import N_SAMPLES, main
+
+from baseML import NETWORKS, NetworkConfig, create_model
+
+SMALL = {"num_layers": 1, "num_dnn": 6, "num_dil": 4, "num_filt": 8, "krnl_size": 3, "num_lstm": 5}
+RANDOM = {("DNN", "SEQ")}  # dropout is drawn by the backend
+OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backend.backend()]
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """The networks, in a folder, with what they did on the backend of this process."""
+    folder = tmp_path_factory.mktemp("networks")
+    keras.utils.set_random_seed(5)
+    for arch_type, net_type in NETWORKS:
+        pool_val = 2 if net_type == "AE" else 1
+        config = NetworkConfig(arch_type, net_type, **SMALL, pool_val=pool_val, learning_rate=1e-3)
+        create_model(config, N_SAMPLES).save_model(folder / f"{arch_type}_{net_type}.keras")
+    main(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=OTHERS)
+def backend(request, here):
+    """Another backend, on which the networks were tried too."""
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"no {request.param} here: pip install {request.param} brings it")
+    script = Path(__file__).with_name("other_backend.py")
+    environment = os.environ | {"KERAS_BACKEND": request.param}
+    subprocess.run([sys.executable, script, here], env=environment, check=True, timeout=300)
+    return request.param
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids="_".join)
+def test_a_network_is_the_same_on_another_backend(here, backend, network):
+    found, expected = (np.load(here / f"{'_'.join(network)}_{name}.npz") for name in (backend, keras.backend.backend()))
+    assert np.ptp(expected["stored"]) > 0
+    np.testing.assert_allclose(found["stored"], expected["stored"], atol=1e-5 * np.abs(expected["stored"]).max())
+    assert len(set(found["losses"])) == 3
+    if network not in RANDOM:
+        np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-3)
+    assert not np.allclose(found["trained"], found["stored"], rtol=1e-3)
+    np.testing.assert_allclose(found["loaded"], found["trained"], atol=1e-5 * np.abs(found["trained"]).max())
