@@ -6,7 +6,7 @@
 The paper's four best configurations and one CNN_LSTM, 4096 samples, batch 1. Of each, in turns in one run:
 
 a : the compiled train step, fed with one array over and over; v: the validation step likewise
-b : an epoch as a study has it, `BaseMLClass.fit_model`: fresh traces, validation, callbacks and files; after the first
+b : an epoch as a search has it, `BaseMLClass.fit_model`: fresh traces, validation, callbacks and files; after the first
 c : an epoch of the port: TimeDistributed(Dense) behind a TCN, Keras' choice of compilation, one trace at a time from
     the plain reference generator, Keras' own callbacks
 
@@ -137,11 +137,15 @@ def streams(config: NetworkConfig, n_steps: int) -> tuple[CustomDataGen, CustomD
 
 
 def study_epochs(network: baseML.BaseMLClass, n_steps: int) -> dict[str, float]:
-    """ms of the parts of an epoch of `fit_model`: a "training" or "validation" step, and "callbacks", "files" once."""
+    """ms of the parts of an epoch of `fit_model`: a "training" or "validation" step, and "callbacks", "files" once.
+
+    Steps are compiled as for the paper's whole training, of which these epochs are a sample.
+    """
     training, validation = streams(network.config, n_steps)
-    watch, files = Stopwatch(), []
-    with tempfile.TemporaryDirectory() as folder, timed(FILES, files):
-        network.fit_model(training, validation, EPOCHS, folder, "run", extra_callbacks=[watch])
+    watch, files, choose = Stopwatch(), [], baseML.choose_compilation
+    as_published = mock.patch.object(baseML, "choose_compilation", lambda c, _, *size: choose(c, PAPER_TRAINING, *size))
+    with tempfile.TemporaryDirectory() as folder, timed(FILES, files), as_published:
+        network.fit_model(training, validation, EPOCHS, folder, "run", resumable=False, extra_callbacks=[watch])
     counts = {"training": len(training), "validation": len(validation), "callbacks": 1}
     parts = {part: statistics.median(watch.parts[part]) / n * 1e3 for part, n in counts.items()}
     parts["files"] = sum(files) / EPOCHS * 1e3
