@@ -60,7 +60,7 @@ LARGE_STEP = 6e9  # operations: some 50 ms on a core or two
 VALIDATION_BATCH = 5  # traces at once, where one by one is meant
 PREDICTION_BATCH = 8  # traces
 PARAMETER_COPIES, GRADIENT_COPIES = 9, 4  # of `estimate`
-VALIDATION_COPIES = 3
+VALIDATION_COPIES = 3.5
 NETWORK_BYTES = 30e6
 BACKUP_SHARE = 0.05  # of the time of a training, spent on its backups at most
 LIBRARIES_OF_MODELS = ("keras", "tcn")  # whose classes a model file may name
@@ -364,14 +364,13 @@ class Size(NamedTuple):
 def estimate(
     config: NetworkConfig, n_samples: int = 4096, n_channels: int = 1, n_outputs: int = 1, batch_size: int = 1
 ) -> Size:
-    """What a network takes, from its hyperparameters alone: parameters exactly, memory within a factor of 2.
+    """What a network takes, from its hyperparameters alone: parameters exactly, memory within a quarter.
 
     A step does 6 operations for every parameter and sample that it works on. In memory are the parameters, their
     gradients, Adam's three moments, the best weights twice and copies that an update makes; what layers keep for their
     gradients, and for the largest the gradients of its output; or, if it is more, the largest output of a validation
-    batch and copies of it. Above that is what compiling takes. Measured on a CPU, for nine networks from 30 to 1 200 MB
-    (`benchmarks/bench_size.py`): 0.7 to 1.4 times the growth of the process, with the best weights counted once and
-    validation not yet counted.
+    batch and copies of it. Above that is what compiling takes. Measured on a CPU, for eight networks from 45 to 1 900
+    MB (`benchmarks/bench_size.py`): 0.83 to 1.16 times the growth of the process.
     """
     length = n_samples + -n_samples % config.length_factor
     channels, parameters, operations, kept, largest, compiling = n_channels, 0, 0.0, 0, 0, 0.0

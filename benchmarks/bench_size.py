@@ -15,7 +15,7 @@ from pathlib import Path
 
 import baseML
 from baseML import NetworkConfig
-from benchmarks.bench_training import CONFIGS, N_SAMPLES, streams
+from benchmarks.bench_training import CONFIGS, N_SAMPLES, compiled_for_the_paper, streams
 from hpoSettings import VALIDATION_SHARE
 
 TINY = NetworkConfig("CNN", "AE", 1, 2, num_filt=2, krnl_size=3, pool_val=2)
@@ -34,7 +34,7 @@ def megabytes(what: str) -> float:
 def train(config: NetworkConfig) -> None:
     """Two epochs, of as many steps as fill a validation batch."""
     n_steps = math.ceil(baseML.VALIDATION_BATCH / VALIDATION_SHARE)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, compiled_for_the_paper():
         baseML.create_model(config, N_SAMPLES).fit_model(*streams(config, n_steps), 2, folder, "run")
 
 

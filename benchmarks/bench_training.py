@@ -136,15 +136,19 @@ def streams(config: NetworkConfig, n_steps: int) -> tuple[CustomDataGen, CustomD
     return CustomDataGen(n=n_steps, **options), CustomDataGen(n=n_validation, stream="validation", **options)
 
 
-def study_epochs(network: baseML.BaseMLClass, n_steps: int) -> dict[str, float]:
-    """ms of the parts of an epoch of `fit_model`: a "training" or "validation" step, and "callbacks", "files" once.
+def compiled_for_the_paper() -> contextlib.AbstractContextManager:
+    """Steps of `fit_model` are compiled as for the paper's whole training, of which a few epochs are a sample."""
+    choose = baseML.choose_compilation
+    return mock.patch.object(
+        baseML, "choose_compilation", lambda config, n_steps, *size: choose(config, PAPER_TRAINING, *size)
+    )
 
-    Steps are compiled as for the paper's whole training, of which these epochs are a sample.
-    """
+
+def study_epochs(network: baseML.BaseMLClass, n_steps: int) -> dict[str, float]:
+    """ms of the parts of an epoch of `fit_model`: a "training" or "validation" step, and "callbacks", "files" once."""
     training, validation = streams(network.config, n_steps)
-    watch, files, choose = Stopwatch(), [], baseML.choose_compilation
-    as_published = mock.patch.object(baseML, "choose_compilation", lambda c, _, *size: choose(c, PAPER_TRAINING, *size))
-    with tempfile.TemporaryDirectory() as folder, timed(FILES, files), as_published:
+    watch, files = Stopwatch(), []
+    with tempfile.TemporaryDirectory() as folder, timed(FILES, files), compiled_for_the_paper():
         network.fit_model(training, validation, EPOCHS, folder, "run", resumable=False, extra_callbacks=[watch])
     counts = {"training": len(training), "validation": len(validation), "callbacks": 1}
     parts = {part: statistics.median(watch.parts[part]) / n * 1e3 for part, n in counts.items()}
