@@ -15,10 +15,12 @@ import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import keras
 import numpy as np
 
+import run_DenoisingML_HPO_Paper as denoising
+import run_InversionML_HPO_Paper as inversion
 from dataPreProcessing import CustomDataGen
 
 N_SAMPLES = 64
-GEN_TYPES = {"AE": "DeNoise", "SEQ": "ML_VEL"}  # by net_type
+GEN_TYPES = {module.PROBLEM.net_type: module.PROBLEM.gen_type for module in (denoising, inversion)}
 
 
 def streams(net_type: str) -> tuple[CustomDataGen, CustomDataGen]:

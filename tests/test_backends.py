@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import pytest
 from other_backend import N_SAMPLES, main
+from test_networks import small_config
 
-from baseML import NETWORKS, NetworkConfig, create_model
+from baseML import NETWORKS, create_model
 
-SMALL = {"num_layers": 1, "num_dnn": 6, "num_dil": 4, "num_filt": 8, "krnl_size": 3, "num_lstm": 5}
 RANDOM = {("DNN", "SEQ")}  # dropout is drawn by the backend
 OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backend.backend()]
 
@@ -23,10 +23,9 @@ def here(tmp_path_factory):
     """The networks, in a folder, with what they did on the backend of this process."""
     folder = tmp_path_factory.mktemp("networks")
     keras.utils.set_random_seed(5)
-    for arch_type, net_type in NETWORKS:
-        pool_val = 2 if net_type == "AE" else 1
-        config = NetworkConfig(arch_type, net_type, **SMALL, pool_val=pool_val, learning_rate=1e-3)
-        create_model(config, N_SAMPLES).save_model(folder / f"{arch_type}_{net_type}.keras")
+    for network in NETWORKS:
+        config = small_config(*network, num_layers=1, num_dil=4, learning_rate=1e-3)
+        create_model(config, N_SAMPLES).save_model(folder / f"{'_'.join(network)}.keras")
     main(folder)
     return folder
 

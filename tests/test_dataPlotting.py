@@ -481,6 +481,14 @@ def test_network_names_every_layer_and_the_total():
         assert expected in texts
 
 
+def assert_boxes_hold(boxes, texts):
+    """Each box has as many of the texts, one after the other, and none leaves its box."""
+    assert len(texts) % len(boxes) == 0
+    for i, text in enumerate(texts):
+        box = boxes[i * len(boxes) // len(texts)]
+        assert box.x0 <= text.x0 and text.x1 <= box.x1 and box.y0 <= text.y0 and text.y1 <= box.y1
+
+
 @pytest.mark.parametrize("n_blocks", [1, 3, 20])
 def test_network_texts_stay_inside_their_boxes(n_blocks):
     block = ("BatchNormalization", "a detail of the layer, " * 6, "(None, 4096, 3824)", 12_345_678)
@@ -489,9 +497,7 @@ def test_network_texts_stay_inside_their_boxes(n_blocks):
     boxes = [patch.get_window_extent() for patch in figure.axes[0].patches if hasattr(patch, "get_boxstyle")]
     extents = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()][:-1]
     assert len(boxes) == n_blocks and len(extents) == 3 * n_blocks
-    for i, text in enumerate(extents):
-        box = boxes[i // 3]
-        assert box.x0 <= text.x0 and text.x1 <= box.x1 and box.y0 <= text.y0 and text.y1 <= box.y1
+    assert_boxes_hold(boxes, extents)
 
 
 def flow(n_blocks: int, **options):
@@ -525,9 +531,7 @@ def test_flow_texts_stay_inside_their_boxes(n_blocks):
     _, ax, boxes = flow(n_blocks)
     extents = [text.get_window_extent() for text in ax.texts][:-1]
     assert len(boxes) == n_blocks and len(extents) == 2 * n_blocks
-    for i, text in enumerate(extents):
-        box = boxes[i // 2]
-        assert box.x0 <= text.x0 and text.x1 <= box.x1 and box.y0 <= text.y0 and text.y1 <= box.y1
+    assert_boxes_hold(boxes, extents)
 
 
 @pytest.mark.parametrize("n_blocks", [1, 12])

@@ -20,6 +20,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
+from test_dataPlotting import assert_boxes_hold
 from test_storage import make_old
 from test_study import DENOISING, INVERSION, ROOT, TOY
 
@@ -528,9 +529,7 @@ def test_the_boxes_of_the_best_network_hold_their_texts(problem, arch_type, num_
     extents = [text.get_window_extent() for text in flow.texts][:-1]
     boxes = [patch.get_window_extent() for patch in flow.patches if isinstance(patch, Rectangle)]
     assert len(extents) == 2 * len(boxes) >= 8
-    for i, text in enumerate(extents):
-        box = boxes[i // 2]
-        assert box.x0 <= text.x0 and text.x1 <= box.x1 and box.y0 <= text.y0 and text.y1 <= box.y1
+    assert_boxes_hold(boxes, extents)
 
 
 def test_failed_trainings_are_left_out(tmp_path):
