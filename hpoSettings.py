@@ -6,6 +6,7 @@ defaults, which are the paper's.
 
 import _thread
 import argparse
+import contextlib
 import errno
 import math
 import os
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from importlib import metadata
@@ -54,6 +55,7 @@ MODES = {  # names as published
 PRESETS = ("quick", "paper")
 SAMPLERS = ("tpe", "random", "gp", "qmc", "cmaes")
 PRUNERS = ("none", "median", "hyperband")
+LONGEST_REQUEST = 10.0  # s that Ctrl-C lets a request to a database have, which a server might never answer
 INTERRUPT_INTERVAL = 2.0  # s, more than it takes to clean up after the first interrupt
 VALIDATION_SHARE = 0.3  # validation traces for each training trace: 75 for the paper's 250
 CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # bytes
@@ -601,6 +603,7 @@ class _Signals:
     """Whether the process was asked to stop, and the thread that repeats the request."""
 
     asked = False
+    busy_since: float | None = None  # on the monotonic clock; of what is ended first
     thread: threading.Thread | None = None
 
 
@@ -625,6 +628,21 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Have what is in here ended before the process stops, unless it takes longer than LONGEST_REQUEST."""
+    if threading.current_thread() is not threading.main_thread() or _Signals.busy_since is not None:
+        yield
+        return
+    _Signals.busy_since = time.monotonic()
+    try:
+        yield
+    finally:
+        _Signals.busy_since = None
+        if _Signals.asked:
+            _interrupt_main()
+
+
 def stop_with_parent() -> None:
     """Interrupt this process when its standard input ends: the process that started it is gone, or closed it."""
     threading.Thread(target=_await_end_of_input, daemon=True).start()
@@ -634,7 +652,7 @@ def _await_end_of_input() -> None:
     while os.read(sys.stdin.fileno(), 1):  # not through the file object, whose lock would be held at the exit
         pass
     _Signals.asked = True
-    _thread.interrupt_main()
+    _interrupt_main()
 
 
 def stop_was_asked() -> bool:
@@ -644,14 +662,23 @@ def stop_was_asked() -> bool:
 
 def _interrupt(number: int, frame: object) -> None:
     _Signals.asked = True  # no lock is taken here: a second signal may arrive at any point
-    raise KeyboardInterrupt
+    if _Signals.busy_since is None or time.monotonic() - _Signals.busy_since > LONGEST_REQUEST:
+        raise KeyboardInterrupt
+
+
+def _interrupt_main() -> None:
+    """A Ctrl-C of our own, which does nothing while signals are ignored."""
+    if hasattr(signal, "pthread_kill"):  # ends also what waits outside of Python
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _repeat_interrupt() -> None:
     while True:
         time.sleep(INTERRUPT_INTERVAL)
         if _Signals.asked:
-            _thread.interrupt_main()  # does nothing while signals are ignored
+            _interrupt_main()
 
 
 def _tell_unraisable(lost: "sys.UnraisableHookArgs") -> None:

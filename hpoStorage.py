@@ -32,7 +32,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from tqdm import tqdm
 
-from hpoSettings import PASSWORDS, StoppedError, UserError, public_url, sqlite_url, stop_was_asked
+from hpoSettings import PASSWORDS, StoppedError, UserError, public_url, sqlite_url, stop_was_asked, uninterrupted
 from resultFiles import replacing
 
 SQLITE_TIMEOUT = 60  # s, so that a dashboard that reads the file does not stop the study
@@ -122,7 +122,7 @@ def open_storage(url: str, copies: Path) -> tuple[str, BaseStorage]:
         if not parsed.host:  # otherwise it lacks a slash, and SQLAlchemy says so
             url = _usable_sqlite(url, parsed, copies)
         wait = {"connect_args": {"timeout": SQLITE_TIMEOUT}}
-        return url, _opened(lambda: RDBStorage(_literal(url), engine_kwargs=wait))
+        return url, _opened(lambda: WholeStorage(RDBStorage(_literal(url), engine_kwargs=wait)))
     except UNREACHABLE as error:
         raise UserError(_refusal(url, parsed, error)) from None  # the error that it came from may show the password
 
@@ -167,13 +167,41 @@ def _opened(connect: Callable[[], BaseStorage]) -> BaseStorage:
     return connect()
 
 
-# --- Servers that are away
+# --- Requests
 
 
 Answer = TypeVar("Answer")
 
 
-class PatientStorage(_CachedStorage):
+class WholeStorage(_CachedStorage):
+    """A study in a database whose requests are not cut off by Ctrl-C.
+
+    One that is cut off outside of the database's driver keeps its transaction, and with it a lock on the database: the
+    process could not give back its trial then, nor could any other one.
+    """
+
+    def _insisting(self, request: Callable[[], Answer]) -> Answer:
+        """The answer to a request."""
+        with uninterrupted():
+            return request()
+
+
+def _insistent(name: str) -> Callable[..., object]:
+    """The method of that name, as a request."""
+    method = getattr(_CachedStorage, name)
+
+    @functools.wraps(method)
+    def insist(self: WholeStorage, *arguments: object, **options: object) -> object:
+        return self._insisting(lambda: method(self, *arguments, **options))
+
+    return insist
+
+
+for _method in BaseStorage.__abstractmethods__:
+    setattr(WholeStorage, _method, _insistent(_method))
+
+
+class PatientStorage(WholeStorage):
     """A study on a server: a request that finds the server away is made again until it is back, for PATIENCE.
 
     The server may have done what it could not acknowledge, so a request that is made again must not count twice. What
@@ -188,7 +216,7 @@ class PatientStorage(_CachedStorage):
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         try:
-            return self._insisting(lambda: super(PatientStorage, self).set_trial_state_values(trial_id, state, values))
+            return super().set_trial_state_values(trial_id, state, values)
         except UpdateFinishedTrialError:
             trial = self.get_trial(trial_id)
             if (trial.state, trial.values) != (state, list(values) if values is not None else None):
@@ -224,7 +252,7 @@ class PatientStorage(_CachedStorage):
         since = None
         while True:
             try:
-                answer = request()
+                answer = super()._insisting(request)
             except (StorageInternalError, SQLAlchemyError) as error:
                 if not self._is_waited_for(error):
                     raise
@@ -251,21 +279,6 @@ class PatientStorage(_CachedStorage):
 
     def _name(self) -> str:
         return f"storage {public_url(self._backend.url)!r}"
-
-
-def _insistent(name: str) -> Callable[..., object]:
-    """The method of that name, made again while the server is away."""
-    method = getattr(_CachedStorage, name)
-
-    @functools.wraps(method)
-    def insist(self: PatientStorage, *arguments: object, **options: object) -> object:
-        return self._insisting(lambda: method(self, *arguments, **options))
-
-    return insist
-
-
-for _method in BaseStorage.__abstractmethods__ - vars(PatientStorage).keys():
-    setattr(PatientStorage, _method, _insistent(_method))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 import baseML
 import hpoStorage
 from baseML import RunResult
-from hpoSettings import ignore_signals
+from hpoSettings import ignore_signals, stop_was_asked
 
 HEARTBEAT_INTERVAL = 30.0  # s
 SILENCE = 600.0  # s without a heartbeat, after which a process on another machine is taken for dead
@@ -96,8 +96,8 @@ class TrialQueue:
     def __enter__(self) -> "TrialQueue":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
+    def __exit__(self, *exception: object) -> None:
+        if stop_was_asked():  # a library may have made another error of the interrupt
             ignore_signals()
         with contextlib.suppress(Exception):  # with a storage that does not answer, another process will take it back
             self.give_back()

@@ -6,6 +6,7 @@ What was finished stays; the run waits where that helps, and says what is wrong 
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -19,6 +20,7 @@ import pytest
 import sqlalchemy
 from conftest import SECONDS
 from forked import STUDY, Run, finished, go_on, left, set_constant, start, wait_until, works_on
+from optuna.trial import TrialState
 from test_workers import assert_whole
 
 import hpoStorage
@@ -312,3 +314,39 @@ def test_machines_that_start_one_study_at_once_share_its_trials(tmp_path, whole,
     assert_whole(study_of("shared"), 3)
     expected = [trial[2] for trial in whole("optuna")[0]["trials"]]
     assert [trial.value for trial in study_of("shared").trials] == expected
+
+
+# --- Being asked to stop
+
+
+def interrupt_a_commit(mark):
+    """Have this process asked to stop in the middle of a request; ``mark`` shows that it was ended all the same."""
+
+    def ask(n_calls, when):
+        if n_calls == 60:
+            os.kill(os.getpid(), signal.SIGINT) if when == "before" else mark.touch()
+
+    forked._tell_calls("sqlalchemy.orm:Session.commit", ask)
+
+
+def test_a_request_is_ended_before_the_run_stops(tmp_path):
+    mark = tmp_path / "mark"
+    ended = Run("optuna", tmp_path, prepare=partial(interrupt_a_commit, mark)).end()
+    assert ended.status == 130 and mark.is_file(), ended
+    assert {trial.state for trial in forked.load_study(tmp_path).trials} <= {TrialState.COMPLETE, TrialState.WAITING}
+
+
+def interrupt_a_request_without_end():
+    """Have this process asked to stop while a request waits for an answer that never comes."""
+    forked.set_constant("hpoSettings:LONGEST_REQUEST", 1.0)
+
+    def ask(n_calls, when):
+        if n_calls == 60:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10 * SECONDS)
+
+    forked._tell_calls("sqlalchemy.orm:Session.commit", ask)
+
+
+def test_a_request_without_an_answer_does_not_keep_a_run_from_stopping(tmp_path):
+    assert Run("optuna", tmp_path, prepare=interrupt_a_request_without_end).end().status == 130

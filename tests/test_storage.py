@@ -60,7 +60,7 @@ def write_study(path, name="published", n_trials=3):
 
 def close(storage):
     storage.remove_session()
-    storage.engine.dispose()
+    getattr(storage, "_backend", storage).engine.dispose()
 
 
 def execute(path, *statements):
@@ -298,8 +298,8 @@ def test_a_new_file_becomes_a_storage(tmp_path, capsys):
     url = sqlite_url(tmp_path / "new.db")
     opened, storage = open_storage(url, tmp_path / "copies")
     assert opened == url
-    assert storage.get_current_version() == HEAD
-    assert storage.engine_kwargs == {"connect_args": {"timeout": hpoStorage.SQLITE_TIMEOUT}}
+    assert storage._backend.get_current_version() == HEAD
+    assert storage._backend.engine_kwargs == {"connect_args": {"timeout": hpoStorage.SQLITE_TIMEOUT}}
     assert not (tmp_path / "copies").exists()
     assert capsys.readouterr().out == ""
 
@@ -379,7 +379,7 @@ def test_an_old_study_is_read_from_an_upgraded_copy(old, tmp_path, capfd):
     opened, storage = open_storage(sqlite_url(old), copies)
     copy = copies / "old.db"
     assert opened == sqlite_url(copy)
-    assert storage.get_current_version() == HEAD
+    assert storage._backend.get_current_version() == HEAD
     study = optuna.load_study(study_name="published", storage=storage)
     assert study.user_attrs == {"paper": [1, 2]}
     expected = write_study(tmp_path / "again.db")

@@ -251,7 +251,7 @@ def test_a_fragment_of_sql_or_of_a_command_is_only_a_name(tmp_path, name):
     assert run.tree.newest_study() == name
     assert {path.parent for path in tmp_path.rglob("*") if path.is_file()} == {run.tree.search}
     storage.remove_session()
-    storage.engine.dispose()
+    storage._backend.engine.dispose()
 
 
 # --- Storages of somebody else
