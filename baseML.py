@@ -28,7 +28,7 @@ import keras
 import numpy as np
 
 import resultFiles
-from dataGeneration import SHORTEST_TRACE, check_choice, check_path, check_whole
+from dataGeneration import SHORTEST_TRACE, check_choice, check_flag, check_path, check_whole
 from dataPreProcessing import (
     CustomDataGen,
     channel_names,
@@ -42,6 +42,7 @@ from resultFiles import replace_file, replacing
 ACTIVATION = "swish"
 PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
 MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
+VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
 L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
 DROPOUT_RATE = 0.1
 LOSS_HISTORY_FOLDER = "loss_history_all"
@@ -89,16 +90,17 @@ class Layer(NamedTuple):
     penalised: bool = False  # R on kernel, bias and activity
     per_sample: bool = False  # activity penalty averaged over samples, as for the Dense layers behind a TCN
     activation: str | None = ACTIVATION
+    norm: str = "none"  # of NORMALISATIONS; of a residual block
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Hyperparameters of one network, named as in the study; the defaults are the paper's base values.
+    """Hyperparameters of one network and its training, named as in the study; the defaults are the paper's.
 
     Raises ValueError for an unknown network or a value outside its range.
     """
 
-    arch_type: str = "CNN"  # DNN, CNN, CNN_VAR, CNN_LSTM, TCN
+    arch_type: str = "CNN"  # DNN, CNN, CNN_VAR, CNN_LSTM, TCN, and RES, which is not the paper's
     net_type: str = "SEQ"  # SEQ: velocity inversion; AE: autoencoder, denoising
     num_layers: int = 1  # L, depth
     num_dnn: int = 1024  # U, dense units
@@ -108,40 +110,68 @@ class NetworkConfig:
     pool_val: int = 1  # P, pooling factor of the autoencoders
     num_lstm: int = 10  # H, LSTM units
     learning_rate: float = 1e-4
+    norm: str = "none"  # of NORMALISATIONS; of residual blocks
+    standard_units: bool = False  # traces go in, and what is predicted comes out, with a deviation of about 1
+    penalties: bool = True  # R, in the loss
+    optimizer: str = "adam"  # of OPTIMIZERS
+    weight_decay: float = 0.0  # of adamw
+    schedule: str = "paper"  # of the learning rate, of SCHEDULES
 
     def __post_init__(self) -> None:
         check_choice("network", f"{self.arch_type} {self.net_type}", [" ".join(key) for key in NETWORKS])
         for name in ("num_layers", "num_dnn", "num_dil", "num_filt", "krnl_size", "pool_val", "num_lstm"):
             most = MOST_LAYERS if name == "num_layers" else LARGEST_SIZE
             object.__setattr__(self, name, check_whole(name, getattr(self, name), 1, most))
-        if self.net_type == "SEQ" and self.pool_val != 1:
+        if self.pool_val != 1 and not self.network.pools:
             raise ValueError(
-                f"pool_val must be 1 for a SEQ network, whose output is as long as its input, not {self.pool_val}"
+                f"pool_val must be 1 for {self.arch_type} {self.net_type}, which does not pool, not {self.pool_val}"
             )
-        rate = self.learning_rate
-        if not isinstance(rate, numbers.Real) or isinstance(rate, bool) or not 0 < rate < math.inf:
-            raise ValueError(f"learning_rate must be a number above 0, not {rate!r}")
-        object.__setattr__(self, "learning_rate", float(rate))
+        for name, valid in {"norm": NORMALISATIONS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}.items():
+            check_choice(name, getattr(self, name), valid)
+        for name in ("standard_units", "penalties"):
+            object.__setattr__(self, name, check_flag(name, getattr(self, name)))
+        for name, valid in {"learning_rate": "above 0", "weight_decay": "of at least 0"}.items():
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be a number {valid}, not {value!r}")
+            object.__setattr__(self, name, float(value))
+        if self.learning_rate == 0:
+            raise ValueError(f"learning_rate must be a number above 0, not {self.learning_rate!r}")
 
     @property
     def label(self) -> str:
-        """Model label of the paper; dilation and LSTM units are 0 where the network has none."""
-        network = NETWORKS[self.arch_type, self.net_type]
+        """Model label of the paper; dilation, LSTM and dense units are 0 where the network has none."""
+        network = self.network
         dilation, lstm = self.num_dil * network.has_dilation, self.num_lstm * network.has_lstm
+        dense = self.num_dnn * network.is_paper_s
         return (
-            f"{self.arch_type}_{self.net_type}_LYR{self.num_layers}_DNN{self.num_dnn}_DIL{dilation}_FIL{self.num_filt}"
+            f"{self.arch_type}_{self.net_type}_LYR{self.num_layers}_DNN{dense}_DIL{dilation}_FIL{self.num_filt}"
             f"_KRNL{self.krnl_size}_POL{self.pool_val}_LSTM{lstm}_"
         )
 
     @property
+    def network(self) -> "Network":
+        """What is particular to its architecture."""
+        return NETWORKS[self.arch_type, self.net_type]
+
+    @property
     def layers(self) -> list[Layer]:
         """The network as rows, without the padding of its input."""
-        return NETWORKS[self.arch_type, self.net_type].layers(self)
+        return self.rows_of(self.network.layers)
+
+    def rows_of(self, layers: Callable[["NetworkConfig"], list[Layer]]) -> list[Layer]:
+        """The rows of a network with these hyperparameters."""
+        return [row._replace(penalised=row.penalised and self.penalties) for row in layers(self)]
+
+    @property
+    def adds_running_sum(self) -> bool:
+        """Whether the network also gets its input's running sum: velocity is nearer to that than to the trace."""
+        return self.standard_units and self.net_type == "SEQ"
 
     @property
     def length_factor(self) -> int:
         """The number of samples is padded to a multiple of this: what pooling or striding must divide."""
-        return self.pool_val**self.num_layers if self.net_type == "AE" else 1
+        return self.pool_val**self.num_layers if self.network.pools else 1
 
 
 def _dnn_layers(c: NetworkConfig) -> list[Layer]:
@@ -215,13 +245,23 @@ def _tcn_ae_layers(c: NetworkConfig) -> list[Layer]:
     return [*sum(encoder + decoder, []), Layer("dense", 1, activation=None)]
 
 
+def _residual_layers(c: NetworkConfig) -> list[Layer]:
+    """Conv1D(F, K); L x residual blocks (F, K) of dilation 1, 2, 4 .. <= D; Dense 1."""
+    block = Layer("residual", c.num_filt, c.krnl_size, norm=c.norm)
+    blocks = [block._replace(dilation=dilation) for dilation in tcn_dilations(c.num_dil)]
+    entry = Layer("conv", c.num_filt, c.krnl_size, activation=None)
+    return [entry, *blocks * c.num_layers, Layer("dense", 1, activation=None)]
+
+
 class Network(NamedTuple):
-    """What is particular to one of the seven networks."""
+    """What is particular to one of the networks: the paper's seven, and the residual ones."""
 
     method: str  # of BaseMLClass
     layers: Callable[[NetworkConfig], list[Layer]]
     has_dilation: bool = False
     has_lstm: bool = False
+    pools: bool = False
+    is_paper_s: bool = True
 
 
 NETWORKS = {
@@ -230,8 +270,10 @@ NETWORKS = {
     ("CNN_VAR", "SEQ"): Network("seq_cnn_variant_ml", _cnn_variant_layers, has_dilation=True),
     ("CNN_LSTM", "SEQ"): Network("seq_cnn_lstm_ml", _cnn_lstm_layers, has_dilation=True, has_lstm=True),
     ("TCN", "SEQ"): Network("seq_tcn_ml", _tcn_layers, has_dilation=True),
-    ("CNN", "AE"): Network("seq_cnn_ae", _cnn_ae_layers),
-    ("TCN", "AE"): Network("seq_tcn_ae", _tcn_ae_layers, has_dilation=True),
+    ("CNN", "AE"): Network("seq_cnn_ae", _cnn_ae_layers, pools=True),
+    ("TCN", "AE"): Network("seq_tcn_ae", _tcn_ae_layers, has_dilation=True, pools=True),
+    ("RES", "SEQ"): Network("seq_residual_ml", _residual_layers, has_dilation=True, is_paper_s=False),
+    ("RES", "AE"): Network("seq_residual_ae", _residual_layers, has_dilation=True, is_paper_s=False),
 }
 
 
@@ -290,6 +332,25 @@ def _tcn(layer: Layer, n_samples: int) -> keras.layers.Layer:
     )
 
 
+NORMALISATIONS = {"none": keras.layers.Identity, "layer": keras.layers.LayerNormalization}
+
+
+def _residual(layer: Layer, n_samples: int) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
+    """What a block adds to its input: normalisation, dilated Conv1D, 1 x 1 convolution."""
+    normalised, mixed = NORMALISATIONS[layer.norm](), keras.layers.Dense(layer.width)
+    convolved = _convolution(layer._replace(kind="conv"), n_samples)
+    return lambda x: keras.layers.add([x, mixed(convolved(normalised(x)))])
+
+
+def _convolution_reach(layer: Layer) -> int:
+    return (layer.kernel - 1) * layer.dilation
+
+
+def _residual_parameters(layer: Layer, channels: int) -> int:
+    mixture, normalisation = (layer.width + 1) * layer.width, 2 * channels * (layer.norm == "layer")
+    return _convolution_parameters(layer, channels) + mixture + normalisation
+
+
 def _dense(layer: Layer, n_samples: int) -> keras.layers.Layer:
     return keras.layers.Dense(layer.width, layer.activation, **_penalties(layer, n_samples))
 
@@ -318,33 +379,53 @@ def _with_outputs(layers: Sequence[Layer], n_outputs: int) -> list[Layer]:
 class LayerKind(NamedTuple):
     """How a kind of layer is built from (row, samples), and what it takes."""
 
-    build: Callable[[Layer, int], keras.layers.Layer]
+    build: Callable[[Layer, int], Callable[[keras.KerasTensor], keras.KerasTensor]]
     parameters: Callable[[Layer, int], int] = lambda layer, channels: 0  # of (row, input channels)
     length: Callable[[Layer, int], int] = lambda layer, length: length  # samples that come out of so many
     arrays: Callable[[Layer], int] = lambda layer: 2  # as large as the output, kept until its gradient is there
     compiling: Callable[[Layer], float] = lambda layer: 0.0  # bytes that XLA takes
+    reach: Callable[[Layer], float] = lambda layer: 0  # further input samples that an output depends on
 
 
 LAYER_KINDS = {
     "dense": LayerKind(_dense, lambda layer, channels: (channels + 1) * layer.width),
     "dropout": LayerKind(lambda layer, n_samples: keras.layers.Dropout(DROPOUT_RATE)),
-    "conv": LayerKind(_convolution, _convolution_parameters, lambda layer, length: -(-length // layer.stride)),
-    "deconv": LayerKind(_convolution, _convolution_parameters, lambda layer, length: length * layer.stride),
+    "conv": LayerKind(
+        _convolution,
+        _convolution_parameters,
+        length=lambda layer, length: -(-length // layer.stride),
+        reach=_convolution_reach,
+    ),
+    "deconv": LayerKind(
+        _convolution,
+        _convolution_parameters,
+        length=lambda layer, length: length * layer.stride,
+        reach=lambda layer: -(-(layer.kernel - 1) // layer.stride),
+    ),
     "lstm": LayerKind(
         _lstm,
         lambda layer, channels: 4 * (channels + layer.width + 1) * layer.width,
         arrays=lambda layer: 16,
         compiling=lambda layer: 400e6,
+        reach=lambda layer: math.inf,
     ),
     "tcn": LayerKind(
         _tcn,
         _tcn_parameters,
         arrays=lambda layer: 8 * len(tcn_dilations(layer.dilation)),
         compiling=lambda layer: 60e6 * len(tcn_dilations(layer.dilation)),
+        reach=lambda layer: 2 * (layer.kernel - 1) * sum(tcn_dilations(layer.dilation)),
+    ),
+    "residual": LayerKind(
+        _residual,
+        _residual_parameters,
+        arrays=lambda layer: 5 + 2 * (layer.norm == "layer"),
+        reach=_convolution_reach,
     ),
     "pool": LayerKind(
         lambda layer, n_samples: keras.layers.MaxPooling1D(layer.stride),
         length=lambda layer, length: length // layer.stride,
+        reach=lambda layer: layer.stride - 1,
     ),
     "upsample": LayerKind(
         lambda layer, n_samples: keras.layers.UpSampling1D(layer.stride),
@@ -359,6 +440,7 @@ class Size(NamedTuple):
     parameters: int  # trainable ones
     operations: float  # of a training step: multiplications and additions
     memory: float  # bytes of a training at its peak, on top of what the process has before
+    receptive_field: int  # samples of its input that one of its output depends on, at most
 
 
 def estimate(
@@ -373,7 +455,8 @@ def estimate(
     MB (`benchmarks/bench_size.py`): 0.83 to 1.16 times the growth of the process.
     """
     length = n_samples + -n_samples % config.length_factor
-    channels, parameters, operations, kept, largest, compiling = n_channels, 0, 0.0, 0, 0, 0.0
+    channels = n_channels * (1 + config.adds_running_sum)
+    parameters, operations, kept, largest, compiling, reach = 0, 0.0, 0, 0, 0.0, 0.0
     for layer in _with_outputs(config.layers, n_outputs):
         kind = LAYER_KINDS[layer.kind]
         length_out, width = kind.length(layer, length), layer.width or channels
@@ -383,11 +466,13 @@ def estimate(
         kept += kind.arrays(layer) * length_out * width
         largest = max(largest, length_out * width)
         compiling += kind.compiling(layer)
+        reach += kind.reach(layer) * (n_samples / length)
         length, channels = length_out, width
     activities = batch_size * (kept + GRADIENT_COPIES * largest)
     checked = (VALIDATION_BATCH if batch_size == 1 else batch_size) * VALIDATION_COPIES * largest
     floats = PARAMETER_COPIES * parameters + max(activities, checked)
-    return Size(parameters, operations, 4.0 * floats + compiling + NETWORK_BYTES)
+    seen = int(min(1 + reach, n_samples))
+    return Size(parameters, operations, 4.0 * floats + compiling + NETWORK_BYTES, seen)
 
 
 def count_parameters(config: NetworkConfig, n_channels: int = 1, n_outputs: int = 1) -> int:
@@ -494,6 +579,38 @@ class _FirstEpoch(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         for stream in self.streams:
             stream.begin_at(self.epoch)
+
+
+_Callbacks = list[keras.callbacks.Callback]
+
+
+def _paper_schedule(rate: float, num_epochs: int) -> tuple[_Callbacks, _Callbacks]:
+    plateaus = ((0.95, 10, 5), (0.80, 25, 10), (0.50, 50, 10))  # factor, patience, cooldown
+    reductions = [
+        keras.callbacks.ReduceLROnPlateau("val_loss", factor, patience, mode="min", cooldown=cooldown)
+        for factor, patience, cooldown in plateaus
+    ]
+    return reductions, [Dwell_CB(), CLR_CB()]
+
+
+def _cosine_schedule(rate: float, num_epochs: int) -> tuple[_Callbacks, _Callbacks]:
+    """A tenth of the rate in the first epoch, then along a cosine from the rate to nearly nothing in the last."""
+
+    def of_epoch(epoch: int) -> float:
+        return 0.1 * rate if epoch == 0 else rate * 0.5 * (1.0 + math.cos(math.pi * epoch / num_epochs))
+
+    return [keras.callbacks.LearningRateScheduler(of_epoch)], []
+
+
+SCHEDULES = {  # of (learning rate, epochs): callbacks before and after the one of the loss history
+    "paper": _paper_schedule,
+    "constant": lambda rate, num_epochs: ([], []),
+    "cosine": _cosine_schedule,
+}
+OPTIMIZERS = {
+    "adam": lambda config: keras.optimizers.Adam(config.learning_rate, amsgrad=True),  # the paper's
+    "adamw": lambda config: keras.optimizers.AdamW(config.learning_rate, config.weight_decay),
+}
 
 
 class LossHistory(keras.callbacks.CSVLogger):
@@ -692,14 +809,24 @@ class BaseMLClass:
         """TCN autoencoder: L x [TCN, Dense, MaxPool P], L x [TCN, Dense, UpSample P]; Dense 1."""
         return self._build(_tcn_ae_layers)
 
+    def seq_residual_ml(self) -> keras.Model:
+        """RES: Conv1D(F, K), L x residual dilated blocks, Dense 1; not the paper's."""
+        return self._build(_residual_layers)
+
+    def seq_residual_ae(self) -> keras.Model:
+        """RES for denoising: the same, without pooling."""
+        return self._build(_residual_layers)
+
     def _build(self, layers: Callable[[NetworkConfig], list[Layer]]) -> keras.Model:
         inputs = keras.Input((self.n_samples, self.n_channels))
+        x, in_units = _in_standard_units(self.config, inputs) if self.config.standard_units else (inputs, None)
         with _precision(self.precision):
-            outputs = self._connected(inputs, _with_outputs(layers(self.config), self.n_outputs))
+            outputs = self._connected(x, _with_outputs(self.config.rows_of(layers), self.n_outputs))
         if self.precision != "float32":
             outputs = keras.layers.Activation("linear", dtype="float32")(outputs)  # what the loss is calculated from
+        outputs = in_units(outputs) if in_units else outputs
         model = self.model = keras.Model(inputs, outputs, name=self.config.label)
-        optimizer = keras.optimizers.Adam(self.config.learning_rate, amsgrad=True)
+        optimizer = OPTIMIZERS[self.config.optimizer](self.config)
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the train step twice
         self._compile(optimizer)
         return model
@@ -716,14 +843,16 @@ class BaseMLClass:
             x = LAYER_KINDS[layer.kind].build(layer, x.shape[1])(x)
         return keras.layers.Cropping1D((0, padding))(x) if padding else x
 
-    def choose_compilation(self, n_steps: int, batch_size: int = 1) -> None:
+    def choose_compilation(self, n_steps: int, batch_size: int = 1, one_by_one: bool | None = None) -> None:
         """Have ``n_steps`` training steps run as the function of this name chooses; steps compiled before are dropped.
 
         The loss is the paper's for batches of ``batch_size``: of 1, each trace's own, so that validation can take
-        several at once. `fit_model` does so by itself; here for who calls Keras' own `fit`.
+        several at once; ``one_by_one``: of larger batches, too. `fit_model` does so by itself; here for who calls
+        Keras' own `fit`.
         """
         model = self.get_model()
-        self._compile(model.optimizer, trace_root_mean_squared_error if batch_size == 1 else root_mean_squared_error)
+        one_by_one = batch_size == 1 if one_by_one is None else one_by_one
+        self._compile(model.optimizer, trace_root_mean_squared_error if one_by_one else root_mean_squared_error)
         chosen = choose_compilation(self.config, n_steps, self.n_samples, batch_size)
         model.steps_per_execution = chosen.steps_per_execution
         if chosen.jit_compile is not None:
@@ -746,7 +875,8 @@ class BaseMLClass:
     ) -> dict[str, list[float]]:
         """Train with the paper's callbacks; returns Keras' history, a value an epoch.
 
-        The best model goes to ``folder/<run_name>.keras``, the loss history to `loss_history_path`. An interrupted
+        The loss is the paper's, of each trace when one of the streams gives them one by one, else of each batch. The
+        best model goes to ``folder/<run_name>.keras``, the loss history to `loss_history_path`. An interrupted
         training of this ``run_name`` goes on after the last epoch of its `Backup`, with the traces that it would have
         had; the history is that of all epochs. One that is not ``resumable`` writes its model at the end only, and the
         network is then that one.
@@ -761,27 +891,24 @@ class BaseMLClass:
         past = self._resume(backup, log_path)
         finished = len(past["val_loss"])
         lowest = float(np.nanmin([*past["val_loss"], np.inf]))
-        plateaus = ((0.95, 10, 5), (0.80, 25, 10), (0.50, 50, 10))  # factor, patience, cooldown
+        before, after = SCHEDULES[self.config.schedule](self.config.learning_rate, num_epochs)
         callbacks = [
             _FirstEpoch(finished, training, validation),
             keras.callbacks.EarlyStopping("val_loss", patience=100, mode="min"),
             BestModel(self.best_model_path, lowest, at_end=not resumable),
             *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
-            *(
-                keras.callbacks.ReduceLROnPlateau("val_loss", factor, patience, mode="min", cooldown=cooldown)
-                for factor, patience, cooldown in plateaus
-            ),
+            *before,
             LossHistory(log_path, append=True),
             *([dataPlotting.PlotLearning(folder / f"{run_name}_learning.png")] if plot_learning else []),
-            Dwell_CB(),
-            CLR_CB(),
+            *after,
             *([backup] if resumable else []),  # after them: what it keeps is then what the next epoch starts from
             *extra_callbacks,
         ]
-        self.choose_compilation(num_epochs * len(training), training.batch_size)
+        one_by_one = 1 in (training.batch_size, validation.batch_size)
+        self.choose_compilation(num_epochs * len(training), training.batch_size, one_by_one)
         history = model.fit(
             fit_input(training),
-            validation_data=fit_input(validation, VALIDATION_BATCH if training.batch_size == 1 else None),
+            validation_data=fit_input(validation, VALIDATION_BATCH if one_by_one else None),
             epochs=num_epochs,
             initial_epoch=finished,
             callbacks=callbacks,
@@ -966,6 +1093,23 @@ def _shape_of(model: object, path: Path) -> tuple[int, int, int]:
 def _reason(error: Exception) -> str:
     """A library's message in a few words; Keras' fill pages."""
     return textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...") or type(error).__name__
+
+
+def _in_standard_units(
+    config: NetworkConfig, x: keras.KerasTensor
+) -> tuple[keras.KerasTensor, Callable[[keras.KerasTensor], keras.KerasTensor]]:
+    """Traces with a standard deviation of 1, and what brings the network's output back to the data's unit."""
+
+    def deviation(values: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.ops.std(values, axis=(1, 2), keepdims=True) + keras.config.epsilon()
+
+    of_traces = deviation(x)
+    x = x / of_traces
+    if not config.adds_running_sum:
+        return x, lambda outputs: outputs * of_traces
+    total = keras.ops.cumsum(x, axis=1)
+    mean, spread = VELOCITY_UNITS
+    return keras.ops.concatenate([x, total / deviation(total)], axis=-1), lambda outputs: outputs * spread + mean
 
 
 def _details(layer: keras.layers.Layer) -> str:

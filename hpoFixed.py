@@ -12,7 +12,7 @@ import math
 import shutil
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ from hpoSettings import (
     data_stream,
     derived_seed,
     network_config,
+    searched_settings,
     train,
     versions,
 )
@@ -62,12 +63,12 @@ class Training:
     config: NetworkConfig
     seed: int
     name: str  # for the eye
-    transform: str
+    settings: Mapping[str, object]  # of SEARCHED_SETTINGS
 
     @property
     def files(self) -> str:
         """Pattern of the names of its files: they end on its seed, whenever it runs."""
-        return f"{self.config.label}{self.transform}_*_{self.seed:08x}"
+        return f"{self.config.label}{self.settings['transform']}_*_{self.seed:08x}"
 
     def new_run_name(self) -> str:
         """Name of its files, when it runs now."""
@@ -75,7 +76,7 @@ class Training:
 
     def row(self, result: RunResult) -> list[object]:
         """Its row of the table."""
-        cells = baseML.summary_row(self.config, result, self.transform)
+        cells = baseML.summary_row(self.config, result, self.settings["transform"])
         return [self.key[0], *cells[:8], self.config.learning_rate, *cells[8:]]
 
 
@@ -140,7 +141,7 @@ def grid_plan(run: Run) -> Plan:
     """The grid as trainings, numbered from 1."""
     s = run.settings
     trainings = [
-        Training((n,), "Grid Search", config, derived_seed(s.seed, GRID_SEED, n), f"run {n}", s.transform)
+        Training((n,), "Grid Search", config, derived_seed(s.seed, GRID_SEED, n), f"run {n}", searched_settings(s))
         for n, config in enumerate(grid_configurations(run), 1)
     ]
     folder = run.tree.grid
@@ -150,20 +151,20 @@ def grid_plan(run: Run) -> Plan:
 
 def repeatability_plan(run: Run) -> Plan:
     """The best configurations, ``n_trials`` times each: the published ones, or that of the study ``run.from_study``."""
-    configs, transform = run.problem.final_configs, run.settings.transform
+    configs, settings = run.problem.final_configs, searched_settings(run.settings)
     if run.from_study:
         import hpoSearch  # not before it is needed: it loads much
 
-        best, transform = hpoSearch.best_configuration(run)
+        best, settings = hpoSearch.best_configuration(run)
         configs = {"Optuna": best}
     trainings = [
         Training(
-            key=(approach, baseML.labelled(config, transform), config.learning_rate),
+            key=(approach, baseML.labelled(config, settings["transform"]), config.learning_rate),
             approach=approach,
             config=config,
             seed=_repeat_seed(run, approach, config, repeat),
             name=f"{approach} {repeat}",
-            transform=transform,
+            settings=settings,
         )
         for approach, config in configs.items()
         for repeat in range(1, run.settings.n_trials + 1)
@@ -307,7 +308,7 @@ def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm)
         on_epoch_end=lambda epoch, logs: bar.set_postfix_str(f"{training.name}: epoch {epoch + 1}/{s.num_epochs}")
     )
     try:
-        own = run.with_parameters({"transform": training.transform})
+        own = run.with_parameters(training.settings)
         _, result = train(own, training.config, folder, run_name, training.seed, plan.owner, extra_callbacks=[progress])
     except Exception as error:
         reason = baseML.failure_reason(error)
@@ -392,7 +393,7 @@ def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tupl
     keras.utils.set_random_seed(seed)
     training = data_stream(run, "training", s.num_datasets, seed)
     validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
-    network.choose_compilation(len(training), s.batch_size)
+    network.choose_compilation(len(training), s.batch_size, 1 in (s.batch_size, validation.batch_size))
     before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
     before["rmse"] *= validation.unit_per_output
     origin = {"problem": run.problem.name, "owner": "model_update", **asdict(s), "versions": versions()}

@@ -18,6 +18,8 @@ import blindTest
 import dataPlotting
 from blindTest import TraceProtocol
 from hpoSettings import (
+    BUDGET_UNITS,
+    Budget,
     Run,
     command_line,
     data_stream,
@@ -122,9 +124,10 @@ def print_plan(run: Run, study: optuna.Study) -> None:
     done = len(finished_trials(study))
     already = f", {done} of them done already" if done else ""
     workers = f", {run.n_workers} processes" if run.n_workers > 1 else ""
+    budget = f", as long as {s.budget} of training last" if s.budget else ""
     print(
         f"Problem    {problem.name}, preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
-        f"Trials     {s.n_trials}{already}; each {data_protocol(run)}\n"
+        f"Trials     {s.n_trials}{budget}{already}; each {data_protocol(run)}\n"
         f"Runs on    {hardware()}{workers}\n"
         f"Study      {run.study_name}\n"
         f"Results    {run.tree.root}\n"
@@ -268,6 +271,7 @@ def print_result(run: Run, study: optuna.Study) -> None:
     for trial in others:
         print(f"  {describe_trial(run, trial)}")
     _print_pruned(run, others)
+    print(f"Training took {_spent(run, study)}")
     if not trained:
         print("No trial was trained, so there is no best network.")
         return
@@ -304,6 +308,15 @@ def _print_best_network(run: Run, study: optuna.Study, best: FrozenTrial, path: 
     name = f"{network.config.arch_type} of trial {best.number}"
     print_blind_test(run, {name: network}, run.tree.blind_test(study.study_name))
     print(f"Picture       {picture}\nBest network  {path}")
+
+
+def _spent(run: Run, study: optuna.Study) -> str:
+    """Epochs and time of all trials, beside those of the published search and of the budget."""
+    trials = study.get_trials(deepcopy=False)
+    epochs, minutes = (Budget(0, unit).spent(trials) for unit in BUDGET_UNITS)
+    published = f"{run.problem.paper_epochs:,} in the published search"
+    budget = f"; its budget is {run.settings.budget}" if run.settings.budget else ""
+    return f"{epochs:,} epochs ({published}) and {minutes:.1f} min{budget}"
 
 
 def _print_pruned(run: Run, trials: list[FrozenTrial]) -> None:

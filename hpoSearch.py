@@ -47,11 +47,13 @@ from hpoSettings import (
     MOST_TRIALS,
     PRESETS,
     WORKER_STORAGE,
+    Budget,
     Problem,
     Run,
     RunSettings,
     StoppedError,
     UserError,
+    applies,
     check_study_name,
     check_table,
     data_stream,
@@ -60,6 +62,7 @@ from hpoSettings import (
     machine_fault,
     network_config,
     public_url,
+    searched_settings,
     stop_was_asked,
     train,
     training_size,
@@ -74,7 +77,7 @@ POLL = 1.0  # s between two looks at what other processes do
 PATIENCE = 60.0  # s for a process to end after it was asked to
 ENDED_BY_ITSELF = (0, 1, 2, 130)  # statuses of a script; others are of a process that was killed, or crashed
 SPARE_DEATHS = 2  # beside one of each process
-FREE_TO_CHANGE = ("n_trials",)  # of the settings, when a study is gone on with
+FREE_TO_CHANGE = ("n_trials", "budget")  # of the settings, when a study is gone on with
 
 
 # --- Study
@@ -190,8 +193,7 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
                 f"study {run.study_name!r} was started with {difference}; go on with the options that it started with"
             )
     kept = {name: stored[name] for name in asdict(run.settings) if name in stored}
-    if "n_trials" in run.given:
-        kept["n_trials"] = run.settings.n_trials
+    kept |= {name: asked[name] for name in FREE_TO_CHANGE if name in run.given}
     try:
         space = {name: json_to_distribution(text) for name, text in stored["search_space"].items()}
         run = replace(run, settings=replace(run.settings, **kept), search_space=space)
@@ -211,7 +213,10 @@ def _check_settings(run: Run) -> None:
         check_choice(name, getattr(s, name), valid)
     for name, most in {"n_trials": MOST_TRIALS, "num_epochs": MOST_EPOCHS}.items():
         check_whole(name, getattr(s, name), 1, most)
-    check_flag("enqueue_base", s.enqueue_base)
+    for name in ("enqueue_base", "one_by_one"):
+        check_flag(name, getattr(s, name))
+    if s.budget is not None:
+        Budget.of(s.budget)
     check_choice("validation", s.validation, VALIDATIONS)
     data_stream(run, "training", s.num_datasets, s.seed)  # refuses the rest
     parameters = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask(dict(run.search_space)).params
@@ -219,8 +224,8 @@ def _check_settings(run: Run) -> None:
     run.with_parameters(parameters).n_channels  # noqa: B018 - raises for a transform that is none
 
 
-def best_configuration(run: Run) -> tuple[NetworkConfig, str]:
-    """Network and transform of the best trial of the study ``run.from_study``. Raises UserError when there is none."""
+def best_configuration(run: Run) -> tuple[NetworkConfig, dict[str, object]]:
+    """Network and SEARCHED_SETTINGS of the best trial of the study ``run.from_study``. UserError when there is none."""
     found, study = open_study(
         replace(run, mode="optuna_resume", study_name=run.from_study, given=frozenset(), is_worker=True)
     )
@@ -229,7 +234,7 @@ def best_configuration(run: Run) -> tuple[NetworkConfig, str]:
         raise UserError(f"study {run.from_study!r} has no trained trial yet")
     best = trained[0].params
     try:
-        return network_config(run.problem, best), found.with_parameters(best).settings.transform
+        return network_config(run.problem, best), searched_settings(found.with_parameters(best).settings)
     except (ValueError, TypeError) as error:
         raise UserError(
             f"the best trial of study {run.from_study!r} is of no network of these scripts: {error}"
@@ -241,8 +246,8 @@ def best_configuration(run: Run) -> tuple[NetworkConfig, str]:
 
 def _tpe(settings: RunSettings, seed: int) -> optuna.samplers.BaseSampler:
     """The paper's draws every parameter on its own (Optuna 3.1's default), Optuna 5's all of them together."""
-    together = settings.preset != "paper"
-    return optuna.samplers.TPESampler(seed=seed, multivariate=together, constant_liar=True)
+    together, in_groups = settings.preset != "paper", settings.preset == "extended"  # parameters of a choice
+    return optuna.samplers.TPESampler(seed=seed, multivariate=together, group=in_groups, constant_liar=True)
 
 
 def _qmc(settings: RunSettings, seed: int) -> optuna.samplers.BaseSampler:
@@ -287,7 +292,7 @@ def make_sampler(settings: RunSettings, number: int) -> optuna.samplers.BaseSamp
 
 
 def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, object]:
-    """One value for each parameter of the search space.
+    """One value for each parameter of the search space that has a meaning beside those drawn before.
 
     A trial that was cut off while it drew keeps what it has; that is drawn once more all the same, so that the sampler
     comes to the rest in the state that it would have had.
@@ -303,6 +308,8 @@ def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, ob
     }
     parameters = {}
     for name, kind in space.items():
+        if not applies(name, parameters):
+            continue
         if name in kept and not kind.single():  # of which Optuna draws nothing
             trial.study.sampler.sample_independent(trial.study, before, name, kind)
         parameters[name] = draw[type(kind)](name, kind)
@@ -337,6 +344,7 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     run, config = run.with_parameters(parameters), network_config(run.problem, parameters)
     size = training_size(run, config)
     trial.set_user_attr("n_parameters", size.parameters)
+    trial.set_user_attr("receptive_field", size.receptive_field)
     paper = run.settings.preset == "paper"
     if not paper and not trial.constraints:
         limit = run.problem.parameter_limits[config.arch_type]
@@ -395,7 +403,7 @@ def work(run: Run, study: optuna.Study, storage: optuna.storages.BaseStorage, pr
             for sentence in queue.recover():
                 progress.say(sentence)
             progress.update()
-            claimed = queue.claim(run.settings.n_trials)
+            claimed = queue.claim(run.settings.n_trials, run.may_begin)
             if claimed is not None:
                 _run_trial(run, claimed, queue, progress)
                 progress.update()
@@ -516,7 +524,7 @@ def supervise(run: Run, study: optuna.Study, progress: Progress) -> None:
         _stop_workers(processes.values())
     progress.update()
     done = len(finished_trials(study))
-    if done < run.settings.n_trials:
+    if done < run.settings.n_trials and run.may_begin(study.get_trials(deepcopy=False)):
         raise StoppedError(f"all processes ended, with {done} of {run.settings.n_trials} trials done")
 
 

@@ -19,17 +19,18 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import keras
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
 
 from baseML import BaseMLClass, NetworkConfig, RunResult, Size
@@ -44,7 +45,7 @@ from dataGeneration import (
 from dataPreProcessing import TRANSFORM_TYPES, VALIDATIONS, CustomDataGen, channel_names
 from resultFiles import is_header
 
-SEARCHED_SETTINGS = ("transform",)  # that a study may search, beside the network's hyperparameters
+SEARCHED_SETTINGS = ("transform", "batch_size")  # that a study may search, beside the network's hyperparameters
 MODES = {  # names as published
     "optuna": "a search",
     "optuna_resume": "going on with a study, the newest one when no --study-name is given",
@@ -52,7 +53,7 @@ MODES = {  # names as published
     "final_model": "the best configurations, trained again and again",
     "model_update": "going on with the training of a saved network",
 }
-PRESETS = ("quick", "paper")
+PRESETS = ("quick", "paper", "extended")
 SAMPLERS = ("tpe", "random", "gp", "qmc", "cmaes")
 PRUNERS = ("none", "median", "hyperband")
 LONGEST_REQUEST = 10.0  # s that Ctrl-C lets a request to a database have, which a server might never answer
@@ -81,6 +82,25 @@ PAPER_SPACE = {  # what both problems search alike; names as in the published st
     "krnl_size": IntDistribution(2, 64),
     "num_dil": IntDistribution(2, 128),
     "Learning Rate": FloatDistribution(1e-6, 1e-3),
+}
+RESIDUAL = "RES"  # the network that shares none of the paper's parameters, but those of OF_EVERY_NETWORK
+OF_EVERY_NETWORK = ("arch_type", "Learning Rate", "schedule", "optimizer", "standard_units", *SEARCHED_SETTINGS)
+EXTENDED_SPACE = {  # beyond the paper's networks; "RES .." and "adamw .." are drawn where that was chosen
+    "RES num_layers": IntDistribution(1, 3),
+    "RES num_filt": IntDistribution(16, 64, step=8),
+    "RES krnl_size": IntDistribution(3, 9, step=2),
+    "RES num_dil": IntDistribution(8, 512, log=True),
+    "RES norm": CategoricalDistribution(["none", "layer"]),
+    "standard_units": CategoricalDistribution([True]),
+    "Learning Rate": FloatDistribution(1e-4, 1e-2, log=True),
+    "schedule": CategoricalDistribution(["paper", "constant", "cosine"]),
+    "optimizer": CategoricalDistribution(["adam", "adamw"]),
+    "adamw weight_decay": FloatDistribution(1e-5, 1e-1, log=True),
+    "batch_size": CategoricalDistribution([1, 2, 4]),
+}
+EXTENDED_BASE = {  # where a search begins
+    **{"arch_type": RESIDUAL, "RES num_layers": 2, "RES krnl_size": 7, "standard_units": True},
+    **{"optimizer": "adamw", "Learning Rate": 2e-3, "schedule": "cosine", "batch_size": 2},
 }
 PAPER_BASE = {  # of the grid: what a parameter is while another one varies; pool_val is a problem's own
     **{"num_layers": 1, "num_dnn": 1024, "num_filt": 64, "krnl_size": 32, "num_dil": 32, "num_lstm": 10},
@@ -146,10 +166,28 @@ class Problem:
     search_space: Mapping[str, BaseDistribution]  # the paper's
     quick_space: Mapping[str, BaseDistribution]  # what the quick preset searches
     quick_settings: Mapping[str, object]  # overrides of QUICK_SETTINGS
+    extended_base: Mapping[str, object]  # what EXTENDED_BASE lacks
     base_pool: int  # pool_val of PAPER_BASE
     final_configs: Mapping[str, NetworkConfig]  # the paper's best, by the approach that found it
     parameter_limits: Mapping[str, int]  # by architecture; larger networks are not trained
     skipped_score: float  # of a network that is too large, in the paper preset
+
+    def space(self, preset: str) -> dict[str, BaseDistribution]:
+        """What a preset searches: the extended one residual networks, and the paper's in the sizes of the quick one."""
+        if preset != "extended":
+            return dict(self.quick_space if preset == "quick" else self.search_space)
+        networks = [*self.search_space["arch_type"].choices, RESIDUAL]
+        return {**self.quick_space, "arch_type": CategoricalDistribution(networks), **EXTENDED_SPACE}
+
+    def preset_settings(self, preset: str) -> dict[str, object]:
+        """What a preset sets."""
+        own = {"quick": self.quick_settings, "extended": {"budget": f"{self.paper_epochs // 10}epochs"}}
+        return {"n_trials": self.paper_trials, **PRESET_SETTINGS[preset], **own.get(preset, {})}
+
+    @property
+    def paper_epochs(self) -> int:
+        """Training epochs of the published search."""
+        return self.paper_trials * DEFAULTS["num_epochs"]
 
 
 @dataclass(frozen=True)
@@ -171,12 +209,19 @@ class RunSettings:
     seed: int = 0  # of every draw and the sampler
     sampler: str = "tpe"
     pruner: str = "none"
-    enqueue_base: bool = False  # trial 0 is the base configuration of the grid
+    enqueue_base: bool = False  # trial 0 is the base configuration: the grid's, in the extended preset its own
+    one_by_one: bool = False  # the loss is that of each trace, so that studies of several batch sizes compare them
+    budget: str | None = None  # all trials together: "780epochs", "90min"
 
     @property
     def n_validation(self) -> int:
         """Validation traces an epoch."""
         return max(1, round(VALIDATION_SHARE * self.num_datasets))
+
+
+def searched_settings(settings: RunSettings) -> dict[str, object]:
+    """Those of the settings that a study may search."""
+    return {name: getattr(settings, name) for name in SEARCHED_SETTINGS}
 
 
 DEFAULTS = {field.name: field.default for field in fields(RunSettings)}
@@ -188,9 +233,20 @@ QUICK_SETTINGS = {
     "batch_size": 4,  # fewer, larger steps: at this length a step is mostly overhead
     "validation": "fixed",  # so few traces, fresh every epoch, would make a low loss a matter of luck
 }
+EXTENDED_SETTINGS = {
+    "n_trials": 100,  # the budget ends the search before
+    "num_epochs": 20,
+    "batch_size": 2,  # where it is not searched
+    "validation": "fixed",
+    "pruner": "hyperband",
+    "enqueue_base": True,
+    "one_by_one": True,
+}
+PRESET_SETTINGS = {"quick": QUICK_SETTINGS, "paper": {}, "extended": EXTENDED_SETTINGS}
 FINAL_SETTINGS = {  # of mode final_model: n_trials are the repeats of each configuration
     "quick": {"n_trials": 3},
     "paper": {"n_trials": 25, "num_epochs": 100},
+    "extended": {"n_trials": 1, "num_epochs": 100},
 }
 
 
@@ -302,7 +358,9 @@ class Run:
 
     @property
     def base(self) -> dict[str, object]:
-        """The base configuration of the grid: the parameters of the search space but the architecture."""
+        """The base configuration: of the grid the parameters of the search space but the architecture, which varies."""
+        if self.settings.preset == "extended":
+            return {**EXTENDED_BASE, **self.problem.extended_base}
         base = {**(QUICK_BASE if self.settings.preset == "quick" else PAPER_BASE), "pool_val": self.problem.base_pool}
         return {name: value for name, value in base.items() if name in self.problem.search_space}
 
@@ -315,6 +373,11 @@ class Run:
         """The run with those settings that are among a trial's parameters."""
         searched = {name: parameters[name] for name in SEARCHED_SETTINGS if name in parameters}
         return replace(self, settings=replace(self.settings, **searched)) if searched else self
+
+    def may_begin(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether the study's budget has room for one more trial."""
+        s = self.settings
+        return s.budget is None or Budget.of(s.budget).allows(trials, s.num_epochs)
 
     @property
     def url(self) -> str:
@@ -380,7 +443,7 @@ def parse_options(problem: Problem, description: str, arguments: Sequence[str] |
     add(
         "--preset",
         choices=PRESETS,
-        help="quick: minutes on a laptop CPU (default); paper: as published",
+        help="quick: minutes on a laptop CPU (default); paper: as published; extended: beyond it, hours on a CPU [new]",
     )
     add(
         "--n-trials",
@@ -428,6 +491,13 @@ def parse_options(problem: Problem, description: str, arguments: Sequence[str] |
     add("--log-lr", action="store_true", help="learning rates drawn on a logarithmic scale [new]")
     add("--enqueue-base", action="store_true", default=None, help="trial 0 is the grid's base configuration [new]")
     add(
+        "--budget",
+        type=budget_option,
+        metavar="N",
+        help="training that all trials together may take: 780epochs, 90min (default none; extended: a tenth of the "
+        "published epochs) [new]",
+    )
+    add(
         "--workers",
         type=whole_number(1, MOST_WORKERS),
         default=1,
@@ -469,6 +539,7 @@ OPTIONS_OF_MODES = {  # options that have no meaning in the other modes
     "sampler": ("optuna", "optuna_resume"),
     "pruner": ("optuna", "optuna_resume"),
     "enqueue_base": ("optuna", "optuna_resume"),
+    "budget": ("optuna", "optuna_resume"),
     "log_lr": ("optuna", "optuna_resume"),
     "transform": ("optuna", "optuna_resume", "manual", "final_model"),
     "search_transform": ("optuna", "optuna_resume"),
@@ -493,6 +564,10 @@ def _check_mode(options: argparse.Namespace) -> None:
         raise UserError(f"--transform {options.transform} and --search-transform rule each other out")
     if options.search_transform and options.preset == "paper":
         raise UserError("--search-transform is not part of the published search; leave --preset paper out")
+    if options.preset == "extended" and options.mode == "manual":
+        raise UserError("--preset extended has no grid; mode manual is for presets quick and paper")
+    if options.preset == "extended" and options.mode == "final_model" and not options.from_study:
+        raise UserError("--preset extended has no published networks; mode final_model needs --from-study NAME with it")
 
 
 def run_from_options(problem: Problem, options: argparse.Namespace, arguments: Sequence[str] = ()) -> Run:
@@ -513,13 +588,12 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         "sampler": options.sampler,
         "pruner": options.pruner,
         "enqueue_base": options.enqueue_base,
+        "budget": options.budget,
     }
     asked = {name: value for name, value in asked.items() if value is not None}
-    defaults = {"preset": preset, "n_trials": problem.paper_trials}
-    quick = {**QUICK_SETTINGS, **problem.quick_settings} if preset == "quick" else {}
     final = FINAL_SETTINGS[preset] if options.mode == "final_model" else {}
-    settings = RunSettings(**{**defaults, **quick, **final, **asked})
-    space = dict(problem.quick_space if preset == "quick" else problem.search_space)
+    settings = RunSettings(**{**problem.preset_settings(preset), "preset": preset, **final, **asked})
+    space = problem.space(preset)
     if options.log_lr:
         rate = space["Learning Rate"]
         space["Learning Rate"] = FloatDistribution(rate.low, rate.high, log=True)
@@ -545,6 +619,59 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         deterministic=options.deterministic,
         arguments=arguments,
     )
+
+
+class Budget(NamedTuple):
+    """Training that all trials of a study may take together."""
+
+    amount: float
+    unit: str  # of BUDGET_UNITS
+
+    @classmethod
+    def of(cls, text: str) -> "Budget":
+        """From what a user writes: 780epochs, 90min. Raises ValueError for anything else."""
+        match = BUDGET.fullmatch(text) if isinstance(text, str) else None
+        if match is None or not 0 < float(match["amount"]) < math.inf:
+            raise ValueError(
+                f"{text!r} is not a budget: a number above 0 of epochs or minutes is, as 780epochs or 90min"
+            )
+        return cls(float(match["amount"]), match["unit"])
+
+    def spent(self, trials: Iterable[FrozenTrial]) -> float:
+        """What trials have taken of it, up to their last finished epoch."""
+        return sum(map(BUDGET_UNITS[self.unit], trials))
+
+    def allows(self, trials: Sequence[FrozenTrial], num_epochs: int) -> bool:
+        """Whether one more trial may begin, of so many epochs at most; of what runs, all epochs count."""
+        if self.unit == "min":
+            return self.spent(trials) < self.amount
+        running = (num_epochs - trained_epochs(trial) for trial in trials if trial.state == TrialState.RUNNING)
+        return self.spent(trials) + sum(running) + num_epochs <= self.amount
+
+
+def trained_epochs(trial: FrozenTrial) -> int:
+    """Epochs that a trial was trained for, whatever became of it."""
+    return len(trial.intermediate_values)
+
+
+def trained_minutes(trial: FrozenTrial) -> float:
+    """Time since a trial began, until it ended if it has."""
+    if trial.datetime_start is None or trial.state == TrialState.WAITING:
+        return 0.0
+    return ((trial.datetime_complete or datetime.now()) - trial.datetime_start).total_seconds() / 60
+
+
+BUDGET_UNITS = {"epochs": trained_epochs, "min": trained_minutes}
+BUDGET = re.compile(rf"(?P<amount>\d{{1,9}}(\.\d{{1,9}})?) *(?P<unit>{'|'.join(BUDGET_UNITS)})", re.ASCII)
+
+
+def budget_option(text: str) -> str:
+    """Converter of --budget."""
+    try:
+        Budget.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def noise_level(problem: Problem, levels: Sequence[float] | None) -> list[float] | None:
@@ -694,12 +821,23 @@ def derived_seed(seed: int, *key: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
 
 
+def applies(name: str, chosen: Mapping[str, object]) -> bool:
+    """Whether a parameter has a meaning beside those that were chosen: "RES num_filt" with the choice RES alone.
+
+    With that choice, the parameters of the paper's networks have none.
+    """
+    if name in OF_EVERY_NETWORK:
+        return True
+    choice, _, _ = name.rpartition(" ")
+    return choice in chosen.values() if choice else chosen.get("arch_type") != RESIDUAL
+
+
 def network_config(problem: Problem, parameters: Mapping[str, object]) -> NetworkConfig:
-    """The network that a trial's parameters stand for."""
+    """The network that a trial's parameters stand for; those that have no meaning for it are left out."""
     of_network = {
-        "learning_rate" if name == "Learning Rate" else name: value
+        "learning_rate" if name == "Learning Rate" else name.rpartition(" ")[2]: value
         for name, value in parameters.items()
-        if name not in SEARCHED_SETTINGS
+        if name not in SEARCHED_SETTINGS and applies(name, parameters)
     }
     return NetworkConfig(net_type=problem.net_type, **of_network)
 
@@ -744,8 +882,9 @@ def data_stream(
     """
     s = run.settings
     fixed = stream == "validation" and s.validation == "fixed"
+    of_stream = 1 if s.one_by_one and stream == "validation" else s.batch_size
     return CustomDataGen(
-        batch_size=batch_size or s.batch_size,
+        batch_size=batch_size or of_stream,
         n=n,
         gen_type=run.problem.gen_type,
         transform_type=transform or s.transform,

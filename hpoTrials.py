@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -118,13 +118,15 @@ class TrialQueue:
             for number in range(len(trials), len(trials) + n_trials - sum(map(counted, trials))):
                 self.study.enqueue_trial(dict(base) if base and number == 0 else {})
 
-    def claim(self, n_trials: int) -> FrozenTrial | None:
-        """Make the next waiting trial this process' own; None when none is left."""
+    def claim(
+        self, n_trials: int, may_begin: Callable[[Sequence[FrozenTrial]], bool] = lambda trials: True
+    ) -> FrozenTrial | None:
+        """Make the next waiting trial this process' own; None when none is left, or the trials leave no budget."""
         with alone(self.study, self.folder):
             while True:
                 trials = [trial for trial in self.study.get_trials(deepcopy=False) if counted(trial)]
                 waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
-                if not waiting or len(trials) - len(waiting) >= n_trials:
+                if not waiting or len(trials) - len(waiting) >= n_trials or not may_begin(trials):
                     return None
                 trial = self._current = min(waiting, key=lambda trial: trial.number)
                 self.storage.set_trial_user_attr(trial._trial_id, "worker", self.token)

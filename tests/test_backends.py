@@ -1,4 +1,4 @@
-"""The seven networks on each Keras backend that is installed: alike on all, from the same file and the same traces."""
+"""The networks on each Keras backend that is installed: alike on all, from the same file and the same traces."""
 
 import importlib.util
 import os
@@ -24,7 +24,8 @@ def here(tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     keras.utils.set_random_seed(5)
     for network in NETWORKS:
-        config = small_config(*network, num_layers=1, num_dil=4, learning_rate=1e-3)
+        own = {"norm": "layer", "standard_units": True} if network[0] == "RES" else {}
+        config = small_config(*network, num_layers=1, num_dil=4, learning_rate=1e-3, **own)
         create_model(config, N_SAMPLES).save_model(folder / f"{'_'.join(network)}.keras")
     main(folder)
     return folder

@@ -1,4 +1,4 @@
-"""The seven networks against a second implementation in NumPy, written from the paper and not from baseML's rows."""
+"""The networks against a second implementation in NumPy, written from the paper and not from baseML's rows."""
 
 import math
 import re
@@ -21,7 +21,7 @@ SMALL = {"num_layers": 2, "num_dnn": 6, "num_dil": 5, "num_filt": 8, "krnl_size"
 
 
 def small_config(arch_type, net_type, **changes):
-    pool_val = 2 if net_type == "AE" else 1
+    pool_val = 2 if NETWORKS[arch_type, net_type].pools else 1
     return NetworkConfig(arch_type, net_type, **{"pool_val": pool_val, **SMALL, **changes})
 
 
@@ -75,6 +75,11 @@ def lstm(x, kernel, recurrent_kernel, bias):
         hidden = sigmoid(o) * np.tanh(cell)
         states.append(hidden)
     return np.stack(states, axis=1)
+
+
+def layer_norm(x, scale, offset):
+    centred = x - x.mean(axis=2, keepdims=True)
+    return scale * centred / np.sqrt((centred**2).mean(axis=2, keepdims=True) + 1e-3) + offset
 
 
 def max_pool(x, factor):
@@ -211,6 +216,33 @@ def tcn_ae(c, weights, x):
     return take_dense(weights, x, 1)[:, :n_samples], total
 
 
+def residual(c, weights, x):
+    x = take_conv(weights, x, c.num_filt, c.krnl_size)
+    for dilation in c.num_layers * [d for d in (1, 2, 4, 8, 16, 32, 64, 128) if d <= c.num_dil]:
+        inner = layer_norm(x, take(weights, c.num_filt), take(weights, c.num_filt)) if c.norm == "layer" else x
+        inner = swish(take_conv(weights, inner, c.num_filt, c.krnl_size, dilation=dilation))
+        x = x + take_dense(weights, inner, c.num_filt)
+    return take_dense(weights, x, 1), 0
+
+
+def in_standard_units(network):
+    """The oracle with traces of unit deviation, beside their running sums for velocities, whose unit is 4500 ft/s."""
+
+    def standardised(c, weights, x):
+        deviation = x.std(axis=(1, 2), keepdims=True)
+        x = x / deviation
+        if c.net_type == "AE":
+            prediction, penalties = network(c, weights, x)
+            return prediction * deviation, penalties
+        total = np.cumsum(x, axis=1)
+        prediction, penalties = network(
+            c, weights, np.concatenate([x, total / total.std(axis=(1, 2), keepdims=True)], 2)
+        )
+        return 12_000 + 4500 * prediction, penalties
+
+    return standardised
+
+
 ORACLES = {
     ("DNN", "SEQ"): dnn,
     ("CNN", "SEQ"): cnn,
@@ -219,14 +251,18 @@ ORACLES = {
     ("TCN", "SEQ"): tcn_seq,
     ("CNN", "AE"): cnn_ae,
     ("TCN", "AE"): tcn_ae,
+    ("RES", "SEQ"): residual,
+    ("RES", "AE"): residual,
 }
-SEVEN = {key: small_config(*key) for key in ORACLES}
+EACH = {key: small_config(*key) for key in ORACLES}
 EVERY_NETWORK = pytest.mark.parametrize("network", ORACLES, ids="_".join)
 
 
 def predict_by_hand(config, weights, x):
     weights = iter(weights)
-    prediction, penalties = ORACLES[config.arch_type, config.net_type](config, weights, np.asarray(x, np.float64))
+    oracle = ORACLES[config.arch_type, config.net_type]
+    oracle = in_standard_units(oracle) if config.standard_units else oracle
+    prediction, penalties = oracle(config, weights, np.asarray(x, np.float64))
     assert next(weights, None) is None  # every weight was used
     return prediction, penalties
 
@@ -243,7 +279,7 @@ def fixed_model(config, n_samples=SAMPLES):
 # --- Predictions and losses
 
 CASES = {
-    **{"_".join(key): config for key, config in SEVEN.items()},
+    **{"_".join(key): config for key, config in EACH.items()},
     "CNN_SEQ_even_kernel": small_config("CNN", "SEQ", krnl_size=4),
     "CNN_VAR_SEQ_even_kernel": small_config("CNN_VAR", "SEQ", krnl_size=4),
     "CNN_VAR_SEQ_narrow": small_config("CNN_VAR", "SEQ", num_filt=2, num_dnn=1),
@@ -252,6 +288,11 @@ CASES = {
     "CNN_AE_even_kernel": small_config("CNN", "AE", krnl_size=4),
     "CNN_AE_stride_4": small_config("CNN", "AE", pool_val=4, krnl_size=7),
     "CNN_AE_kernel_below_stride": small_config("CNN", "AE", pool_val=4, krnl_size=2),
+    "RES_SEQ_in_units": small_config("RES", "SEQ", norm="layer", standard_units=True),
+    "RES_AE_in_units": small_config("RES", "AE", krnl_size=4, standard_units=True),
+    "CNN_VAR_SEQ_in_units": small_config("CNN_VAR", "SEQ", standard_units=True),
+    "TCN_AE_in_units": small_config("TCN", "AE", standard_units=True),
+    "CNN_VAR_SEQ_without_penalties": small_config("CNN_VAR", "SEQ", penalties=False),
     "TCN_AE_pool_4": small_config("TCN", "AE", pool_val=4, krnl_size=2, num_filt=1),
 }
 
@@ -263,6 +304,7 @@ def case(request):
     model = fixed_model(config).get_model()
     x = generator.normal(0, 1, (BATCH, SAMPLES, 1)).astype(np.float32)
     prediction, penalties = predict_by_hand(config, model.get_weights(), x)
+    penalties *= config.penalties
     noise = generator.normal(0, 0.1 * np.abs(prediction).max(), x.shape)  # little, so that the penalties weigh
     y = (prediction + noise).astype(np.float32)
     rmse = math.sqrt(np.mean((prediction - y) ** 2))
@@ -284,18 +326,20 @@ def test_loss_is_rmse_plus_penalties_and_rmse_is_plain(case):
 @EVERY_NETWORK
 def test_only_the_four_penalised_networks_have_penalties(network):
     penalised = network in {("CNN_VAR", "SEQ"), ("CNN_LSTM", "SEQ"), ("TCN", "SEQ"), ("TCN", "AE")}
-    model = fixed_model(SEVEN[network]).get_model()
+    model = fixed_model(EACH[network]).get_model()
     model(np.ones((BATCH, SAMPLES, 1), np.float32))
     assert (sum(model.losses) > 0) == penalised
 
 
-def test_there_are_the_seven_networks():
+def test_every_network_has_an_oracle():
     assert set(NETWORKS) == set(ORACLES)
 
 
 # --- Parameter counts
 
+RESIDUAL_COUNT = (1 * 3 * 8 + 8) + 2 * 3 * ((8 * 3 * 8 + 8) + (8 * 8 + 8)) + (8 * 1 + 1)
 COUNTS = {  # inputs x kernel x outputs + outputs, layer by layer, for L 2, U 6, D 5, F 8, K 3, P 2, H 5
+    **{("RES", net_type): RESIDUAL_COUNT for net_type in ("SEQ", "AE")},
     ("DNN", "SEQ"): (1 * 6 + 6) + (6 * 6 + 6) + (6 * 1 + 1),
     ("CNN", "SEQ"): (1 * 3 * 8 + 8) + (8 * 3 * 8 + 8) + (8 * 3 * 1 + 1),
     ("CNN_VAR", "SEQ"): (1 * 3 * 8 + 8) + (8 * 6 + 6) + (6 * 6 * 4 + 4) + (4 * 3 + 3) + (3 * 3 * 1 + 1) + (1 * 1 + 1),
@@ -352,7 +396,7 @@ BEST_FOUND_COUNTS = {
 
 @EVERY_NETWORK
 def test_parameters_are_as_many_as_counted_by_hand(network):
-    config = SEVEN[network]
+    config = EACH[network]
     assert count_parameters(config) == COUNTS[network]
     assert create_model(config, SAMPLES).get_model().count_params() == COUNTS[network]
 
@@ -375,7 +419,9 @@ def test_count_without_building_equals_the_built_count(network):
             num_dil=int(generator.integers(1, 8)),
             num_filt=int(generator.integers(1, 13)),
             krnl_size=int(generator.integers(1, 6)),
-            pool_val=int(generator.choice([2, 4, 8])) if network[1] == "AE" else 1,
+            pool_val=int(generator.choice([2, 4, 8])) if NETWORKS[network].pools else 1,
+            norm=str(generator.choice(["none", "layer"])),
+            standard_units=bool(generator.integers(2)),
             num_lstm=int(generator.integers(1, 5)),
         )
         n_samples = int(generator.integers(16, 65))
@@ -388,7 +434,7 @@ def test_count_without_building_equals_the_built_count(network):
 @pytest.mark.parametrize("n_samples", [16, 37, 101])
 @EVERY_NETWORK
 def test_output_is_as_long_as_the_input(network, n_samples):
-    config = replace(SEVEN[network], pool_val=4 if network[1] == "AE" else 1)
+    config = replace(EACH[network], pool_val=4 if NETWORKS[network].pools else 1)
     model = create_model(config, n_samples).get_model()
     assert model.output_shape == (None, n_samples, 1)
     assert tuple(model(np.ones((1, n_samples, 1), np.float32)).shape) == (1, n_samples, 1)
@@ -420,7 +466,7 @@ def test_activity_penalty_of_cnn_var_is_a_sum_over_samples():
 
 
 def test_penalties_do_not_depend_on_the_batch_size():
-    model = fixed_model(SEVEN["CNN_LSTM", "SEQ"]).get_model()
+    model = fixed_model(EACH["CNN_LSTM", "SEQ"]).get_model()
     penalties = []
     for n_traces in (1, 4):
         x = np.ones((n_traces, SAMPLES, 1), np.float32)
@@ -442,6 +488,14 @@ def test_penalties_do_not_depend_on_the_batch_size():
         ({"num_dnn": -3}, "num_dnn .* not -3"),
         ({"num_filt": 2.5}, "num_filt .* not 2.5"),
         ({"pool_val": 2}, "pool_val .* not 2"),
+        ({"arch_type": "RES", "net_type": "AE", "pool_val": 2}, "pool_val .* not 2"),
+        ({"norm": "batch"}, "norm .*'batch'"),
+        ({"optimizer": "sgd"}, "optimizer .*'sgd'"),
+        ({"schedule": "step"}, "schedule .*'step'"),
+        ({"standard_units": "yes"}, "standard_units .*'yes'"),
+        ({"penalties": 2}, "penalties .*2"),
+        ({"weight_decay": -1e-3}, "weight_decay .* not -0.001"),
+        ({"weight_decay": math.nan}, "weight_decay .* not nan"),
         ({"learning_rate": 0}, "learning_rate .* not 0"),
         ({"learning_rate": math.nan}, "learning_rate .* not nan"),
         ({"learning_rate": math.inf}, "learning_rate .* not inf"),
@@ -461,12 +515,14 @@ LABELS = {
     ("TCN", "SEQ"): "TCN_SEQ_LYR2_DNN6_DIL5_FIL8_KRNL3_POL1_LSTM0_",
     ("CNN", "AE"): "CNN_AE_LYR2_DNN6_DIL0_FIL8_KRNL3_POL2_LSTM0_",
     ("TCN", "AE"): "TCN_AE_LYR2_DNN6_DIL5_FIL8_KRNL3_POL2_LSTM0_",
+    ("RES", "SEQ"): "RES_SEQ_LYR2_DNN0_DIL5_FIL8_KRNL3_POL1_LSTM0_",
+    ("RES", "AE"): "RES_AE_LYR2_DNN0_DIL5_FIL8_KRNL3_POL1_LSTM0_",
 }
 
 
 @EVERY_NETWORK
 def test_label_is_the_paper_s(network):
-    assert SEVEN[network].label == LABELS[network]
+    assert EACH[network].label == LABELS[network]
 
 
 # --- Files
@@ -482,7 +538,7 @@ np.save(result_path, baseML.BaseMLClass.load_model(model_path).predict_result(np
 
 @pytest.mark.parametrize("network", [("TCN", "AE"), ("CNN", "SEQ")], ids="_".join)
 def test_a_saved_network_predicts_the_same_in_a_new_process(network, tmp_path):
-    trained = fixed_model(SEVEN[network])
+    trained = fixed_model(EACH[network])
     x = np.random.default_rng(23).normal(0, 1, (BATCH, SAMPLES)).astype(np.float32)
     model_path = trained.save_model(tmp_path / "new folder" / "network.keras")
     x_path, result_path = tmp_path / "x.npy", tmp_path / "result.npy"
@@ -495,14 +551,14 @@ def test_a_saved_network_predicts_the_same_in_a_new_process(network, tmp_path):
 
 @pytest.fixture
 def saved(tmp_path):
-    network = fixed_model(replace(SEVEN["CNN", "AE"], learning_rate=3e-4))
+    network = fixed_model(replace(EACH["CNN", "AE"], learning_rate=3e-4))
     network.provenance = {"seed": 7}
     return network.save_model(tmp_path / "network.keras")
 
 
 def test_a_loaded_network_has_its_configuration_back(saved):
     loaded = BaseMLClass.load_model(saved)
-    assert loaded.config == replace(SEVEN["CNN", "AE"], learning_rate=3e-4)
+    assert loaded.config == replace(EACH["CNN", "AE"], learning_rate=3e-4)
     assert (loaded.n_samples, loaded.n_channels) == (SAMPLES, 1)
     assert loaded.provenance == {"seed": 7}
 
@@ -525,18 +581,18 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 
 def test_a_model_is_saved_as_keras_only(tmp_path):
     with pytest.raises(ValueError, match="network.h5"):
-        fixed_model(SEVEN["DNN", "SEQ"]).save_model(tmp_path / "network.h5")
+        fixed_model(EACH["DNN", "SEQ"]).save_model(tmp_path / "network.h5")
 
 
 @pytest.mark.parametrize("shape", [(2, 36, 1), (2, 37, 2), (37,)], ids=str)
 def test_traces_of_another_shape_are_refused_by_their_shape(shape):
     with pytest.raises(ValueError, match=re.escape(f"(n_traces, 37, 1) for this network, not {shape}")):
-        fixed_model(SEVEN["DNN", "SEQ"]).predict_result(np.ones(shape))
+        fixed_model(EACH["DNN", "SEQ"]).predict_result(np.ones(shape))
 
 
 def test_a_network_that_was_not_built_says_so():
     with pytest.raises(ValueError, match="create_model"):
-        BaseMLClass(SEVEN["DNN", "SEQ"], SAMPLES).predict_result(np.ones((1, SAMPLES)))
+        BaseMLClass(EACH["DNN", "SEQ"], SAMPLES).predict_result(np.ones((1, SAMPLES)))
 
 
 # --- Precision and size
@@ -563,9 +619,27 @@ def test_a_network_of_mixed_precision_keeps_it_when_it_is_stored(tmp_path, key):
 
 @pytest.mark.parametrize("key", NETWORKS, ids=" ".join)
 def test_an_estimate_counts_what_is_built_and_grows_with_the_data(key):
-    pool = {"pool_val": 2} if key[1] == "AE" else {}
+    pool = {"pool_val": 2} if NETWORKS[key].pools else {}
     config = NetworkConfig(*key, 2, 6, 4, num_filt=5, krnl_size=4, num_lstm=3, **pool)
     size, twice, batch = (estimate(config, *given) for given in ((64, 3, 2, 2), (128, 3, 2, 2), (64, 3, 2, 4)))
     assert size.parameters == create_model(config, 64, 3, 2).get_model().count_params()
     assert twice.operations == batch.operations == 2 * size.operations
     assert twice.memory == batch.memory > size.memory
+
+
+@pytest.mark.parametrize("network", [key for key in EACH if key != ("CNN_LSTM", "SEQ")], ids="_".join)
+def test_the_receptive_field_holds_the_inputs_that_change_an_output(network):
+    n_samples, middle = 256, 128
+    config = replace(EACH[network], num_dil=2)
+    x = np.random.default_rng(24).normal(0, 1, (1, n_samples, 1)).astype(np.float32)
+    changed = np.repeat(x, n_samples, axis=0)
+    changed[range(n_samples), range(n_samples)] += 1  # one sample of each trace
+    model = fixed_model(config, n_samples).get_model()
+    before, after = (model.predict(traces, verbose=0)[:, middle, 0] for traces in (x, changed))
+    (seen,) = np.nonzero(np.abs(after - before) > 1e-6 * np.abs(before))
+    field = estimate(config, n_samples).receptive_field
+    assert field / 2 <= 1 + np.ptp(seen) <= field < n_samples
+
+
+def test_an_lstm_sees_the_whole_trace():
+    assert estimate(EACH["CNN_LSTM", "SEQ"], 77).receptive_field == 77

@@ -292,10 +292,10 @@ def test_samplers_repeat_with_the_seed_and_never_draw_twice_the_same(sampler):
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
-@pytest.mark.parametrize("preset", ["quick", "paper"])
+@pytest.mark.parametrize("preset", ["quick", "paper", "extended"])
 @pytest.mark.parametrize("number", [0, 12])
 def test_a_trial_that_was_cut_off_while_it_drew_ends_with_the_same_parameters(sampler, preset, number):
-    space = {"no choice": IntDistribution(1, 1), **DENOISING.search_space}
+    space = {"no choice": IntDistribution(1, 1), **DENOISING.space(preset)}
     settings = hpoSettings.RunSettings(preset, n_trials=13, sampler=sampler)
 
     def last_trial(*parts):
@@ -303,7 +303,7 @@ def test_a_trial_that_was_cut_off_while_it_drew_ends_with_the_same_parameters(sa
         for earlier in range(number):
             study.sampler = hpoSearch.make_sampler(settings, earlier)
             trial = study.ask()
-            study.tell(trial, hpoSearch.suggest(trial, space)["num_filt"])
+            study.tell(trial, hpoSearch.suggest(trial, space)["Learning Rate"])
         study.enqueue_trial({})
         trial_id = study.trials[-1]._trial_id
         for part in parts:

@@ -1,0 +1,193 @@
+"""The extended preset: parameters that belong to a choice, a budget, residual networks from search to update."""
+
+import csv
+import dataclasses
+from datetime import timedelta
+
+import keras
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import IntDistribution
+from optuna.trial import TrialState, create_trial
+from test_study import DENOISING, INVERSION, load, run_here, run_toy, toy
+
+import hpoSearch
+import hpoSettings
+from baseML import NetworkConfig, create_model
+from dataPreProcessing import CustomDataGen
+from hpoSettings import Budget, RunSettings, applies, network_config
+
+BOTH = pytest.mark.parametrize("problem", [DENOISING, INVERSION], ids=lambda problem: problem.name)
+SMALL = {
+    "RES num_layers": IntDistribution(1, 1),
+    **{f"RES {name}": IntDistribution(2, 3) for name in ("num_filt", "krnl_size", "num_dil")},
+}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Maker of a problem with tiny networks, residual ones too."""
+    monkeypatch.setattr(hpoSettings, "EXTENDED_SPACE", {**hpoSettings.EXTENDED_SPACE, **SMALL})
+    base = {"RES num_layers": 1, "RES num_filt": 3, "RES krnl_size": 3, "RES num_dil": 2, "batch_size": 4}
+    return lambda problem: dataclasses.replace(toy(problem), extended_base={**problem.extended_base, **base})
+
+
+# --- The search space
+
+
+@BOTH
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_parameters_are_drawn_where_they_have_a_meaning(problem, sampler):
+    space, study = problem.space("extended"), optuna.create_study()
+    settings = RunSettings("extended", n_trials=40, sampler=sampler)
+    networks = set()
+    for number in range(40):
+        study.sampler = hpoSearch.make_sampler(settings, number)
+        trial = study.ask()
+        drawn = hpoSearch.suggest(trial, space)
+        assert set(drawn) == set(trial.params) == {name for name in space if applies(name, drawn)}
+        residual, decays = drawn["arch_type"] == "RES", drawn["optimizer"] == "adamw"
+        assert ("RES num_filt" in drawn, "num_filt" in drawn) == (residual, not residual)
+        assert ("adamw weight_decay" in drawn) == decays
+        config = network_config(problem, drawn)
+        assert config.num_filt == drawn["RES num_filt" if residual else "num_filt"] and config.standard_units
+        assert (config.weight_decay > 0) == decays and config.optimizer == drawn["optimizer"]
+        networks.add(config.arch_type)
+        study.tell(trial, drawn["Learning Rate"])
+    assert networks == {*problem.search_space["arch_type"].choices, "RES"}
+
+
+@BOTH
+def test_the_search_begins_with_a_configuration_of_its_space(problem):
+    base = {**hpoSettings.EXTENDED_BASE, **problem.extended_base}
+    space = problem.space("extended")
+    assert set(base) == {name for name in space if applies(name, base)}
+    assert all(space[name]._contains(space[name].to_internal_repr(value)) for name, value in base.items())
+
+
+@BOTH
+def test_no_other_preset_has_what_is_not_the_papers(problem):
+    for preset in ("quick", "paper"):
+        assert set(problem.space(preset)) == set(problem.search_space) or preset == "quick"
+        assert "RES" not in problem.space(preset)["arch_type"].choices
+        assert not any(" " in name for name in set(problem.space(preset)) - {"Learning Rate"})
+
+
+# --- The budget
+
+
+def trial_of(epochs, state=TrialState.COMPLETE):
+    value = 1.0 if state == TrialState.COMPLETE else None
+    return create_trial(value=value, state=state, intermediate_values=dict.fromkeys(range(epochs), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "trials", "allowed"),
+    [
+        ("10epochs", [], True),
+        ("10 epochs", [trial_of(7)], True),
+        ("10epochs", [trial_of(8)], False),
+        ("10epochs", [trial_of(4), trial_of(2, TrialState.PRUNED), trial_of(1, TrialState.FAIL)], True),
+        ("10epochs", [trial_of(5), trial_of(1, TrialState.RUNNING)], False),  # it may take two more
+        ("10epochs", [trial_of(4), trial_of(3, TrialState.RUNNING)], True),
+        ("0.5min", [], True),
+    ],
+)
+def test_a_budget_of_epochs_is_never_exceeded(text, trials, allowed):
+    assert Budget.of(text).allows(trials, 3) == allowed
+
+
+def test_a_budget_of_minutes_counts_the_time_of_all_trials():
+    trials = [trial_of(1), trial_of(1)]
+    for trial in trials:
+        trial.datetime_complete = trial.datetime_start + timedelta(seconds=90)
+    assert Budget.of("3min").spent(trials) == pytest.approx(3.0)
+    assert not Budget.of("3min").allows(trials, 1) and Budget.of("3.1min").allows(trials, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10", "epochs", "0epochs", "-3min", "nanmin", "1e3epochs", "10 hours", "\u0663min"]
+)
+def test_what_is_no_budget_is_refused(tmp_path, capsys, text):
+    with pytest.raises(SystemExit) as end:
+        run_here(DENOISING, tmp_path, f"--budget={text}")
+    assert end.value.code == 2 and f"{text!r} is not a budget" in capsys.readouterr().err
+
+
+def test_a_budget_ends_a_search_of_several_processes(tmp_path):
+    process = run_toy(DENOISING, tmp_path, "--workers", "2", "--n-trials", "9", "--budget", "6epochs")
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    trials = load(tmp_path, DENOISING).trials
+    assert [trial.state for trial in trials] == 3 * [TrialState.COMPLETE] + 6 * [TrialState.WAITING]
+    assert "Training took 6 epochs (7,800 in the published search)" in printed
+
+
+# --- Whole runs
+
+
+def test_a_residual_network_from_the_search_to_its_update(small, tmp_path, capsys):
+    problem = small(DENOISING)
+    preset = ("--preset", "extended")
+    assert run_here(problem, tmp_path, *preset, "--study-name", "s", "--budget", "7epochs") == 0
+    study = load(tmp_path, problem)
+    done = [trial for trial in study.trials if trial.state.is_finished()]
+    assert 2 * len(done) >= sum(len(trial.intermediate_values) for trial in done) >= 6
+    assert study.trials[0].params == {**hpoSettings.EXTENDED_BASE, **problem.extended_base}
+    assert study.trials[0].user_attrs["receptive_field"] > 1
+    assert "its budget is 7epochs" in capsys.readouterr().out
+
+    resumed = ("--mode", "optuna_resume", *preset, "--study-name", "s", "--n-trials", str(len(done) + 1))
+    assert run_here(problem, tmp_path, *resumed, "--budget", "20epochs") == 0
+    assert sum(trial.state.is_finished() for trial in load(tmp_path, problem).trials) == len(done) + 1
+
+    best = study.best_trial
+    assert run_here(problem, tmp_path, *preset, "--mode", "final_model", "--from-study", "s") == 0
+    with next(tmp_path.rglob("repeatability_summary.csv")).open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    config = network_config(problem, best.params)
+    assert float(row["Learning Rate"]) == config.learning_rate and row["Type"] == config.arch_type
+    settings = [path for path in tmp_path.rglob("Final_Model/Optuna/*.json") if '"final_model"' in path.read_text()]
+    assert f'"batch_size": {best.params["batch_size"]}' in settings[0].read_text()
+
+    capsys.readouterr()
+    network = settings[0].with_suffix(".keras")
+    assert run_here(problem, tmp_path, *preset, "--mode", "model_update", "--model", str(network)) == 0
+    assert network.with_name(f"{network.stem}_update.keras").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--mode", "manual"], "--preset extended has no grid"),
+        (["--mode", "final_model"], "mode final_model needs --from-study NAME"),
+        (
+            ["--mode", "model_update", "--model", "a", "--budget", "3min"],
+            "--budget has no meaning in mode model_update",
+        ),
+    ],
+)
+def test_what_the_preset_has_not_is_refused(tmp_path, capsys, options, sentence):
+    assert run_here(DENOISING, tmp_path / "out", "--preset", "extended", *options) == 2
+    assert sentence in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4])
+def test_the_loss_of_a_trace_does_not_depend_on_the_batch(tmp_path, batch_size):
+    config = NetworkConfig("RES", "AE", 1, num_dil=2, num_filt=2, krnl_size=3, standard_units=True, learning_rate=1e-9)
+    options = {"n": 4, "gen_type": "DeNoise", "n_samples": 64}
+
+    def streams():
+        return CustomDataGen(batch_size, **options), CustomDataGen(1, stream="validation", **options)
+
+    keras.utils.set_random_seed(3)
+    network = create_model(config, 64)
+    losses = network.fit_model(*streams(), 1, tmp_path, "run", resumable=False)
+    for stream, name in zip(streams(), ("rmse", "val_rmse"), strict=True):
+        of_traces = [
+            np.sqrt(np.mean((network.predict_result(x[None]).ravel() - y.ravel()) ** 2))
+            for x_batch, y_batch in (stream[index] for index in range(len(stream)))
+            for x, y in zip(x_batch, y_batch, strict=True)
+        ]
+        assert losses[name] == pytest.approx([np.mean(of_traces)], rel=1e-4)
