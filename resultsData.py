@@ -42,6 +42,10 @@ PARAMETERS = {  # of a network: readable names
     "num_lstm": "LSTM units",
     "Learning Rate": "learning rate",
 }
+OTHER_NAMES = {  # of what else a study may search
+    **{"norm": "normalisation", "standard_units": "standard units", "optimizer": "optimiser"},
+    **{"weight_decay": "weight decay", "batch_size": "batch size", "loss": "lowest validation loss"},
+}
 COLUMNS = {  # of the published tables: the study's names; dilation and LSTM units come from the model's label
     **{"Type": "arch_type", "LYR": "num_layers", "DNN": "num_dnn", "FIL": "num_filt", "KRNL": "krnl_size"},
     **{"POL": "pool_val", "Learning Rate": "Learning Rate", "Validation Loss": "loss"},
@@ -294,6 +298,11 @@ class StudyResults:
         values = self.trials[self.trials["kind"] == "trained"]
         return [name for name in found if values[name].nunique() > 1] or found
 
+    @property
+    def best_parameters(self) -> list[str]:
+        """Those of `parameters` that the best trial has: a choice may bring parameters that other trials lack."""
+        return [name for name in self.parameters if name in self.trained.best_trial.params]
+
     def left_out(self) -> str:
         """What is not among the trained trials, in words; empty when there is nothing."""
         counts = self.trials["kind"].value_counts()
@@ -407,9 +416,15 @@ TARGETS = {"score": lambda trial: trial.value, "duration": _seconds}  # what imp
 def importances(results: StudyResults, target: str = "score") -> pd.Series:
     """fANOVA importance of each parameter for the score or for the duration (a key of TARGETS), the largest first.
 
-    Over trained trials alone, seeded. Raises MissingError when they are too few, or all alike.
+    Over trained trials alone, those with the parameters of the best; seeded. Raises MissingError when they are too few,
+    or all alike.
     """
-    usable = [trial for trial in results.trained.trials if np.isfinite(TARGETS[target](trial))]
+    names = results.best_parameters if results.trained.trials else []
+    usable = [
+        trial
+        for trial in results.trained.trials
+        if np.isfinite(TARGETS[target](trial)) and trial.params.keys() >= set(names)
+    ]
     if len(usable) < FEWEST_FOR_IMPORTANCE:
         raise MissingError(
             f"importance for the {target}: {results.name} has {len(usable)} trained trials; "
@@ -420,7 +435,7 @@ def importances(results: StudyResults, target: str = "score") -> pd.Series:
     found = get_param_importances(
         _in_memory(results.name, usable, {}),
         evaluator=FanovaImportanceEvaluator(seed=0),
-        params=results.parameters,
+        params=names,
         target=TARGETS[target],
     )
     return pd.Series(found, dtype=float).sort_values(ascending=False)
@@ -551,7 +566,9 @@ def table_of_best(problem: Problem, results: StudyResults | None, grid: pd.DataF
     if not columns:
         raise MissingError("best hyperparameters: there is neither a grid search nor a study with a trained trial")
     networks = {approach: _used_parameters(problem, values) for approach, values in columns.items()}
-    names = [name for name in (*PARAMETERS, "loss") if any(name in values for values in networks.values())]
+    present = dict.fromkeys(name for values in networks.values() for name in values)
+    names = [name for name in PARAMETERS if name in present]
+    names += [name for name in present if name not in (*names, "loss")] + ["loss"]
     rows = [
         {"Parameter": readable(name), **{key: short_number(values.get(name, "-")) for key, values in networks.items()}}
         for name in names
@@ -567,8 +584,10 @@ def _used_parameters(problem: Problem, values: Mapping[str, object]) -> dict[str
 
 
 def readable(name: str) -> str:
-    """A parameter's name for the eye."""
-    return {**PARAMETERS, "loss": "lowest validation loss"}.get(name, name)
+    """A parameter's name for the eye; behind the choice that it belongs to, if it does."""
+    known = PARAMETERS | OTHER_NAMES
+    choice, _, own = name.rpartition(" ") if name not in known else ("", "", name)
+    return f"{choice} {known.get(own, own)}".strip()
 
 
 def describe_range(kind: BaseDistribution) -> str:

@@ -229,7 +229,7 @@ def plot_study(results: StudyResults) -> Figure:
     if not results.trained.trials:
         raise MissingError(f"study: {results.name} has no trained trial ({results.left_out()})")
     n_rows = -(-len(results.parameters) // SLICES_A_ROW)
-    heights = (2.1, 2.5, 0.3 + 1.45 * n_rows, 0.7 + 0.17 * len(results.parameters))
+    heights = (2.1, 2.5, 0.3 + 1.45 * n_rows, 0.7 + 0.17 * len(results.best_parameters))
     fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.5), layout="constrained")
     panels = fig.subfigures(4, 1, height_ratios=heights)
     _draw_history(panels[0].subplots(), results)
@@ -245,7 +245,10 @@ def plot_study(results: StudyResults) -> Figure:
 def _study_caption(results: StudyResults) -> str:
     left_out = results.left_out()
     said = f"; left out: {left_out}" if left_out else "; none left out"
-    return f"{results.name}: {len(results.trained.trials)} trained trials{said}."
+    trained = _trained(results)
+    alike = trained.dropna(subset=results.best_parameters)
+    only = f" (b) and (d): the {len(alike)} with the parameters of the best one." if len(alike) < len(trained) else ""
+    return f"{results.name}: {len(trained)} trained trials{said}.{only}"
 
 
 def _trained(results: StudyResults) -> pd.DataFrame:
@@ -329,7 +332,7 @@ def _distributions(results: StudyResults) -> dict[str, optuna.distributions.Base
 
 def _draw_parallel(ax: Axes, results: StudyResults) -> None:
     known = _distributions(results)
-    names = results.parameters
+    names = results.best_parameters
     trained = _trained(results).dropna(subset=["score", *names]).sort_values("score", ascending=False)
     scales = [_scale(trained["score"], None), *(_scale(trained[name], known[name]) for name in names)]
     points = np.column_stack([scale.positions for scale in scales])  # (n_trials, n_axes)
@@ -355,7 +358,8 @@ def _draw_slices(panel: SubFigure, results: StudyResults, n_rows: int) -> None:
     for ax in axes.ravel()[len(results.parameters) :]:
         ax.remove()
     for ax, name in zip(axes.ravel(), results.parameters, strict=False):
-        values = trained[name]
+        drawn = trained.dropna(subset=[name])
+        values = drawn[name]
         if isinstance(known[name], CategoricalDistribution):
             choices = list(known[name].choices)
             values = values.map(choices.index)
@@ -365,7 +369,7 @@ def _draw_slices(panel: SubFigure, results: StudyResults, n_rows: int) -> None:
             ax.set_xticks([values.iloc[0]], [_tick(values.iloc[0])])
         elif not known[name].log:
             ax.xaxis.set_major_locator(MaxNLocator(3, integer=isinstance(known[name], IntDistribution)))
-        ax.scatter(values, trained["score"], 6, c=trained["number"], cmap="cividis", linewidths=0)
+        ax.scatter(values, drawn["score"], 6, c=drawn["number"], cmap="cividis", linewidths=0)
         if getattr(known[name], "log", False) and values.nunique() > 1:
             _few_log_ticks(ax, values)
         ax.set_xlabel(_heading(name))

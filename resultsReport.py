@@ -249,8 +249,10 @@ def _history(shown: _Shown) -> list[go.Figure]:
 
 def _parallel(shown: _Shown) -> list[go.Figure]:
     _need_parameters(shown, 1)
+    names = [name for name in shown.results.best_parameters if name in shown.parameters]
+    rows = shown.rows.dropna(subset=names)
     figure = visualization.plot_parallel_coordinate(
-        shown.trained, list(shown.parameters.values()), target=shown.target, target_name=shown.score_label
+        shown.trained, [shown.parameters[name] for name in names], target=shown.target, target_name=shown.score_label
     )
     lines = sorted(figure.select_traces({"mode": "lines"}), key=lambda line: -line.y[0])  # the score, from 0 to 1
     for line, colour in zip(lines, sample_colorscale(SCALE, [line.y[0] for line in lines]), strict=True):
@@ -258,10 +260,10 @@ def _parallel(shown: _Shown) -> list[go.Figure]:
     figure.data = [*lines, *figure.select_traces({"mode": "markers"})]
     bar = {"colorscale": SCALE, "reversescale": False, "colorbar": shown.colour_bar}
     figure.update_traces(marker=bar, selector={"mode": "markers"})
-    _round_axis(figure, 0, shown.rows["score"], shown.is_wide)
-    for place, name in enumerate(sorted(shown.parameters, key=shown.parameters.get), 1):  # Optuna's order
-        kind, values = shown.distributions[name], shown.rows[name]
-        if not isinstance(kind, CategoricalDistribution) and values.notna().all():
+    _round_axis(figure, 0, rows["score"], shown.is_wide)
+    for place, name in enumerate(sorted(names, key=shown.parameters.get), 1):  # Optuna's order
+        kind, values = shown.distributions[name], rows[name]
+        if not isinstance(kind, CategoricalDistribution):
             _round_axis(figure, place, values, kind.log)
     if shown.is_wide:
         _name_scores(lines)
@@ -291,7 +293,7 @@ def _round_numbers(values: pd.Series, is_log: bool) -> list[float]:
 
 def _whole_step(values: pd.Series) -> int | None:
     """Step between the ticks of few whole numbers, where Plotly would show fractions; None for other values."""
-    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    numbers = pd.to_numeric(values.dropna(), errors="coerce").astype(float)
     is_few = (numbers % 1 == 0).all() and numbers.max() - numbers.min() <= MOST_STEPS
     return 1 if is_few else None
 
@@ -420,7 +422,7 @@ PANELS = (
     _Panel(
         "parallel",
         "Parallel coordinates",
-        "A line a trained trial, the better the darker and the further on top.",
+        "A line a trained trial that has the parameters of the best, the better the darker and the further on top.",
         _parallel,
         2,
         look="wide",

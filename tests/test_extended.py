@@ -14,6 +14,7 @@ from test_study import DENOISING, INVERSION, load, run_here, run_toy, toy
 
 import hpoSearch
 import hpoSettings
+import resultsPlotting
 from baseML import NetworkConfig, create_model
 from dataPreProcessing import CustomDataGen
 from hpoSettings import Budget, RunSettings, applies, network_config
@@ -141,6 +142,11 @@ def test_a_residual_network_from_the_search_to_its_update(small, tmp_path, capsy
     resumed = ("--mode", "optuna_resume", *preset, "--study-name", "s", "--n-trials", str(len(done) + 1))
     assert run_here(problem, tmp_path, *resumed, "--budget", "20epochs") == 0
     assert sum(trial.state.is_finished() for trial in load(tmp_path, problem).trials) == len(done) + 1
+
+    figures = ["--results", str(tmp_path), "--output", str(tmp_path / "Figs"), "--problem", "denoising", "--html"]
+    assert resultsPlotting.main([*figures, "--figures", "4", "--tables", "1,3"]) == 0
+    assert "| RES filters" in (tmp_path / "Figs" / "Table1.md").read_text(encoding="utf-8")
+    assert (tmp_path / "Figs" / "Fig4.png").is_file() and (tmp_path / "Figs" / "report.html").is_file()
 
     best = study.best_trial
     assert run_here(problem, tmp_path, *preset, "--mode", "final_model", "--from-study", "s") == 0
