@@ -2,6 +2,7 @@
 
     python blindTest.py --traces 500              classical methods, both problems
     python blindTest.py --model NETWORK.keras     beside a network, on traces such as it was trained on
+    python blindTest.py --by noise                at one noise level after the other; --by wavelet
     pip install pylops                            for the total-variation inversion
 
 Units: trace amplitudes have none, velocity is in ft/s, time in s. Arrays are (n_traces, n_samples).
@@ -34,6 +35,8 @@ from dataGeneration import (
     PAIRS,
     SHORTEST_TRACE,
     SNR_LIMITS,
+    TRACE_FAMILIES,
+    WAVELETS,
     OneSentenceParser,
     check_choice,
     check_flag,
@@ -45,6 +48,14 @@ from dataGeneration import (
 from dataPreProcessing import CustomDataGen
 from resultFiles import line_of, replace_file
 
+NOISE_LEVELS = (-5.0, 0.0, 5.0, 10.0, 15.0)  # dB
+VARIANTS = {  # kinds of traces to be tested one after the other: changes of a TraceProtocol
+    "wavelet": {name: {"wavelet": code} for code, (name, _) in WAVELETS.items()},
+    "noise": {
+        **{f"{level:g} dB": {"snr_db": (level, level)} for level in NOISE_LEVELS},
+        "no noise": {"snr_db": (SNR_LIMITS[1], SNR_LIMITS[1])},
+    },
+}
 RESAMPLES = 1000
 CONFIDENCE = 95  # %
 
@@ -67,6 +78,7 @@ class BaselineProblem(NamedTuple):
     baselines: Mapping[str, Baseline]
     gen_type: str  # of CustomDataGen
     columns: Mapping[str, Column]  # by field of Scores
+    headline: str  # the column that tables of several blind tests show
 
 
 _CORRELATION = Column("Correlation", "", 3)
@@ -80,11 +92,13 @@ PROBLEMS = {
             "gain_db": Column("Gain", "dB", 2),
             "correlation": _CORRELATION,
         },
+        "snr_db",
     ),
     "inversion": BaselineProblem(
         INVERSION_BASELINES,
         "ML_VEL",
         {"rmse": Column("RMSE", "ft/s", 0), "r2": Column("R2", "", 3), "correlation": _CORRELATION},
+        "rmse",
     ),
 }
 
@@ -295,15 +309,32 @@ def text_table(problem: str, rows: Sequence[Row]) -> str:
     check_choice("problem", problem, PROBLEMS)
     columns = PROBLEMS[problem].columns
 
-    def cell(interval: Interval, decimals: int) -> str:
-        value, low, high = (f"{number:z.{decimals}f}" for number in interval)
-        return f"{value} [{low}, {high}]"
-
     lines = [["Method", "Kind", *(column.title for column in columns.values()), "ms/trace"]]
     for row in rows:
-        metrics = [cell(getattr(row.scores, name), column.decimals) for name, column in columns.items()]
+        metrics = [_cell(getattr(row.scores, name), column.decimals) for name, column in columns.items()]
         spent = "" if row.milliseconds is None else f"{row.milliseconds:.2f}"
         lines.append([row.name, row.kind, *metrics, spent])
+    return _aligned(lines)
+
+
+def text_table_of_all(problem: str, tests: Mapping[str, Sequence[Row]]) -> str:
+    """The headline metric of several blind tests, a column each. Raises ValueError for the problem."""
+    check_choice("problem", problem, PROBLEMS)
+    name = PROBLEMS[problem].headline
+    column = PROBLEMS[problem].columns[name]
+    methods = [(row.name, row.kind) for row in next(iter(tests.values()))]
+    cells = [[_cell(getattr(row.scores, name), column.decimals) for row in rows] for rows in tests.values()]
+    lines = [[*method, *of_method] for method, *of_method in zip(methods, *cells, strict=True)]
+    return _aligned([[column.title, "Kind", *tests], *lines])
+
+
+def _cell(interval: Interval, decimals: int) -> str:
+    value, low, high = (f"{number:z.{decimals}f}" for number in interval)
+    return f"{value} [{low}, {high}]"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Columns of texts, the first two on the left, the others on the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = [
         [
@@ -341,6 +372,7 @@ class TraceProtocol:
     dt: float = 0.001
     noisy_data: bool = False
     snr_db: tuple[float, float] | None = None  # None: the paper's
+    wavelet: str = "random"  # of TRACE_FAMILIES
 
     @classmethod
     def of(cls, network: BaseMLClass) -> "TraceProtocol":
@@ -363,10 +395,16 @@ def blind_traces(
     valid.
     """
     traces = protocol or TraceProtocol()
-    names = data_names(problem, traces.noisy_data)
+    names = [of_wavelet(name, traces.wavelet) for name in data_names(problem, traces.noisy_data)]
     size = {"n_samples": traces.n_samples, "dt": traces.dt, "snr_db": traces.snr_db}
     data = stream_traces(seed, "blind", n_traces, names, **size)
     return data[names[0]], data[names[1]]
+
+
+def of_wavelet(name: str, wavelet: str) -> str:
+    """The data that are to one wavelet what ``name`` is to random ones. Raises ValueError for the wavelet."""
+    check_choice("wavelet", wavelet, TRACE_FAMILIES)
+    return dict(zip(TRACE_FAMILIES["random"], TRACE_FAMILIES[wavelet], strict=True)).get(name, name)
 
 
 def known_beforehand(problem: str, seed: int, protocol: TraceProtocol) -> InversionReference | None:
@@ -409,6 +447,28 @@ def blind_test(
     return compare(problem, x, y, predictions, traces.dt, seed, known_beforehand(problem, seed, traces))
 
 
+def blind_tests(
+    problem: str,
+    networks: Mapping[str, BaseMLClass],
+    n_traces: int,
+    by: str,
+    seed: int = 0,
+    protocol: TraceProtocol | None = None,
+) -> dict[str, list[Row]]:
+    """A `blind_test` of each kind of traces of ``by`` (VARIANTS), on the same earth models.
+
+    Raises ValueError as `blind_test` does, and for what is not in VARIANTS, or noise levels of traces without noise.
+    """
+    check_choice("by", by, VARIANTS)
+    start = protocol or TraceProtocol()
+    if by == "noise" and problem == "inversion" and not start.noisy_data:
+        raise ValueError("inversion is from traces without noise, which have no noise levels; --noisy-data adds noise")
+    return {
+        name: blind_test(problem, networks, n_traces, seed, replace(start, **change))
+        for name, change in VARIANTS[by].items()
+    }
+
+
 def report(problem: str, rows: Sequence[Row], networks: Iterable[str], seed: int = 0) -> str:
     """The table, what was left out, and a sentence on every network, or on the best classical method without any."""
     sentences = [verdict(problem, rows, name, seed) for name in networks]
@@ -446,19 +506,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="N",
         help="of the traces and the intervals (default 0)",
     )
+    add("--by", choices=VARIANTS, help="a test of each wavelet, or of each noise level (default: one of all)")
     add("--csv", type=Path, metavar="DIR", help="folder to write a CSV file for each problem to")
     options = parser.parse_args(arguments)
     try:
         networks = _named([(path, BaseMLClass.load_model(path)) for path in options.model])
         for problem in _problems(options.problem, networks):
             protocol = _protocol(options, networks)
-            rows = blind_test(problem, networks, options.traces, options.seed, protocol)
             size = f"{protocol.n_samples} samples at {1000 * protocol.dt:g} ms"
-            print(f"{problem.capitalize()}, {options.traces} blind traces of seed {options.seed}, {size}")
-            print(report(problem, rows, networks, options.seed), end="\n\n", flush=True)
-            if options.csv:
+            print(f"{problem.capitalize()}, {options.traces} blind traces of seed {options.seed}, {size}", flush=True)
+            if options.by:
+                tests = blind_tests(problem, networks, options.traces, options.by, options.seed, protocol)
+                print(
+                    "\n".join([text_table_of_all(problem, tests), *missing_packages(problem)]), end="\n\n", flush=True
+                )
+            else:
+                tests = {"": blind_test(problem, networks, options.traces, options.seed, protocol)}
+                print(report(problem, tests[""], networks, options.seed), end="\n\n", flush=True)
+            for name, rows in tests.items() if options.csv else ():
                 options.csv.mkdir(parents=True, exist_ok=True)
-                write_csv(options.csv / f"blind_test_{problem}.csv", problem, rows)
+                write_csv(options.csv / f"blind_test_{'_'.join(f'{problem} {name}'.split())}.csv", problem, rows)
     except (ValueError, OSError) as error:
         parser.error(str(error))
 

@@ -461,6 +461,32 @@ def test_the_command_prints_both_tables_and_writes_them(tmp_path, capsys):
             assert len(list(csv.reader(file))) > len(NO_PYLOPS)
 
 
+def test_a_test_of_each_wavelet_has_the_same_earth_and_that_wavelet_alone():
+    tests = bt.blind_tests("inversion", {}, 3, "wavelet", 5, bt.TraceProtocol(256))
+    assert list(tests) == ["ricker", "klauder", "ormsby"]
+    _, velocity = bt.blind_traces("inversion", 3, 5, bt.TraceProtocol(256))
+    for (name, rows), code in zip(tests.items(), ("RW", "KW", "OW"), strict=True):
+        protocol = bt.TraceProtocol(256, wavelet=code)
+        x, y = bt.blind_traces("inversion", 3, 5, protocol)
+        assert np.array_equal(y, velocity)
+        assert np.array_equal(x, cb.stream_traces(5, "blind", 3, [f"REFL_{code}"], n_samples=256)[f"REFL_{code}"])
+        again = bt.blind_test("inversion", {}, 3, 5, protocol)
+        assert [row.scores for row in rows] == [row.scores for row in again], name
+
+
+def test_a_test_of_each_noise_level_has_that_level(tmp_path, capsys):
+    tests = bt.blind_tests("denoising", {}, 6, "noise", 0, bt.TraceProtocol(2048))
+    levels = [rows[0].scores.snr_db.value for rows in tests.values()]
+    assert levels == pytest.approx([*bt.NOISE_LEVELS, 100.0], abs=0.3) and list(tests)[-1] == "no noise"
+    bt.main(["--traces", "3", "--samples", "64", "--problem", "denoising", "--by", "noise", "--csv", str(tmp_path)])
+    header, *lines = capsys.readouterr().out.strip().splitlines()[1:]
+    assert header.split("  ")[0] == "SNR (dB)" and all(name in header for name in tests)
+    assert [line.split("  ")[0] for line in lines] == [row.name for row in tests["0 dB"]]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"blind_test_denoising_{name.replace(' ', '_')}.csv" for name in tests
+    }
+
+
 def test_the_command_says_what_is_wrong_in_one_sentence(capsys):
     with pytest.raises(SystemExit):
         bt.main(["--samples", "2"])
