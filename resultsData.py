@@ -11,6 +11,7 @@ import functools
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 import blindTest
 from baseML import BaseMLClass
-from blindTest import TraceProtocol, best_baseline, compare
+from blindTest import Interval, Row, TraceProtocol, best_baseline, compare
 from hpoFixed import APPROACHES
 from hpoSearch import is_of
 from hpoSettings import PAPER_BASE, Problem, ResultsTree, UserError, public_url
@@ -64,6 +65,7 @@ KINDS = {  # of trials, in the words of a caption
 
 
 BASELINE_TRACES = 50
+OWNERS = {"manual": "search", "final_model": "trained again", "model_update": "trained on"}  # of networks, for the eye
 UNFINISHED = {TrialState.RUNNING: "running", TrialState.WAITING: "waiting"}
 
 
@@ -516,6 +518,70 @@ def predict_blind_trace(problem: Problem, networks: Sequence[FinalNetwork]) -> B
     estimate = blindTest.PROBLEMS[problem.name].baselines[best].estimate
     predictions[best] = estimate(x[:1], reference or protocol.dt)[0]
     return BlindTrace(np.arange(x.shape[1]) * protocol.dt, y[0], predictions)
+
+
+@dataclass(frozen=True)
+class RatedNetwork:
+    """A network on blind traces, and what it takes."""
+
+    name: str
+    arch_type: str
+    score: Interval  # the headline metric of the problem
+    parameters: int
+    operations: float  # multiplications and additions of its whole training, validation left out
+
+
+def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tuple[list[RatedNetwork], list[Row]]:
+    """All networks of the tree that were trained on alike traces, and the classical methods, on blind traces.
+
+    ``notes`` gets a sentence on each network that is left out. Raises MissingError when none is left.
+    """
+    loaded = {}
+    for path in sorted(tree.root.glob("Final_Model/*/*.keras")):
+        try:
+            network = BaseMLClass.load_model(path)
+            loaded[path] = network, TraceProtocol.of(network), _training_operations(network, path)
+        except (ValueError, LookupError, TypeError) as error:
+            notes.append(f"network {path.name}: {error}")
+    if not loaded:
+        raise MissingError(f"networks: there is none in {tree.root / 'Final_Model'} that can be loaded")
+    protocol = Counter(protocol for _, protocol, _ in loaded.values()).most_common(1)[0][0]
+    alike = {}
+    for path, (network, own, _) in loaded.items():
+        if own == protocol:
+            alike[path] = network
+        else:
+            notes.append(f"network {path.name}: it was trained on other traces than most")
+    rows = blindTest.blind_test(
+        problem.name, {str(path): network for path, network in alike.items()}, BASELINE_TRACES, 0, protocol
+    )
+    headline = blindTest.PROBLEMS[problem.name].headline
+    scores = {row.name: getattr(row.scores, headline) for row in rows if row.kind == "network"}
+    networks = [
+        RatedNetwork(
+            name=f"{network.config.arch_type}, {path.parent.name}, {_origin(network)}",
+            arch_type=network.config.arch_type,
+            score=scores[str(path)],
+            parameters=network.get_model().count_params(),
+            operations=loaded[path][2],
+        )
+        for path, network in alike.items()
+    ]
+    return networks, [row for row in rows if row.kind != "network"]
+
+
+def _origin(network: BaseMLClass) -> str:
+    """What trained a network, for the eye."""
+    return OWNERS.get(network.provenance.get("owner"), "search")
+
+
+def _training_operations(network: BaseMLClass, path: Path) -> float:
+    """Of the training that is described beside a network. Raises LookupError or TypeError where it is not."""
+    told, history = network.provenance, _history(path.with_name(f"{path.stem}_log.csv"))
+    epochs = told["num_epochs"] if history is None else len(history)
+    shape = (network.n_samples, network.n_channels, network.n_outputs)
+    step = baseML.estimate(network.config, *shape, batch_size=told["batch_size"]).operations
+    return step * epochs * told["num_datasets"] / told["batch_size"]
 
 
 # --- Tables 1 to 4

@@ -1,11 +1,12 @@
 """The paper's figures and tables, from any results tree: that of your own runs, or the published archive's.
 
-python resultsPlotting.py                                       Figs 2-11 and Tables 1-4 of Results, into Figs
+python resultsPlotting.py                                       Figs 2-13 and Tables 1-4 of Results, into Figs
 python resultsPlotting.py --problem inversion --figures 7,8     two figures
 python resultsPlotting.py --format pdf --html                   for print, and a report to explore in a browser
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,16 +25,18 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
+import blindTest
 import resultsData
 import resultsReport
 from baseML import NetworkConfig, create_model
+from blindTest import Row
 from dataGeneration import DataGenerationClass, show_figures
 from dataPlotting import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, PREDICTION_COLOURS, axis_label
 from hpoFixed import APPROACHES
 from hpoSettings import Parser, Problem, ResultsTree, UserError, check_output, study_name_option
 from hpoStorage import check_url
 from resultFiles import replace_file, replacing
-from resultsData import BlindTrace, FinalNetwork, MissingError, StudyResults, readable
+from resultsData import BlindTrace, FinalNetwork, MissingError, RatedNetwork, StudyResults, readable
 from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING
 from run_InversionML_HPO_Paper import PROBLEM as INVERSION
 
@@ -48,6 +51,7 @@ NETWORK_LINES = {  # of network types in Figs 3 and 7
     "CNN_VAR": {"color": COLOURS["green"], "marker": "D"},
     "CNN_LSTM": {"color": COLOURS["purple"], "marker": "^"},
     "TCN": {"color": COLOURS["blue"], "linewidth": 2.2, "marker": "v"},
+    "RES": {"color": COLOURS["vermillion"], "marker": "*"},
 }
 SWEEPS = {  # panels (b) to (f): parameter, base of a logarithmic axis
     "num_layers": None,
@@ -75,6 +79,7 @@ STUDY_PANELS = {
 LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.4}
 LINES_A_COLUMN, LINES_A_PAGE = 58, 118  # characters of a caption
 SLICES_A_ROW = 5
+LINE_NAME_HEIGHT = 0.04  # of an axis
 EARTH_SEED, CROSSPLOT_TRACES = 0, 20
 
 
@@ -479,6 +484,53 @@ def plot_duration_importance(studies: Sequence[StudyResults]) -> Figure:
 # --- What figures share
 
 
+# --- Figs 12 and 13: accuracy and cost
+
+
+@plt.rc_context(dataPlotting.PICTURE_STYLE)
+def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], methods: Sequence[Row]) -> Figure:
+    """Figs 12 and 13: networks on blind traces, over their parameters (a) and over the cost of their training (b).
+
+    Horizontal lines are classical methods; bars are 95 % intervals over traces. Not in the paper.
+    """
+    name = blindTest.PROBLEMS[problem.name].headline
+    column = blindTest.PROBLEMS[problem.name].columns[name]
+    fig, axes = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.4 + 0.1 * len(networks)), sharey=True, layout="constrained")
+    costs = {
+        "Trainable parameters": [network.parameters for network in networks],
+        "Operations of the training (10$^{12}$)": [network.operations / 1e12 for network in networks],
+    }
+    fills = ("full", "none", "left", "right")
+    for ax, (label, amounts) in zip(axes, costs.items(), strict=True):
+        for network, amount, fill_style in zip(networks, amounts, itertools.cycle(fills), strict=False):
+            value, low, high = network.score
+            look = {**NETWORK_LINES[network.arch_type], "linestyle": "", "fillstyle": fill_style, "capsize": 2}
+            ax.errorbar(amount, value, [[value - low], [high - value]], label=network.name, **look)
+        for row in methods:
+            style = ":" if row.kind == "ceiling" else "-"
+            ax.axhline(getattr(row.scores, name).value, color="0.6", linewidth=0.8, linestyle=style, zorder=0)
+        _few_log_ticks(ax, pd.Series(amounts))
+        ax.set_xlabel(label)
+        ax.grid(alpha=0.3, axis="x")
+    axes[0].set_ylabel(axis_label(f"Blind {column.heading}", column.unit))
+    _name_lines(axes[1], {row.name: getattr(row.scores, name).value for row in methods})
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    _letter(axes)
+    said = f"{resultsData.BASELINE_TRACES} blind traces; lines: classical methods, dotted if they know the answer."
+    _caption(fig, [said])
+    return fig
+
+
+def _name_lines(ax: Axes, values: Mapping[str, float]) -> None:
+    """Names on the right of horizontal lines, moved apart where lines are close."""
+    bottom, top = ax.get_ylim()
+    heights = {name: (value - bottom) / (top - bottom) for name, value in values.items()}
+    lowest = -1.0
+    for name in sorted(heights, key=heights.get):
+        lowest = max(heights[name], lowest + LINE_NAME_HEIGHT)
+        ax.annotate(name, (1.02, lowest), xycoords="axes fraction", fontsize=6, va="center", annotation_clip=False)
+
+
 def _heading(name: str) -> str:
     """A parameter's readable name as an axis label."""
     return readable(name)[0].upper() + readable(name)[1:]
@@ -609,6 +661,12 @@ def _duration_importance(sources: Sequence[Results], notes: list[str]) -> Figure
     return plot_duration_importance(studies)
 
 
+def _accuracy_and_cost(sources: Sequence[Results], notes: list[str]) -> Figure:
+    (results,) = sources
+    networks, methods = resultsData.rate_networks(results.problem, results.tree, notes)
+    return plot_accuracy_and_cost(results.problem, networks, methods)
+
+
 def _ranges(results: Results, notes: list[str]) -> pd.DataFrame:
     study, grid = (results.or_none(part, notes) for part in ("study", "grid"))
     return resultsData.table_of_ranges(results.problem, study, grid)
@@ -631,6 +689,8 @@ FIGURES = {  # number: problems that it shows, maker
     9: (("inversion",), _repeatability),
     10: (("inversion",), _final_networks),
     11: (BOTH, _duration_importance),
+    12: (("denoising",), _accuracy_and_cost),
+    13: (("inversion",), _accuracy_and_cost),
 }
 TABLES = {  # number: problem, title, maker
     1: ("denoising", "Search ranges and base values, denoising", _ranges),

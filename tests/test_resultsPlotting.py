@@ -24,10 +24,11 @@ from test_dataPlotting import assert_boxes_hold
 from test_storage import make_old
 from test_study import DENOISING, INVERSION, ROOT, TOY
 
+import blindTest
 import hpoStudy
 import resultsData
 import resultsPlotting
-from baseML import NetworkConfig
+from baseML import BaseMLClass, NetworkConfig, estimate
 from hpoSettings import ResultsTree
 from resultsData import MissingError
 from resultsPlotting import Results
@@ -236,7 +237,7 @@ def test_the_archive_gives_fig_7_and_says_what_else_it_had_no_data_for(tmp_path)
 
 def test_all_figures_and_tables_are_made_from_runs_of_all_modes(made):
     output, printed = made
-    figures = {f"Fig{number}.{ending}" for number in range(2, 12) for ending in ("png", "pdf")}
+    figures = {f"Fig{number}.{ending}" for number in range(2, 14) for ending in ("png", "pdf")}
     tables = {f"Table{number}.{ending}" for number in range(1, 5) for ending in ("csv", "md")}
     assert {path.name for path in output.iterdir()} == figures | tables | {"report.html"}
     assert "not made" not in printed and "without" not in printed
@@ -244,9 +245,32 @@ def test_all_figures_and_tables_are_made_from_runs_of_all_modes(made):
         assert path.name in printed and path.stat().st_size > 100
 
 
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_every_network_of_a_tree_is_rated_on_the_same_blind_traces(made, tree, problem):
+    notes = []
+    networks, methods = resultsData.rate_networks(problem, ResultsTree(tree, problem.folder), notes)
+    paths = sorted((tree / problem.folder).glob("Final_Model/*/*.keras"))
+    assert len(networks) == len(paths) >= 3 and notes == []
+    for found, path in zip(networks, paths, strict=True):
+        network = BaseMLClass.load_model(path)
+        told = network.provenance
+        protocol = blindTest.TraceProtocol.of(network)
+        x, y = blindTest.blind_traces(problem.name, resultsData.BASELINE_TRACES, 0, protocol)
+        scores = blindTest.score(y, blindTest.predict_in_data_units(problem.name, network, x))
+        assert found.score.value == pytest.approx(getattr(scores, blindTest.PROBLEMS[problem.name].headline).value)
+        steps = told["num_epochs"] * told["num_datasets"] / told["batch_size"]
+        step = estimate(network.config, network.n_samples, batch_size=told["batch_size"]).operations
+        assert found.operations == pytest.approx(steps * step)
+        assert found.parameters == network.get_model().count_params()
+    fig = resultsPlotting.plot_accuracy_and_cost(problem, networks, methods)
+    assert_tidy(fig)
+    names = {text.get_text() for text in fig.findobj(Text)}
+    assert {row.name for row in methods} | {network.name for network in networks} <= names
+
+
 def test_pictures_have_300_dots_an_inch_and_vectors(made):
     output, _ = made
-    for number in range(2, 12):
+    for number in range(2, 14):
         picture = plt.imread(output / f"Fig{number}.png")
         assert picture.shape[1] in (300 * 3.5, 300 * 7.2)
         start = (output / f"Fig{number}.pdf").read_bytes()

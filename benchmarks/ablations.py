@@ -1,0 +1,137 @@
+"""What the paper's choices cost: a network trained with the extended preset's choices, then with each of the paper's.
+
+    python -m benchmarks.ablations --problem denoising
+    python -m benchmarks.ablations --problem inversion --seeds 3 --epochs 10
+
+One small TCN of a problem, the same in every row, and the same training traces for a seed. After the training, the
+weights of the epoch with the lowest validation loss are tested on blind traces. The choice of rates is one of searches:
+of some networks with drawn rates, the one with the lowest validation loss is tested.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import baseML  # first: it keeps TensorFlow's start-up messages off the screen
+import numpy as np
+from tqdm import tqdm
+
+import blindTest
+import run_DenoisingML_HPO_Paper as denoising
+import run_InversionML_HPO_Paper as inversion
+from baseML import BaseMLClass, NetworkConfig
+from dataPreProcessing import CustomDataGen
+from hpoSettings import PAPER_SPACE, VALIDATION_SHARE
+
+PROBLEMS = {module.PROBLEM.name: module.PROBLEM for module in (denoising, inversion)}
+OURS = {
+    **{"standard_units": True, "penalties": False},
+    **{"optimizer": "adamw", "weight_decay": 1e-4, "learning_rate": 2e-3, "schedule": "cosine"},
+}
+NETWORKS = {
+    "denoising": NetworkConfig("TCN", "AE", 1, 32, 16, num_filt=16, krnl_size=8, pool_val=2, **OURS),
+    "inversion": NetworkConfig("TCN", "SEQ", 1, 32, 128, num_filt=16, krnl_size=8, **OURS),
+}
+N_DATASETS, BLIND_TRACES = 250, 200
+RATES = {"logarithmic": (1e-4, 1e-2), "uniform": (PAPER_SPACE["Learning Rate"].low, PAPER_SPACE["Learning Rate"].high)}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A row: what a training has in common with the paper's, beside OURS."""
+
+    name: str
+    network: Mapping[str, object] = field(default_factory=dict)
+    batch_size: int = 2
+    validation: str = "fixed"
+    rates: str | None = None  # of RATES, to be drawn from
+
+
+CHOICES = (
+    Choice("ours"),
+    Choice("penalties in the loss", {"penalties": True}),
+    Choice("traces and targets as they are", {"standard_units": False}),
+    Choice("Adam with AMSGrad", {"optimizer": "adam"}),
+    Choice("the paper's schedule", {"schedule": "paper"}),
+    Choice("fresh validation", validation="streaming"),
+    Choice("batches of 1", batch_size=1),
+    Choice("best of drawn rates, logarithmic", rates="logarithmic"),
+    Choice("best of drawn rates, uniform", rates="uniform"),
+    Choice(
+        "all of the paper's",
+        {"penalties": True, "standard_units": False, "optimizer": "adam", "schedule": "paper", "learning_rate": 1e-4},
+        batch_size=1,
+        validation="streaming",
+    ),
+)
+
+
+def draw_rates(kind: str, n: int, seed: int) -> np.ndarray:
+    """Learning rates of a search, (n,)."""
+    rng, (low, high) = np.random.default_rng([seed, n]), RATES[kind]
+    return np.exp(rng.uniform(np.log(low), np.log(high), n)) if kind == "logarithmic" else rng.uniform(low, high, n)
+
+
+def trained(problem: str, choice: Choice, config: NetworkConfig, options: argparse.Namespace, seed: int) -> tuple:
+    """Lowest validation loss, and the scores of that network on blind traces."""
+    streams = {"gen_type": PROBLEMS[problem].gen_type, "n_samples": options.samples}
+    training = CustomDataGen(choice.batch_size, options.datasets, seed=seed, stream="training", **streams)
+    n_validation = max(1, round(VALIDATION_SHARE * options.datasets))
+    fixed = {"seed": 0, "validation": "fixed"} if choice.validation == "fixed" else {"seed": seed}
+    validation = CustomDataGen(1, n_validation, stream="validation", **fixed, **streams)
+    with tempfile.TemporaryDirectory() as folder:
+        _, result = baseML.run_model(
+            config, training, validation, options.epochs, folder, "run", seed, {"problem": problem}, resumable=False
+        )
+        network = BaseMLClass.load_model(Path(folder, "run.keras"))
+    x, y = blindTest.blind_traces(problem, options.blind, 0, blindTest.TraceProtocol(options.samples))
+    return result.validation_loss, blindTest.score(y, blindTest.predict_in_data_units(problem, network, x))
+
+
+def headline(problem: str, choice: Choice, options: argparse.Namespace, seed: int) -> float:
+    """The metric of one row and seed."""
+    config = replace(NETWORKS[problem], **choice.network)
+    rates = draw_rates(choice.rates, options.rates, seed) if choice.rates else [config.learning_rate]
+    runs = [trained(problem, choice, replace(config, learning_rate=float(rate)), options, seed) for rate in rates]
+    _, scores = min(runs, key=lambda run: run[0])
+    return getattr(scores, blindTest.PROBLEMS[problem].headline).value
+
+
+def table(problem: str, found: Mapping[str, list[float]]) -> str:
+    """The rows in Markdown: mean over seeds, lowest and highest, difference from ours."""
+    column = blindTest.PROBLEMS[problem].columns[blindTest.PROBLEMS[problem].headline]
+    digits = f".{column.decimals}f"
+    ours = float(np.mean(found["ours"]))
+    lines = [f"| {problem} | {column.title} | lowest, highest | difference |", "|---|---|---|---|"]
+    for name, values in found.items():
+        mean, ends = np.mean(values), f"{min(values):{digits}}, {max(values):{digits}}"
+        lines.append(f"| {name} | {mean:{digits}} | {ends} | {mean - ours:+{digits}} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Train all rows of a problem, and print them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problem", choices=PROBLEMS, default="denoising")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--datasets", type=int, default=N_DATASETS, help="training traces an epoch")
+    parser.add_argument("--samples", type=int, default=4096)
+    parser.add_argument("--blind", type=int, default=BLIND_TRACES, help="blind traces")
+    parser.add_argument("--rates", type=int, default=4, help="networks with drawn rates")
+    parser.add_argument("--json", type=Path, help="file for the values of every seed")
+    options = parser.parse_args()
+    found: dict[str, list[float]] = {choice.name: [] for choice in CHOICES}
+    rows = [(choice, seed) for seed in range(1, options.seeds + 1) for choice in CHOICES]
+    for choice, seed in tqdm(rows, unit="row"):
+        found[choice.name].append(headline(options.problem, choice, options, seed))
+        if options.json:
+            options.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    print(table(options.problem, found))
+
+
+if __name__ == "__main__":
+    main()
