@@ -514,10 +514,10 @@ def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], m
         ax.grid(alpha=0.3, axis="x")
     axes[0].set_ylabel(axis_label(f"Blind {column.heading}", column.unit))
     _name_lines(axes[1], {row.name: getattr(row.scores, name).value for row in methods})
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    said = f"{resultsData.BASELINE_TRACES} blind traces; lines: classical methods, dotted if they know the answer"
+    handles = axes[0].get_legend_handles_labels()
+    fig.legend(*handles, loc="outside lower center", ncols=2, frameon=False, title=said, title_fontsize=8)
     _letter(axes)
-    said = f"{resultsData.BASELINE_TRACES} blind traces; lines: classical methods, dotted if they know the answer."
-    _caption(fig, [said])
     return fig
 
 
