@@ -34,6 +34,19 @@ def postgresql_url():
         yield url
 
 
+# --- Toy runs
+
+
+@pytest.fixture
+def without_graphs():
+    """Networks of this process run operation by operation: what tiny ones are trained for is over sooner."""
+    import tensorflow
+
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
 # --- Toy runs in forks
 
 

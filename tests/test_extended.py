@@ -128,6 +128,7 @@ def test_a_budget_ends_a_search_of_several_processes(tmp_path):
 # --- Whole runs
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_a_residual_network_from_the_search_to_its_update(small, tmp_path, capsys):
     problem = small(DENOISING)
     preset = ("--preset", "extended")

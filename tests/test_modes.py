@@ -243,6 +243,7 @@ def test_a_training_that_fails_has_a_row_and_does_not_stop_the_grid(tmp_path, ca
     assert "failed: not a number" in printed and "failed: out of memory (MemoryError)" in printed
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_a_training_that_diverges_has_a_row_and_the_others_go_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(hpoSettings.QUICK_BASE, "Learning Rate", 1e30)
     run_toy("manual", tmp_path)

@@ -630,7 +630,7 @@ def test_an_empty_tree_gives_what_needs_no_results(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     assert resultsPlotting.main(["--results", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--html"]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("not made: ") == 11
+    assert printed.count("not made: ") == 13
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"Fig2.png"}
     assert (tmp_path / "out" / "report.html").is_file()
 
@@ -639,7 +639,7 @@ def test_an_empty_tree_gives_what_needs_no_results(tmp_path, capsys):
     ("options", "sentence"),
     [
         (["--results", "not there"], "--results 'not there' is not a folder"),
-        (["--figures", "1"], "'1' is not one of 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"),
+        (["--figures", "1"], "'1' is not one of 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"),
         (["--figures", "seven"], "'seven' is not one of"),
         (["--tables", "5"], "'5' is not one of 1, 2, 3, 4"),
         (["--format", "gif"], "'gif' is not one of png, pdf, svg"),

@@ -171,6 +171,7 @@ def test_the_dashboard_serves_the_study(finished, tmp_path):
 # --- Repeat and resume
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_the_same_seed_repeats_a_study_and_another_does_not(tmp_path):
     def study_of(folder, seed):
         assert run_here(toy(DENOISING), tmp_path / folder, "--n-trials", "2", "--seed", seed) == 0
@@ -189,6 +190,7 @@ def test_a_deterministic_study_gives_the_same_on_a_cpu(tmp_path):
     assert values(load(tmp_path / "a", DENOISING)) == values(load(tmp_path / "b", DENOISING))
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_a_study_that_is_gone_on_with_equals_one_that_never_stopped(tmp_path):
     for n_trials in ("1", "3"):
         options = ("--study-name", "stopped", "--n-trials", n_trials)
@@ -321,6 +323,7 @@ def test_a_sampler_whose_library_is_missing_says_what_to_install(tmp_path, capsy
     assert "pip install cmaes_that_is_not_here" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_pruned_trials_keep_their_curves_and_the_epochs_saved_are_said(tmp_path, capsys):
     options = ("--n-trials", "8", "--pruner", "median", "--num-epochs", "3")
     assert run_here(toy(DENOISING), tmp_path, *options) == 0

@@ -24,6 +24,7 @@ def only(paths):
     return path
 
 
+@pytest.mark.usefixtures("without_graphs")
 @pytest.mark.parametrize("problem", [DENOISING, INVERSION], ids=lambda problem: problem.name)
 def test_a_study_searches_the_transform(tmp_path, problem, capsys):
     small = toy(problem)
@@ -74,6 +75,7 @@ def test_a_study_searches_the_transform(tmp_path, problem, capsys):
         assert [row["Model Name"].endswith(f"_{best}_") for row in csv.DictReader(file)] == [best != "NA"]
 
 
+@pytest.mark.usefixtures("without_graphs")
 @pytest.mark.parametrize("transform", ["CWT", "DWT", "SWT"])
 def test_one_transform_for_all_modes(tmp_path, transform, capsys):
     config = NetworkConfig("CNN", "AE", **{name: SMALL[name] for name in ("num_layers", "num_dnn", "num_filt")})
