@@ -132,11 +132,10 @@ class NetworkConfig:
             object.__setattr__(self, name, check_flag(name, getattr(self, name)))
         for name, valid in {"learning_rate": "above 0", "weight_decay": "of at least 0"}.items():
             value = getattr(self, name)
-            if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 <= value < math.inf:
+            is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            if not is_number or not 0 <= value < math.inf or (value == 0 and valid == "above 0"):
                 raise ValueError(f"{name} must be a number {valid}, not {value!r}")
             object.__setattr__(self, name, float(value))
-        if self.learning_rate == 0:
-            raise ValueError(f"learning_rate must be a number above 0, not {self.learning_rate!r}")
 
     @property
     def label(self) -> str:
@@ -843,15 +842,15 @@ class BaseMLClass:
             x = LAYER_KINDS[layer.kind].build(layer, x.shape[1])(x)
         return keras.layers.Cropping1D((0, padding))(x) if padding else x
 
-    def choose_compilation(self, n_steps: int, batch_size: int = 1, one_by_one: bool | None = None) -> None:
+    def choose_compilation(self, n_steps: int, batch_size: int = 1, validation_batch: int | None = None) -> bool:
         """Have ``n_steps`` training steps run as the function of this name chooses; steps compiled before are dropped.
 
-        The loss is the paper's for batches of ``batch_size``: of 1, each trace's own, so that validation can take
-        several at once; ``one_by_one``: of larger batches, too. `fit_model` does so by itself; here for who calls
-        Keras' own `fit`.
+        The loss is the paper's for batches of ``batch_size`` and, where it differs, ``validation_batch``: with 1 among
+        them each trace's own, so that validation can take several at once. Returns whether it is. `fit_model` does so
+        by itself; here for who calls Keras' own `fit`.
         """
         model = self.get_model()
-        one_by_one = batch_size == 1 if one_by_one is None else one_by_one
+        one_by_one = 1 in (batch_size, validation_batch)
         self._compile(model.optimizer, trace_root_mean_squared_error if one_by_one else root_mean_squared_error)
         chosen = choose_compilation(self.config, n_steps, self.n_samples, batch_size)
         model.steps_per_execution = chosen.steps_per_execution
@@ -859,6 +858,7 @@ class BaseMLClass:
             model.jit_compile = chosen.jit_validation
             model.make_test_function()  # Keras would have one choice for both
             model.jit_compile = chosen.jit_compile
+        return one_by_one
 
     def fit_model(
         self,
@@ -904,8 +904,7 @@ class BaseMLClass:
             *([backup] if resumable else []),  # after them: what it keeps is then what the next epoch starts from
             *extra_callbacks,
         ]
-        one_by_one = 1 in (training.batch_size, validation.batch_size)
-        self.choose_compilation(num_epochs * len(training), training.batch_size, one_by_one)
+        one_by_one = self.choose_compilation(num_epochs * len(training), training.batch_size, validation.batch_size)
         history = model.fit(
             fit_input(training),
             validation_data=fit_input(validation, VALIDATION_BATCH if one_by_one else None),

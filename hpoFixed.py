@@ -36,7 +36,6 @@ from hpoSettings import (
     data_stream,
     derived_seed,
     network_config,
-    searched_settings,
     train,
     versions,
 )
@@ -63,7 +62,7 @@ class Training:
     config: NetworkConfig
     seed: int
     name: str  # for the eye
-    settings: Mapping[str, object]  # of SEARCHED_SETTINGS
+    settings: Mapping[str, object]  # of SEARCHED_SETTINGS: the transform, and what else is not the run's
 
     @property
     def files(self) -> str:
@@ -141,7 +140,9 @@ def grid_plan(run: Run) -> Plan:
     """The grid as trainings, numbered from 1."""
     s = run.settings
     trainings = [
-        Training((n,), "Grid Search", config, derived_seed(s.seed, GRID_SEED, n), f"run {n}", searched_settings(s))
+        Training(
+            (n,), "Grid Search", config, derived_seed(s.seed, GRID_SEED, n), f"run {n}", {"transform": s.transform}
+        )
         for n, config in enumerate(grid_configurations(run), 1)
     ]
     folder = run.tree.grid
@@ -151,7 +152,7 @@ def grid_plan(run: Run) -> Plan:
 
 def repeatability_plan(run: Run) -> Plan:
     """The best configurations, ``n_trials`` times each: the published ones, or that of the study ``run.from_study``."""
-    configs, settings = run.problem.final_configs, searched_settings(run.settings)
+    configs, settings = run.problem.final_configs, {"transform": run.settings.transform}
     if run.from_study:
         import hpoSearch  # not before it is needed: it loads much
 
@@ -393,7 +394,7 @@ def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tupl
     keras.utils.set_random_seed(seed)
     training = data_stream(run, "training", s.num_datasets, seed)
     validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
-    network.choose_compilation(len(training), s.batch_size, 1 in (s.batch_size, validation.batch_size))
+    network.choose_compilation(len(training), training.batch_size, validation.batch_size)
     before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
     before["rmse"] *= validation.unit_per_output
     origin = {"problem": run.problem.name, "owner": "model_update", **asdict(s), "versions": versions()}

@@ -18,8 +18,6 @@ import blindTest
 import dataPlotting
 from blindTest import TraceProtocol
 from hpoSettings import (
-    BUDGET_UNITS,
-    Budget,
     Run,
     command_line,
     data_stream,
@@ -28,6 +26,8 @@ from hpoSettings import (
     public_url,
     resume_command,
     short,
+    trained_epochs,
+    trained_minutes,
     training_size,
     why_too_large,
 )
@@ -74,7 +74,7 @@ def _reason(trial: FrozenTrial) -> str | None:
         if what in trial.user_attrs:
             return f"{what}: {trial.user_attrs[what]}"
     if trial.state == TrialState.PRUNED:
-        return f"pruned after {len(trial.intermediate_values)} epochs"
+        return f"pruned after {trained_epochs(trial)} epochs"
     return None
 
 
@@ -313,7 +313,7 @@ def _print_best_network(run: Run, study: optuna.Study, best: FrozenTrial, path: 
 def _spent(run: Run, study: optuna.Study) -> str:
     """Epochs and time of all trials, beside those of the published search and of the budget."""
     trials = study.get_trials(deepcopy=False)
-    epochs, minutes = (Budget(0, unit).spent(trials) for unit in BUDGET_UNITS)
+    epochs, minutes = (sum(map(count, trials)) for count in (trained_epochs, trained_minutes))
     published = f"{run.problem.paper_epochs:,} in the published search"
     budget = f"; its budget is {run.settings.budget}" if run.settings.budget else ""
     return f"{epochs:,} epochs ({published}) and {minutes:.1f} min{budget}"
@@ -322,9 +322,7 @@ def _spent(run: Run, study: optuna.Study) -> str:
 def _print_pruned(run: Run, trials: list[FrozenTrial]) -> None:
     """How many epochs the pruner saved."""
     pruned = [
-        len(trial.intermediate_values)
-        for trial in trials
-        if trial.state == TrialState.PRUNED and trial.intermediate_values
+        trained_epochs(trial) for trial in trials if trial.state == TrialState.PRUNED and trial.intermediate_values
     ]
     if pruned:
         total = run.settings.num_epochs * len(pruned)

@@ -46,6 +46,7 @@ from hpoSettings import (
     MOST_EPOCHS,
     MOST_TRIALS,
     PRESETS,
+    SEARCHED_SETTINGS,
     WORKER_STORAGE,
     Budget,
     Problem,
@@ -62,7 +63,6 @@ from hpoSettings import (
     machine_fault,
     network_config,
     public_url,
-    searched_settings,
     stop_was_asked,
     train,
     training_size,
@@ -225,7 +225,10 @@ def _check_settings(run: Run) -> None:
 
 
 def best_configuration(run: Run) -> tuple[NetworkConfig, dict[str, object]]:
-    """Network and SEARCHED_SETTINGS of the best trial of the study ``run.from_study``. UserError when there is none."""
+    """Network of the best trial of the study ``run.from_study``, the study's transform, and what else was searched.
+
+    Raises UserError when there is none.
+    """
     found, study = open_study(
         replace(run, mode="optuna_resume", study_name=run.from_study, given=frozenset(), is_worker=True)
     )
@@ -234,7 +237,8 @@ def best_configuration(run: Run) -> tuple[NetworkConfig, dict[str, object]]:
         raise UserError(f"study {run.from_study!r} has no trained trial yet")
     best = trained[0].params
     try:
-        return network_config(run.problem, best), searched_settings(found.with_parameters(best).settings)
+        searched = {name: best[name] for name in SEARCHED_SETTINGS if name in best}
+        return network_config(run.problem, best), {"transform": found.settings.transform, **searched}
     except (ValueError, TypeError) as error:
         raise UserError(
             f"the best trial of study {run.from_study!r} is of no network of these scripts: {error}"

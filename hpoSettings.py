@@ -219,11 +219,6 @@ class RunSettings:
         return max(1, round(VALIDATION_SHARE * self.num_datasets))
 
 
-def searched_settings(settings: RunSettings) -> dict[str, object]:
-    """Those of the settings that a study may search."""
-    return {name: getattr(settings, name) for name in SEARCHED_SETTINGS}
-
-
 DEFAULTS = {field.name: field.default for field in fields(RunSettings)}
 QUICK_SETTINGS = {
     "n_trials": 12,  # enough for a search to be seen, few enough for a coffee break

@@ -51,7 +51,6 @@ NETWORK_LINES = {  # of network types in Figs 3 and 7
     "CNN_VAR": {"color": COLOURS["green"], "marker": "D"},
     "CNN_LSTM": {"color": COLOURS["purple"], "marker": "^"},
     "TCN": {"color": COLOURS["blue"], "linewidth": 2.2, "marker": "v"},
-    "RES": {"color": COLOURS["vermillion"], "marker": "*"},
 }
 SWEEPS = {  # panels (b) to (f): parameter, base of a logarithmic axis
     "num_layers": None,
@@ -504,7 +503,7 @@ def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], m
     for ax, (label, amounts) in zip(axes, costs.items(), strict=True):
         for network, amount, fill_style in zip(networks, amounts, itertools.cycle(fills), strict=False):
             value, low, high = network.score
-            look = {**NETWORK_LINES[network.arch_type], "linestyle": "", "fillstyle": fill_style, "capsize": 2}
+            look = {**_line(network.arch_type), "linestyle": "", "fillstyle": fill_style, "capsize": 2}
             ax.errorbar(amount, value, [[value - low], [high - value]], label=network.name, **look)
         for row in methods:
             style = ":" if row.kind == "ceiling" else "-"

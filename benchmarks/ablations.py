@@ -20,13 +20,11 @@ import numpy as np
 from tqdm import tqdm
 
 import blindTest
-import run_DenoisingML_HPO_Paper as denoising
-import run_InversionML_HPO_Paper as inversion
 from baseML import BaseMLClass, NetworkConfig
+from benchmarks.bench_study import PROBLEMS
 from dataPreProcessing import CustomDataGen
 from hpoSettings import PAPER_SPACE, VALIDATION_SHARE
 
-PROBLEMS = {module.PROBLEM.name: module.PROBLEM for module in (denoising, inversion)}
 OURS = {
     **{"standard_units": True, "penalties": False},
     **{"optimizer": "adamw", "weight_decay": 1e-4, "learning_rate": 2e-3, "schedule": "cosine"},

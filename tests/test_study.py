@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import os
 import shlex
 import signal
@@ -340,6 +341,15 @@ def test_the_base_configuration_is_trial_0_on_request(tmp_path):
     assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--enqueue-base") == 0
     parameters = load(tmp_path, DENOISING).trials[0].params
     assert (parameters["arch_type"], parameters["num_dnn"], parameters["Learning Rate"]) == ("CNN", 32, 1e-3)
+
+
+@pytest.mark.usefixtures("without_graphs")
+def test_the_best_network_of_a_study_is_trained_again_in_batches_of_the_run(tmp_path):
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--study-name", "s") == 0  # in batches of 4
+    again = ("--mode", "final_model", "--preset", "paper", "--from-study", "s", "--repeats", "1")
+    assert run_here(toy(DENOISING), tmp_path, *again) == 0
+    told = [json.loads(path.read_text())["run"] for path in tmp_path.glob("Denoising/Final_Model/Optuna/*.json")]
+    assert {run["owner"]: run["batch_size"] for run in told} == {"s": 4, "final_model": 1}
 
 
 def test_learning_rates_are_logarithmic_on_request():

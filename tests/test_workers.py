@@ -59,18 +59,18 @@ def finish(process, timeout=240):
 
 
 def test_four_workers_on_postgresql_finish_exactly_the_trials_asked_for(tmp_path, postgresql_url):
-    options = ("--n-trials", "7", "--workers", "4", "--study-name", "four", "--storage", postgresql_url)
+    options = ("--n-trials", "10", "--workers", "4", "--study-name", "four", "--storage", postgresql_url)
     process = run_toy(DENOISING, tmp_path, *options)
     _, storage = open_storage(postgresql_url, tmp_path)  # once: each further one would hold connections of the server
     killed = kill_in_mid_trial(process, lambda: optuna.load_study(study_name="four", storage=storage))
     printed = finish(process)
     study = optuna.load_study(study_name="four", storage=storage)
-    assert_whole(study, 7)
+    assert_whole(study, 10)
     again = study.trials[killed.number]
     assert again.params == killed.params and again.user_attrs["attempt"] == 2
     assert "its process is gone; it is tried again" in printed or "ended with status -9" in printed
     summary = (tmp_path / "Denoising" / "Search" / "Optuna" / "search_summary.csv").read_text().splitlines()
-    assert len(summary) == 8
+    assert len(summary) == 11
     assert len(list((tmp_path / "Denoising" / "Final_Model" / "Optuna").glob("*.keras"))) == 1
 
 
