@@ -43,6 +43,7 @@ ACTIVATION = "swish"
 PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
 MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
 VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
+TRACE_UNIT, SUM_UNIT = 0.055, 0.5  # about the deviation of clean traces, and of their running sums
 L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
 DROPOUT_RATE = 0.1
 LOSS_HISTORY_FOLDER = "loss_history_all"
@@ -107,7 +108,7 @@ class NetworkConfig:
     num_dil: int = 32  # D, largest dilation
     num_filt: int = 64  # F, filters
     krnl_size: int = 32  # K, samples
-    pool_val: int = 1  # P, pooling factor of the autoencoders
+    pool_val: int = 1  # P, pooling factor of the autoencoders, stride of the residual networks
     num_lstm: int = 10  # H, LSTM units
     learning_rate: float = 1e-4
     norm: str = "none"  # of NORMALISATIONS; of residual blocks
@@ -170,7 +171,7 @@ class NetworkConfig:
     @property
     def length_factor(self) -> int:
         """The number of samples is padded to a multiple of this: what pooling or striding must divide."""
-        return self.pool_val**self.num_layers if self.network.pools else 1
+        return math.prod(row.stride for row in self.layers if row.kind in ("conv", "pool"))
 
 
 def _dnn_layers(c: NetworkConfig) -> list[Layer]:
@@ -245,11 +246,11 @@ def _tcn_ae_layers(c: NetworkConfig) -> list[Layer]:
 
 
 def _residual_layers(c: NetworkConfig) -> list[Layer]:
-    """Conv1D(F, K); L x residual blocks (F, K) of dilation 1, 2, 4 .. <= D; Dense 1."""
+    """Conv1D(F, K, stride P); L x residual blocks (F, K) of dilation 1, 2, 4 .. <= D; Dense 1 for each of P samples."""
     block = Layer("residual", c.num_filt, c.krnl_size, norm=c.norm)
     blocks = [block._replace(dilation=dilation) for dilation in tcn_dilations(c.num_dil)]
-    entry = Layer("conv", c.num_filt, c.krnl_size, activation=None)
-    return [entry, *blocks * c.num_layers, Layer("dense", 1, activation=None)]
+    entry = Layer("conv", c.num_filt, c.krnl_size, c.pool_val, activation=None)
+    return [entry, *blocks * c.num_layers, Layer("unfold", 1, stride=c.pool_val, activation=None)]
 
 
 class Network(NamedTuple):
@@ -271,8 +272,8 @@ NETWORKS = {
     ("TCN", "SEQ"): Network("seq_tcn_ml", _tcn_layers, has_dilation=True),
     ("CNN", "AE"): Network("seq_cnn_ae", _cnn_ae_layers, pools=True),
     ("TCN", "AE"): Network("seq_tcn_ae", _tcn_ae_layers, has_dilation=True, pools=True),
-    ("RES", "SEQ"): Network("seq_residual_ml", _residual_layers, has_dilation=True, is_paper_s=False),
-    ("RES", "AE"): Network("seq_residual_ae", _residual_layers, has_dilation=True, is_paper_s=False),
+    ("RES", "SEQ"): Network("seq_residual_ml", _residual_layers, has_dilation=True, pools=True, is_paper_s=False),
+    ("RES", "AE"): Network("seq_residual_ae", _residual_layers, has_dilation=True, pools=True, is_paper_s=False),
 }
 
 
@@ -354,6 +355,13 @@ def _dense(layer: Layer, n_samples: int) -> keras.layers.Layer:
     return keras.layers.Dense(layer.width, layer.activation, **_penalties(layer, n_samples))
 
 
+def _unfold(layer: Layer, n_samples: int) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
+    """Dense layer of which every sample becomes ``stride`` samples."""
+    unfolded = keras.layers.Reshape((n_samples * layer.stride, layer.width))
+    dense = _dense(layer._replace(width=layer.stride * layer.width), n_samples)
+    return lambda x: unfolded(dense(x))
+
+
 def _lstm(layer: Layer, n_samples: int) -> keras.layers.Layer:
     return keras.layers.LSTM(layer.width, layer.activation, return_sequences=True, **_penalties(layer, n_samples))
 
@@ -400,6 +408,11 @@ LAYER_KINDS = {
         _convolution_parameters,
         length=lambda layer, length: length * layer.stride,
         reach=lambda layer: -(-(layer.kernel - 1) // layer.stride),
+    ),
+    "unfold": LayerKind(
+        _unfold,
+        lambda layer, channels: (channels + 1) * layer.width * layer.stride,
+        length=lambda layer, length: length * layer.stride,
     ),
     "lstm": LayerKind(
         _lstm,
@@ -601,6 +614,7 @@ def _cosine_schedule(rate: float, num_epochs: int) -> tuple[_Callbacks, _Callbac
     return [keras.callbacks.LearningRateScheduler(of_epoch)], []
 
 
+LONGEST_GRADIENT = 1.0  # of a loss in ft/s all are longer: every step then weighs the same, whatever its trace's loss
 SCHEDULES = {  # of (learning rate, epochs): callbacks before and after the one of the loss history
     "paper": _paper_schedule,
     "constant": lambda rate, num_epochs: ([], []),
@@ -608,7 +622,9 @@ SCHEDULES = {  # of (learning rate, epochs): callbacks before and after the one 
 }
 OPTIMIZERS = {
     "adam": lambda config: keras.optimizers.Adam(config.learning_rate, amsgrad=True),  # the paper's
-    "adamw": lambda config: keras.optimizers.AdamW(config.learning_rate, config.weight_decay),
+    "adamw": lambda config: keras.optimizers.AdamW(
+        config.learning_rate, config.weight_decay, clipnorm=LONGEST_GRADIENT
+    ),
 }
 
 
@@ -1097,18 +1113,17 @@ def _reason(error: Exception) -> str:
 def _in_standard_units(
     config: NetworkConfig, x: keras.KerasTensor
 ) -> tuple[keras.KerasTensor, Callable[[keras.KerasTensor], keras.KerasTensor]]:
-    """Traces with a standard deviation of 1, and what brings the network's output back to the data's unit."""
+    """Traces in units of their deviation, and what brings the network's output back to the data's unit.
 
-    def deviation(values: keras.KerasTensor) -> keras.KerasTensor:
-        return keras.ops.std(values, axis=(1, 2), keepdims=True) + keras.config.epsilon()
-
-    of_traces = deviation(x)
-    x = x / of_traces
-    if not config.adds_running_sum:
-        return x, lambda outputs: outputs * of_traces
-    total = keras.ops.cumsum(x, axis=1)
-    mean, spread = VELOCITY_UNITS
-    return keras.ops.concatenate([x, total / deviation(total)], axis=-1), lambda outputs: outputs * spread + mean
+    For denoising it is each trace's own deviation: noise and signal grow together. For velocities, which are in the
+    amplitudes, it is the same for all traces.
+    """
+    if config.adds_running_sum:
+        mean, spread = VELOCITY_UNITS
+        channels = [x / TRACE_UNIT, keras.ops.cumsum(x, axis=1) / SUM_UNIT]
+        return keras.ops.concatenate(channels, axis=-1), lambda outputs: outputs * spread + mean
+    deviation = keras.ops.std(x, axis=(1, 2), keepdims=True) + keras.config.epsilon()
+    return x / deviation, lambda outputs: outputs * deviation
 
 
 def _details(layer: keras.layers.Layer) -> str:

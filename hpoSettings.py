@@ -89,7 +89,8 @@ EXTENDED_SPACE = {  # beyond the paper's networks; "RES .." and "adamw .." are d
     "RES num_layers": IntDistribution(1, 3),
     "RES num_filt": IntDistribution(16, 64, step=8),
     "RES krnl_size": IntDistribution(3, 9, step=2),
-    "RES num_dil": IntDistribution(8, 512, log=True),
+    "RES num_dil": IntDistribution(8, 256, log=True),
+    "RES pool_val": CategoricalDistribution([1, 2, 4]),
     "RES norm": CategoricalDistribution(["none", "layer"]),
     "standard_units": CategoricalDistribution([True]),
     "Learning Rate": FloatDistribution(1e-4, 1e-2, log=True),
@@ -100,7 +101,7 @@ EXTENDED_SPACE = {  # beyond the paper's networks; "RES .." and "adamw .." are d
 }
 EXTENDED_BASE = {  # where a search begins
     **{"arch_type": RESIDUAL, "RES num_layers": 2, "RES krnl_size": 7, "standard_units": True},
-    **{"optimizer": "adamw", "Learning Rate": 2e-3, "schedule": "cosine", "batch_size": 2},
+    **{"optimizer": "adamw", "Learning Rate": 2e-3, "schedule": "cosine", "batch_size": 1},
 }
 PAPER_BASE = {  # of the grid: what a parameter is while another one varies; pool_val is a problem's own
     **{"num_layers": 1, "num_dnn": 1024, "num_filt": 64, "krnl_size": 32, "num_dil": 32, "num_lstm": 10},
@@ -231,7 +232,6 @@ QUICK_SETTINGS = {
 EXTENDED_SETTINGS = {
     "n_trials": 100,  # the budget ends the search before
     "num_epochs": 20,
-    "batch_size": 2,  # where it is not searched
     "validation": "fixed",
     "pruner": "hyperband",
     "enqueue_base": True,

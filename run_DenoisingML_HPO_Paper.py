@@ -37,7 +37,10 @@ PROBLEM = Problem(
         "pool_val": CategoricalDistribution([2, 4]),
     },
     quick_settings={"n_samples": 2048, "num_epochs": 9},  # small steps: fewer would take less time than compiling them
-    extended_base={"RES num_filt": 32, "RES num_dil": 16, "RES norm": "none", "adamw weight_decay": 1e-4},
+    extended_base={
+        **{"RES num_filt": 48, "RES num_dil": 16, "RES pool_val": 2, "RES norm": "none"},
+        "adamw weight_decay": 1e-4,
+    },
     base_pool=2,
     final_configs={  # Table 3
         "Grid Search": NetworkConfig("CNN", "AE", 1, 2, num_filt=64, krnl_size=8, pool_val=2, learning_rate=1e-4),

@@ -39,7 +39,10 @@ PROBLEM = Problem(
     quick_settings={
         "scaling_flag": True
     },  # velocities of 12 000 ft/s are hundreds of steps away from the first weights
-    extended_base={"RES num_filt": 48, "RES num_dil": 512, "RES norm": "layer", "adamw weight_decay": 1e-2},
+    extended_base={
+        **{"RES num_filt": 48, "RES num_dil": 128, "RES pool_val": 4, "RES norm": "none"},
+        "adamw weight_decay": 1e-2,
+    },
     base_pool=1,
     final_configs={  # Table 4
         "Grid Search": NetworkConfig("TCN", "SEQ", 1, 3072, 16, num_filt=128, krnl_size=64, learning_rate=1e-3),

@@ -217,27 +217,26 @@ def tcn_ae(c, weights, x):
 
 
 def residual(c, weights, x):
-    x = take_conv(weights, x, c.num_filt, c.krnl_size)
+    n_samples = x.shape[1]
+    x = np.pad(x, ((0, 0), (0, -n_samples % c.pool_val), (0, 0)))
+    x = take_conv(weights, x, c.num_filt, c.krnl_size, stride=c.pool_val)
     for dilation in c.num_layers * [d for d in (1, 2, 4, 8, 16, 32, 64, 128) if d <= c.num_dil]:
         inner = layer_norm(x, take(weights, c.num_filt), take(weights, c.num_filt)) if c.norm == "layer" else x
         inner = swish(take_conv(weights, inner, c.num_filt, c.krnl_size, dilation=dilation))
         x = x + take_dense(weights, inner, c.num_filt)
-    return take_dense(weights, x, 1), 0
+    unfolded = take_dense(weights, x, c.pool_val).reshape(len(x), -1, 1)
+    return unfolded[:, :n_samples], 0
 
 
 def in_standard_units(network):
-    """The oracle with traces of unit deviation, beside their running sums for velocities, whose unit is 4500 ft/s."""
+    """The oracle with traces of unit deviation; velocities, and traces and sums for them, have units of their own."""
 
     def standardised(c, weights, x):
-        deviation = x.std(axis=(1, 2), keepdims=True)
-        x = x / deviation
         if c.net_type == "AE":
-            prediction, penalties = network(c, weights, x)
+            deviation = x.std(axis=(1, 2), keepdims=True)
+            prediction, penalties = network(c, weights, x / deviation)
             return prediction * deviation, penalties
-        total = np.cumsum(x, axis=1)
-        prediction, penalties = network(
-            c, weights, np.concatenate([x, total / total.std(axis=(1, 2), keepdims=True)], 2)
-        )
+        prediction, penalties = network(c, weights, np.concatenate([x / 0.055, np.cumsum(x, axis=1) / 0.5], 2))
         return 12_000 + 4500 * prediction, penalties
 
     return standardised
@@ -290,6 +289,8 @@ CASES = {
     "CNN_AE_kernel_below_stride": small_config("CNN", "AE", pool_val=4, krnl_size=2),
     "RES_SEQ_in_units": small_config("RES", "SEQ", norm="layer", standard_units=True),
     "RES_AE_in_units": small_config("RES", "AE", krnl_size=4, standard_units=True),
+    "RES_SEQ_stride_4": small_config("RES", "SEQ", pool_val=4),
+    "RES_AE_without_stride": small_config("RES", "AE", pool_val=1),
     "CNN_VAR_SEQ_in_units": small_config("CNN_VAR", "SEQ", standard_units=True),
     "TCN_AE_in_units": small_config("TCN", "AE", standard_units=True),
     "CNN_VAR_SEQ_without_penalties": small_config("CNN_VAR", "SEQ", penalties=False),
@@ -337,7 +338,7 @@ def test_every_network_has_an_oracle():
 
 # --- Parameter counts
 
-RESIDUAL_COUNT = (1 * 3 * 8 + 8) + 2 * 3 * ((8 * 3 * 8 + 8) + (8 * 8 + 8)) + (8 * 1 + 1)
+RESIDUAL_COUNT = (1 * 3 * 8 + 8) + 2 * 3 * ((8 * 3 * 8 + 8) + (8 * 8 + 8)) + (8 * 2 + 2)
 COUNTS = {  # inputs x kernel x outputs + outputs, layer by layer, for L 2, U 6, D 5, F 8, K 3, P 2, H 5
     **{("RES", net_type): RESIDUAL_COUNT for net_type in ("SEQ", "AE")},
     ("DNN", "SEQ"): (1 * 6 + 6) + (6 * 6 + 6) + (6 * 1 + 1),
@@ -488,7 +489,7 @@ def test_penalties_do_not_depend_on_the_batch_size():
         ({"num_dnn": -3}, "num_dnn .* not -3"),
         ({"num_filt": 2.5}, "num_filt .* not 2.5"),
         ({"pool_val": 2}, "pool_val .* not 2"),
-        ({"arch_type": "RES", "net_type": "AE", "pool_val": 2}, "pool_val .* not 2"),
+        ({"arch_type": "RES", "pool_val": 0}, "pool_val .* not 0"),
         ({"norm": "batch"}, "norm .*'batch'"),
         ({"optimizer": "sgd"}, "optimizer .*'sgd'"),
         ({"schedule": "step"}, "schedule .*'step'"),
@@ -515,8 +516,8 @@ LABELS = {
     ("TCN", "SEQ"): "TCN_SEQ_LYR2_DNN6_DIL5_FIL8_KRNL3_POL1_LSTM0_",
     ("CNN", "AE"): "CNN_AE_LYR2_DNN6_DIL0_FIL8_KRNL3_POL2_LSTM0_",
     ("TCN", "AE"): "TCN_AE_LYR2_DNN6_DIL5_FIL8_KRNL3_POL2_LSTM0_",
-    ("RES", "SEQ"): "RES_SEQ_LYR2_DNN0_DIL5_FIL8_KRNL3_POL1_LSTM0_",
-    ("RES", "AE"): "RES_AE_LYR2_DNN0_DIL5_FIL8_KRNL3_POL1_LSTM0_",
+    ("RES", "SEQ"): "RES_SEQ_LYR2_DNN0_DIL5_FIL8_KRNL3_POL2_LSTM0_",
+    ("RES", "AE"): "RES_AE_LYR2_DNN0_DIL5_FIL8_KRNL3_POL2_LSTM0_",
 }
 
 
