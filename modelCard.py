@@ -1,0 +1,174 @@
+"""A trained network as a file that is small enough for a repository, with a card: what it is, and how good.
+
+    python modelCard.py NETWORK.keras --output pretrained/denoising.keras
+    python modelCard.py pretrained/denoising.keras          does it do here what its card says?
+
+The file has the weights in half precision and no state of the optimiser; whatever loads networks loads it. The card
+stands beside it as JSON: hyperparameters, the data and the training, seed, versions, and metrics over blind traces with
+their intervals, of all traces and of each wavelet and noise level.
+"""
+
+import argparse
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+import blindTest
+from baseML import BaseMLClass, create_model
+from blindTest import PROBLEMS, VARIANTS, Interval, TraceProtocol
+from dataGeneration import LARGEST_SEED, MOST_TRACES, OneSentenceParser, check_choice, whole_number
+from resultFiles import replace_file
+
+BLIND, CHECKED = 1000, 300  # traces
+WEIGHTS = "model.weights.h5"  # in a .keras archive
+CHUNKED = 1024  # weights; HDF5 compresses no fewer to advantage
+
+
+def publish(network: BaseMLClass, path: Path) -> BaseMLClass:
+    """Write a network with its weights in half precision, its optimiser as at the beginning; returns what was written.
+
+    Raises ValueError for a network that does not say what it is, or weights that half precision cannot hold.
+    """
+    if "problem" not in network.provenance:
+        raise ValueError("the network does not say what it was trained for: there is no description beside it")
+    size = (network.n_samples, network.n_channels, network.n_outputs)
+    published = create_model(network.config, *size, network.transform, network.precision)
+    with np.errstate(over="ignore"):
+        weights = [weight.astype(np.float16).astype(np.float32) for weight in network.get_model().get_weights()]
+    if not all(np.isfinite(weight).all() for weight in weights):
+        raise ValueError(f"half precision holds no weights above {np.finfo(np.float16).max:g}, which the network has")
+    published.get_model().set_weights(weights)
+    published.provenance = network.provenance
+    published.save_model(path)
+    replace_file(path, _compressed(path))
+    return BaseMLClass.load_model(path)
+
+
+def _compressed(path: Path) -> bytes:
+    """A .keras archive with its arrays compressed, which takes half of rounded weights' size."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(path) as before, zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            content = before.read(name)
+            after.writestr(name, _compressed_arrays(content) if name == WEIGHTS else content)
+    return written.getvalue()
+
+
+def _compressed_arrays(content: bytes) -> bytes:
+    written = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as before, h5py.File(written, "w") as after:
+
+        def copy(name: str, found: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(found, h5py.Dataset):
+                packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+                made = after.create_dataset(name, data=found[()], **(packing if found.size >= CHUNKED else {}))
+            else:
+                made = after.require_group(name)
+            made.attrs.update(found.attrs)
+
+        before.visititems(copy)
+        after.attrs.update(before.attrs)
+    return written.getvalue()
+
+
+def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Value, low and high end of every metric over blind traces: of all, of each wavelet, of each noise level.
+
+    Raises ValueError when the network does not say which problem's it is.
+    """
+    problem, protocol = network.provenance.get("problem"), TraceProtocol.of(network)
+    check_choice("problem", problem, PROBLEMS)
+    kinds = {"all": {"all": {}}, **VARIANTS}
+    if problem == "inversion":
+        del kinds["noise"]
+    return {
+        by: {name: _metrics(network, n_traces, seed, protocol, change) for name, change in changes.items()}
+        for by, changes in kinds.items()
+    }
+
+
+def _metrics(
+    network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProtocol, change: Mapping[str, object]
+) -> dict[str, list[float]]:
+    problem = network.provenance["problem"]
+    x, y = blindTest.blind_traces(problem, n_traces, seed, replace(protocol, **change))
+    scores = blindTest.score(y, blindTest.predict_in_data_units(problem, network, x), x, seed)
+    return {name: list(getattr(scores, name)) for name in PROBLEMS[problem].columns}
+
+
+def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Path:
+    """Add the network's size and its `blind_metrics` to the description beside it, which makes it a card."""
+    path = card_path(network)
+    told = json.loads(path.read_text(encoding="utf-8"))
+    blind = {"traces": n_traces, "seed": seed, "metrics": blind_metrics(network, n_traces, seed)}
+    card = {**told, "weights": "float16", "parameters": network.get_model().count_params(), "blind_test": blind}
+    replace_file(path, json.dumps(card, indent=2) + "\n")
+    return path
+
+
+def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple[float, Interval]]:
+    """Of every metric what the card says of all traces, and what the network has here on the first of them.
+
+    Raises ValueError when there is no card beside the network, or what stands there is none.
+    """
+    path = card_path(network)
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))["blind_test"]
+        said = {name: float(value) for name, (value, _, _) in card["metrics"]["all"]["all"].items()}
+        n_traces = min(n_traces, card["traces"])
+        found = _metrics(network, n_traces, card["seed"], TraceProtocol.of(network), {})
+        return {name: (said[name], Interval(*interval)) for name, interval in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{str(path)!r} is not the card of a network ({error}); --output writes one") from error
+
+
+def agree(said: float, found: Interval) -> bool:
+    """Whether a card's figure is within the interval of what was found."""
+    return found.low <= said <= found.high
+
+
+def card_path(network: BaseMLClass) -> Path:
+    """Where the card of a network is: what it is loaded with."""
+    return network.best_model_path.with_suffix(".json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Publish a network, or check a card. Returns the exit status: 1 when a card is not true here."""
+    parser = OneSentenceParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("model", type=Path, metavar="NETWORK", help="a saved network (.keras)")
+    add("--output", type=Path, metavar="FILE", help="write the network there (.keras), with its card (.json)")
+    add(
+        "--traces",
+        type=whole_number(1, MOST_TRACES),
+        metavar="N",
+        help=f"blind traces (default {BLIND}; {CHECKED} to check a card)",
+    )
+    add("--seed", type=whole_number(0, LARGEST_SEED), default=0, metavar="N", help="of a card's traces (default 0)")
+    options = parser.parse_args(arguments)
+    try:
+        network = BaseMLClass.load_model(options.model)
+        if options.output:
+            network = publish(network, options.output)
+            write_card(network, options.traces or BLIND, options.seed)
+            size = options.output.stat().st_size
+            print(f"{options.output}: {size / 1e6:.2f} MB, {network.get_model().count_params():,} parameters")
+        checked = check_card(network, options.traces or CHECKED)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    columns = PROBLEMS[network.provenance["problem"]].columns
+    for name, (said, found) in checked.items():
+        here = f"{found.value:.5g} [{found.low:.5g}, {found.high:.5g}]"
+        print(f"{columns[name].title}: the card has {said:.5g}, here {here}{'' if agree(said, found) else ': not so'}")
+    return 0 if all(agree(said, found) for said, found in checked.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

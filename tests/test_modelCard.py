@@ -1,0 +1,117 @@
+"""Published networks: small, in half precision, with a card that is true; those of the repository on two backends."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from test_networks import small_config
+from test_study import DENOISING, run_here
+
+import modelCard
+from baseML import BaseMLClass, create_model
+from blindTest import blind_traces, predict_in_data_units, score
+
+ROOT = Path(__file__).parents[1]
+PRETRAINED = sorted((ROOT / "pretrained").glob("*.keras"))
+N_SAMPLES = 48
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A network that says what it is for, saved."""
+    keras.utils.set_random_seed(3)
+    network = create_model(small_config("RES", "AE", num_filt=24, standard_units=True), N_SAMPLES)
+    network.provenance = {"problem": "denoising", "snr_db": None}
+    return network.save_model(tmp_path / "network.keras")
+
+
+@pytest.fixture
+def published(saved, capsys):
+    """The path of the same network, published with a card of 20 traces."""
+    path = saved.parent / "out" / "small.keras"
+    assert modelCard.main([str(saved), "--output", str(path), "--traces", "20"]) == 0
+    assert f"{path}: 0.0" in capsys.readouterr().out
+    return path
+
+
+def test_a_published_network_is_the_same_but_for_rounding_and_half_as_large(saved, published):
+    before, after = (BaseMLClass.load_model(path) for path in (saved, published))
+    for weight, rounded in zip(*(network.get_model().get_weights() for network in (before, after)), strict=True):
+        assert rounded.dtype == np.float32 and np.array_equal(rounded, weight.astype(np.float16))
+    x, _ = blind_traces("denoising", 3, protocol=modelCard.TraceProtocol(N_SAMPLES))
+    expected = before.predict_result(x)
+    assert 0 < np.abs(after.predict_result(x) - expected).max() < 1e-2 * np.abs(expected).max()
+    optimizer = after.get_model().optimizer
+    assert after.config == before.config and type(optimizer) is type(before.get_model().optimizer)
+    assert published.stat().st_size < 0.5 * saved.stat().st_size
+
+
+def test_a_card_has_the_metrics_of_its_traces(published):
+    card = json.loads(published.with_suffix(".json").read_text(encoding="utf-8"))
+    network = BaseMLClass.load_model(published)
+    assert card["parameters"] == network.get_model().count_params() and card["network"]["arch_type"] == "RES"
+    metrics = card["blind_test"]["metrics"]
+    assert {by: len(kinds) for by, kinds in metrics.items()} == {"all": 1, "wavelet": 3, "noise": 6}
+    x, y = blind_traces("denoising", 20, protocol=modelCard.TraceProtocol(N_SAMPLES))
+    expected = score(y, predict_in_data_units("denoising", network, x), x)
+    for name, interval in metrics["all"]["all"].items():
+        assert interval == pytest.approx(getattr(expected, name), rel=1e-5)
+
+
+def test_a_card_that_is_not_true_is_told(published, capsys):
+    assert modelCard.main([str(published), "--traces", "20"]) == 0
+    path = published.with_suffix(".json")
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["blind_test"]["metrics"]["all"]["all"]["snr_db"][0] += 30
+    path.write_text(json.dumps(card), encoding="utf-8")
+    capsys.readouterr()
+    assert modelCard.main([str(published), "--traces", "20"]) == 1
+    assert [line.endswith(": not so") for line in capsys.readouterr().out.splitlines()].count(True) == 1
+
+
+@pytest.mark.parametrize("card", [{}, {"blind_test": 3}, {"blind_test": {"metrics": {"all": {"all": {"rmse": 1}}}}}])
+def test_what_is_no_card_is_refused(saved, capsys, card):
+    path = saved.with_suffix(".json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **card}), encoding="utf-8")
+    with pytest.raises(SystemExit) as end:
+        modelCard.main([str(saved)])
+    assert end.value.code == 2 and "is not the card of a network" in capsys.readouterr().err
+
+
+def test_what_cannot_be_published_is_refused(saved, tmp_path):
+    network = BaseMLClass.load_model(saved)
+    model = network.get_model()
+    model.set_weights([1e5 * np.ones_like(weight) for weight in model.get_weights()])
+    with pytest.raises(ValueError, match="half precision holds no weights above 65504"):
+        modelCard.publish(network, tmp_path / "new.keras")
+    network.provenance = {}
+    with pytest.raises(ValueError, match="does not say what it was trained for"):
+        modelCard.publish(network, tmp_path / "new.keras")
+    assert not (tmp_path / "new.keras").exists()
+
+
+def test_a_published_network_is_trained_on(published):
+    mode = ("--mode", "model_update", "--model", str(published))
+    assert run_here(DENOISING, published.parent, *mode) == 0
+    assert published.with_name("small_update.keras").is_file()
+
+
+@pytest.mark.parametrize("path", PRETRAINED, ids=lambda path: path.stem)
+def test_the_networks_of_the_repository_do_what_their_cards_say(path):
+    assert path.stat().st_size <= 1e6
+    assert modelCard.main([str(path)]) == 0
+
+
+@pytest.mark.parametrize("path", PRETRAINED, ids=lambda path: path.stem)
+def test_they_do_so_on_another_backend(path):
+    backend = next((name for name in ("jax", "torch") if importlib.util.find_spec(name)), None)
+    if backend is None:
+        pytest.skip("no second backend here: pip install jax brings one")
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    subprocess.run([sys.executable, ROOT / "modelCard.py", path], env=environment, check=True, timeout=300)
