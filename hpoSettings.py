@@ -912,6 +912,8 @@ def train(
     training = data_stream(run, "training", s.num_datasets, seed)
     validation = data_stream(run, "validation", s.n_validation, seed)
     origin = {"problem": run.problem.name, "owner": owner, **asdict(s), "versions": versions()}
+    if run.from_study:
+        origin["from_study"] = run.from_study
     options = {"provenance": origin, "precision": s.precision, **fit_options}
     trained = baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)
     if stop_was_asked():  # a library may have swallowed the interrupt, and gone on without what it was doing then
