@@ -1,11 +1,12 @@
 """What the paper's choices cost: a network trained with the extended preset's choices, then with each of the paper's.
 
     python -m benchmarks.ablations --problem denoising
-    python -m benchmarks.ablations --problem inversion --seeds 3 --epochs 10
+    python -m benchmarks.ablations --problem inversion --seeds 3 --epochs 10 --json inversion.json
 
 One small TCN of a problem, the same in every row, and the same training traces for a seed. After the training, the
 weights of the epoch with the lowest validation loss are tested on blind traces. The choice of rates is one of searches:
-of some networks with drawn rates, the one with the lowest validation loss is tested.
+of some networks with drawn rates, the one with the lowest validation loss is tested. Batches of 1 are the paper's and
+ours. A run that was stopped goes on from its --json file.
 """
 
 import argparse
@@ -43,7 +44,7 @@ class Choice:
 
     name: str
     network: Mapping[str, object] = field(default_factory=dict)
-    batch_size: int = 2
+    batch_size: int = 1
     validation: str = "fixed"
     rates: str | None = None  # of RATES, to be drawn from
 
@@ -55,13 +56,12 @@ CHOICES = (
     Choice("Adam with AMSGrad", {"optimizer": "adam"}),
     Choice("the paper's schedule", {"schedule": "paper"}),
     Choice("fresh validation", validation="streaming"),
-    Choice("batches of 1", batch_size=1),
+    Choice("batches of 4, not 1", batch_size=4),
     Choice("best of drawn rates, logarithmic", rates="logarithmic"),
     Choice("best of drawn rates, uniform", rates="uniform"),
     Choice(
         "all of the paper's",
         {"penalties": True, "standard_units": False, "optimizer": "adam", "schedule": "paper", "learning_rate": 1e-4},
-        batch_size=1,
         validation="streaming",
     ),
 )
@@ -123,7 +123,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the values of every seed")
     options = parser.parse_args()
     found: dict[str, list[float]] = {choice.name: [] for choice in CHOICES}
-    rows = [(choice, seed) for seed in range(1, options.seeds + 1) for choice in CHOICES]
+    if options.json and options.json.is_file():
+        found |= json.loads(options.json.read_text(encoding="utf-8"))
+    seeds = range(1, options.seeds + 1)
+    rows = [(choice, seed) for seed in seeds for choice in CHOICES if len(found[choice.name]) < seed]
     for choice, seed in tqdm(rows, unit="row"):
         found[choice.name].append(headline(options.problem, choice, options, seed))
         if options.json:
