@@ -233,7 +233,7 @@ EXTENDED_SETTINGS = {
     "n_trials": 100,  # the budget ends the search before
     "num_epochs": 20,
     "validation": "fixed",
-    "pruner": "hyperband",
+    "pruner": "median",
     "enqueue_base": True,
     "one_by_one": True,
 }

@@ -23,6 +23,10 @@ SMALL = {
     "CNN_VAR": NetworkConfig("CNN_VAR", "SEQ"),
     "small TCN": NetworkConfig("TCN", "SEQ", 1, 64, 16, num_filt=16, krnl_size=16),
     "TCN autoencoder": NetworkConfig("TCN", "AE", 1, 256, 16, num_filt=32, krnl_size=16, pool_val=2),
+    "residual": NetworkConfig("RES", "AE", 2, num_dil=16, num_filt=64, krnl_size=7, standard_units=True),
+    "residual, normalised": NetworkConfig(
+        "RES", "SEQ", 2, num_dil=128, num_filt=64, krnl_size=7, norm="layer", standard_units=True
+    ),
 }
 
 
