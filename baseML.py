@@ -413,6 +413,7 @@ LAYER_KINDS = {
         _unfold,
         lambda layer, channels: (channels + 1) * layer.width * layer.stride,
         length=lambda layer, length: length * layer.stride,
+        compiling=lambda layer: 270e6,  # for all of a residual network, of which it is the end
     ),
     "lstm": LayerKind(
         _lstm,
@@ -432,6 +433,7 @@ LAYER_KINDS = {
         _residual,
         _residual_parameters,
         arrays=lambda layer: 5 + 2 * (layer.norm == "layer"),
+        compiling=lambda layer: 13e6 * (layer.norm == "layer"),
         reach=_convolution_reach,
     ),
     "pool": LayerKind(
@@ -463,7 +465,7 @@ def estimate(
     A step does 6 operations for every parameter and sample that it works on. In memory are the parameters, their
     gradients, Adam's three moments, the best weights twice and copies that an update makes; what layers keep for their
     gradients, and for the largest the gradients of its output; or, if it is more, the largest output of a validation
-    batch and copies of it. Above that is what compiling takes. Measured on a CPU, for eight networks from 45 to 1 900
+    batch and copies of it. Above that is what compiling takes. Measured on a CPU, for ten networks from 45 to 1 900
     MB (`benchmarks/bench_size.py`): 0.83 to 1.16 times the growth of the process.
     """
     length = n_samples + -n_samples % config.length_factor
