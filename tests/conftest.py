@@ -1,5 +1,6 @@
 """What several test files need: a PostgreSQL server and a browser, or the reason why there is none."""
 
+import contextlib
 import functools
 import os
 import shutil
@@ -37,14 +38,28 @@ def postgresql_url():
 # --- Toy runs
 
 
-@pytest.fixture
-def without_graphs():
-    """Networks of this process run operation by operation: what tiny ones are trained for is over sooner."""
+@contextlib.contextmanager
+def _eagerly():
     import tensorflow
 
     tensorflow.config.run_functions_eagerly(True)
-    yield
-    tensorflow.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tensorflow.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="session")
+def eagerly():
+    """Context in which networks run operation by operation: what tiny ones are trained for is over sooner."""
+    return _eagerly
+
+
+@pytest.fixture
+def without_graphs(eagerly):
+    """All of a test `eagerly`."""
+    with eagerly():
+        yield
 
 
 # --- Toy runs in forks

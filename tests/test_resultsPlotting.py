@@ -57,7 +57,7 @@ def closed_figures():
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
+def tree(tmp_path_factory, eagerly):
     """Root of the results of toy runs of all modes of both problems."""
     output = tmp_path_factory.mktemp("tree") / "results"
     for problem in PROBLEMS.values():
@@ -65,11 +65,12 @@ def tree(tmp_path_factory):
         configs = {"Grid Search": config, "Optuna": dataclasses.replace(config, krnl_size=5)}
         space = {**problem.quick_space, **TREE_SPACE, **OWN_SPACE[problem.name]}
         toy = dataclasses.replace(problem, quick_space=space, final_configs=configs)
-        for options in (["--n-trials", "3"], ["--mode", "manual"], ["--mode", "final_model", "--repeats", "2"]):
-            assert hpoStudy.main(toy, "toy", [*TOY, "--output", str(output), *options]) == 0
-        (model,) = (output / problem.folder / "Final_Model" / "GridSearch").glob("*_KRNL3_*.keras")
-        update = ["--mode", "model_update", "--model", str(model)]
-        assert hpoStudy.main(toy, "toy", [*TOY, "--output", str(output), *update]) == 0
+        with eagerly():
+            for options in (["--n-trials", "3"], ["--mode", "manual"], ["--mode", "final_model", "--repeats", "2"]):
+                assert hpoStudy.main(toy, "toy", [*TOY, "--output", str(output), *options]) == 0
+            (model,) = (output / problem.folder / "Final_Model" / "GridSearch").glob("*_KRNL3_*.keras")
+            update = ["--mode", "model_update", "--model", str(model)]
+            assert hpoStudy.main(toy, "toy", [*TOY, "--output", str(output), *update]) == 0
     return output
 
 
