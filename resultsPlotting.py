@@ -282,7 +282,7 @@ def _few_log_ticks(ax: Axes, values: pd.Series) -> None:
     numbers = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
     inside = [number for number in numbers if low <= number <= high]
     ticks = sorted({inside[0], inside[len(inside) // 2], inside[-1]}) if inside else []
-    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=7)
+    ax.set_xticks(ticks, [f"{tick:,.9g}" for tick in ticks], fontsize=7)
     ax.xaxis.set_minor_locator(NullLocator())
 
 
