@@ -16,10 +16,10 @@ from test_study import DENOISING, run_here
 
 import modelCard
 from baseML import BaseMLClass, create_model
-from blindTest import blind_traces, predict_in_data_units, score
+from blindTest import PROBLEMS, blind_traces, predict_in_data_units, score
 
 ROOT = Path(__file__).parents[1]
-PRETRAINED = sorted((ROOT / "pretrained").glob("*.keras"))
+PRETRAINED = [ROOT / "pretrained" / f"{problem}.keras" for problem in PROBLEMS]
 N_SAMPLES = 48
 TRACES = "200"
 
