@@ -447,6 +447,12 @@ def blind_test(
     return compare(problem, x, y, predictions, traces.dt, seed, known_beforehand(problem, seed, traces))
 
 
+def variants_of(problem: str, protocol: TraceProtocol) -> list[str]:
+    """Those of VARIANTS that the traces have: all, but no noise levels where there is no noise."""
+    is_noisy = problem != "inversion" or protocol.noisy_data
+    return [by for by in VARIANTS if by != "noise" or is_noisy]
+
+
 def blind_tests(
     problem: str,
     networks: Mapping[str, BaseMLClass],
@@ -461,7 +467,7 @@ def blind_tests(
     """
     check_choice("by", by, VARIANTS)
     start = protocol or TraceProtocol()
-    if by == "noise" and problem == "inversion" and not start.noisy_data:
+    if by not in variants_of(problem, start):
         raise ValueError("inversion is from traces without noise, which have no noise levels; --noisy-data adds noise")
     return {
         name: blind_test(problem, networks, n_traces, seed, replace(start, **change))

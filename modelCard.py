@@ -78,16 +78,14 @@ def _compressed_arrays(content: bytes) -> bytes:
     return written.getvalue()
 
 
-def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[str, dict[str, dict[str, list[float]]]]:
-    """Value, low and high end of every metric over blind traces: of all, of each wavelet, of each noise level.
+def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[str, dict[str, dict[str, Interval]]]:
+    """Every metric over blind traces: of all, of each wavelet, of each noise level.
 
     Raises ValueError when the network does not say which problem's it is.
     """
     problem, protocol = network.provenance.get("problem"), TraceProtocol.of(network)
     check_choice("problem", problem, PROBLEMS)
-    kinds = {"all": {"all": {}}, **VARIANTS}
-    if problem == "inversion":
-        del kinds["noise"]
+    kinds = {"all": {"all": {}}, **{by: VARIANTS[by] for by in blindTest.variants_of(problem, protocol)}}
     return {
         by: {name: _metrics(network, n_traces, seed, protocol, change) for name, change in changes.items()}
         for by, changes in kinds.items()
@@ -96,11 +94,11 @@ def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[st
 
 def _metrics(
     network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProtocol, change: Mapping[str, object]
-) -> dict[str, list[float]]:
+) -> dict[str, Interval]:
     problem = network.provenance["problem"]
     x, y = blindTest.blind_traces(problem, n_traces, seed, replace(protocol, **change))
     scores = blindTest.score(y, blindTest.predict_in_data_units(problem, network, x), x, seed)
-    return {name: list(getattr(scores, name)) for name in PROBLEMS[problem].columns}
+    return {name: getattr(scores, name) for name in PROBLEMS[problem].columns}
 
 
 def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Path:
@@ -124,7 +122,7 @@ def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple
         said = {name: float(value) for name, (value, _, _) in card["metrics"]["all"]["all"].items()}
         n_traces = min(n_traces, card["traces"])
         found = _metrics(network, n_traces, card["seed"], TraceProtocol.of(network), {})
-        return {name: (said[name], Interval(*interval)) for name, interval in found.items()}
+        return {name: (said[name], interval) for name, interval in found.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{str(path)!r} is not the card of a network ({error}); --output writes one") from error
 
@@ -155,6 +153,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         network = BaseMLClass.load_model(options.model)
+        if options.output and options.output.resolve() == options.model.resolve():
+            raise ValueError(
+                f"--output {str(options.output)!r} is the network itself, which would be lost; give another"
+            )
         if options.output:
             network = publish(network, options.output)
             write_card(network, options.traces or BLIND, options.seed)

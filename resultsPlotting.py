@@ -480,9 +480,6 @@ def plot_duration_importance(studies: Sequence[StudyResults]) -> Figure:
     return fig
 
 
-# --- What figures share
-
-
 # --- Figs 12 and 13: accuracy and cost
 
 
@@ -528,6 +525,9 @@ def _name_lines(ax: Axes, values: Mapping[str, float]) -> None:
     for name in sorted(heights, key=heights.get):
         lowest = max(heights[name], lowest + LINE_NAME_HEIGHT)
         ax.annotate(name, (1.02, lowest), xycoords="axes fraction", fontsize=6, va="center", annotation_clip=False)
+
+
+# --- What figures share
 
 
 def _heading(name: str) -> str:

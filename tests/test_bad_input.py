@@ -20,6 +20,7 @@ import dataPreProcessing as dp
 import hpoSearch
 import hpoSettings
 import hpoStudy
+import modelCard
 import resultsPlotting
 from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig, create_model, init_results_file
 from blindTest import TraceProtocol
@@ -42,6 +43,7 @@ SCRIPTS = {
     "inversion": run(INVERSION),
     "figures": resultsPlotting.main,
     "blind": blindTest.main,
+    "card": modelCard.main,
     "data": dg.main,
 }
 COMMANDS = [  # script, options ({} is a folder of the test's own), parts of the sentence
@@ -102,6 +104,11 @@ COMMANDS = [  # script, options ({} is a folder of the test's own), parts of the
     ("blind", ["--dt", "nan", "--samples", "16"], ("dt", "not nan")),
     ("blind", ["--dt", "1ms"], ("'1ms'", "--dt")),
     ("blind", ["--problem", "both"], ("'both'", "inversion")),
+    ("card", [], ("required", "NETWORK")),
+    ("card", ["{}/none.keras"], ("there is no model file", "none.keras")),
+    ("card", ["{}/file"], ("file", "only whole .keras archives")),
+    ("card", ["{}", "--traces", "0"], ("'0'", "at least 1")),
+    ("card", ["{}", "--seed", "-1"], ("'-1'", "at least 0")),
     ("blind", ["--by", "depth"], ("'depth'", "wavelet", "noise")),
     ("blind", ["--by", "noise", "--problem", "inversion"], ("without noise", "--noisy-data")),
     ("blind", ["--model", "{}/none.keras"], ("there is no model file", "none.keras")),

@@ -107,6 +107,17 @@ def test_what_cannot_be_published_is_refused(saved, tmp_path):
     assert not (tmp_path / "new.keras").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("small.keras", "is the network itself"), ("small.h5", "saved as .keras, not as 'small.h5'")]
+)
+def test_a_network_is_not_written_over_itself_or_as_another_kind_of_file(copy, capsys, name, sentence):
+    before = {path.name: path.read_bytes() for path in copy.parent.iterdir()}
+    with pytest.raises(SystemExit) as end:
+        modelCard.main([str(copy), "--output", str(copy.parent / "." / name)])
+    assert end.value.code == 2 and sentence in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in copy.parent.iterdir()} == before
+
+
 def test_a_published_network_is_trained_on(copy):
     mode = ("--mode", "model_update", "--model", str(copy))
     assert run_here(DENOISING, copy.parent, *mode) == 0
