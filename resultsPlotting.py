@@ -279,8 +279,11 @@ def _few_log_ticks(ax: Axes, values: pd.Series) -> None:
     ax.set_xscale("log")
     decades = np.arange(np.floor(np.log10(values.min())), np.ceil(np.log10(values.max())) + 1)
     low, high = ax.get_xlim()
-    numbers = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
-    inside = [number for number in numbers if low <= number <= high]
+    for digits in ((1, 2, 5), range(1, 10)):
+        numbers = [digit * 10.0**decade for decade in decades for digit in digits]
+        inside = [number for number in numbers if low <= number <= high]
+        if len(inside) > 1:
+            break
     ticks = sorted({inside[0], inside[len(inside) // 2], inside[-1]}) if inside else []
     ax.set_xticks(ticks, [f"{tick:,.9g}" for tick in ticks], fontsize=7)
     ax.xaxis.set_minor_locator(NullLocator())

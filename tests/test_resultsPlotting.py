@@ -269,6 +269,16 @@ def test_every_network_of_a_tree_is_rated_on_the_same_blind_traces(made, tree, p
     assert {row.name for row in methods} | {network.name for network in networks} <= names
 
 
+@pytest.mark.parametrize("values", [(297_364, 570_045), (34_949, 185_762), (5.4, 351.0)])
+def test_a_logarithmic_axis_has_two_or_three_ticks(values):
+    fig, ax = plt.subplots()
+    ax.plot(values, values, "o")
+    resultsPlotting._few_log_ticks(ax, pd.Series(values))
+    low, high = ax.get_xlim()
+    assert 2 <= len(ax.get_xticks()) <= 3 and all(low <= tick <= high for tick in ax.get_xticks())
+    plt.close(fig)
+
+
 def test_pictures_have_300_dots_an_inch_and_vectors(made):
     output, _ = made
     for number in range(2, 14):
