@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import pickle
 import shlex
 import shutil
@@ -19,7 +20,7 @@ import pytest
 from conftest import SECONDS, free_port
 from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
-from test_study import DENOISING, run_here, run_toy, toy
+from test_study import DENOISING, ROOT, TOY, run_here, toy
 
 import baseML
 import hpoReport
@@ -486,21 +487,24 @@ def test_no_mistake_shows_a_password(tmp_path, capsys, options, script):
     assert status == 2 or "not made" in told.out
 
 
-def test_a_run_with_a_password_leaves_it_nowhere(postgresql_url, tmp_path, capsys):
+def test_a_run_with_a_password_leaves_it_nowhere(postgresql_url, tmp_path):
     url = make_url(postgresql_url).set(password=SECRET).render_as_string(hide_password=False)
     output, name = tmp_path / "out", "secretive"
-    storage = ["--storage", url]
-    search = [*storage, "--study-name", name, "--workers", "2", "--n-trials", "2"]
-    process = run_toy(DENOISING, output, *search)
-    told = [*process.communicate(timeout=2 * SECONDS)]
-    assert process.returncode == 0, told
-    assert "://postgres:***@" in told[0]  # the dashboard's command
-    assert run_here(toy(DENOISING), output, *search, "--num-epochs", "9") == 2  # other settings
-    assert run_here(toy(DENOISING), output, *storage, "--mode", "optuna_resume", "--study-name", "none") == 2
-    figures = ["--results", str(output), "--output", str(tmp_path / "figs"), "--html", "--figures", "4"]
-    assert resultsPlotting.main([*figures, *storage]) == 0
-    told += capsys.readouterr()
-    assert not any(SECRET in text for text in told)
+    command = [sys.executable, Path(__file__).with_name("toy_run.py"), *TOY, "--output", str(output)]
+    search = [*command, "--storage", url, "--study-name", name, "--workers", "2"]
+    environment = os.environ | {"TOY_PROBLEM": "run_DenoisingML_HPO_Paper"}
+    process = {"cwd": ROOT, "env": environment, "text": True, "capture_output": True, "timeout": 2 * SECONDS}
+    told = [
+        subprocess.run([*search, "--n-trials", "2"], **process),
+        subprocess.run([*search, "--n-trials", "2", "--num-epochs", "9"], **process),  # other settings
+        subprocess.run([*command, "--mode", "optuna_resume", "--storage", url, "--study-name", "none"], **process),
+    ]
+    assert [run.returncode for run in told] == [0, 2, 2], [run.stderr for run in told]
+    assert "://postgres:***@" in told[0].stdout  # the dashboard's command
+    figures = [sys.executable, "resultsPlotting.py", "--results", output, "--output", tmp_path / "figs", "--html"]
+    told.append(subprocess.run([*figures, "--figures", "4", "--storage", url], **process))
+    assert told[-1].returncode == 0
+    assert not any(SECRET in run.stdout + run.stderr for run in told)
     assert [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
     study = optuna.load_study(study_name=name, storage=postgresql_url)
     system_attributes = study._storage.get_study_system_attrs(study._study_id)
