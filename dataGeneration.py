@@ -11,35 +11,35 @@ the density polynomials are those of Mavko et al. (2020).
     python dataGeneration.py --traces 5 --save     five traces, saved as .npy files too
 """
 
-import argparse
 import contextlib
-import ctypes
-import operator
-import os
-import re
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
-from scipy import fft
 
-from resultFiles import replacing
+from support.checks import check_choice, check_flag, check_names, check_path, check_whole
+from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
+from support.files import replacing
+from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, _are_real, check_block, check_snr, check_time
+from traces.noise import Gap, _with_noise, data_average, data_gaps, data_noise, draw_gap
+from traces.wavelets import (
+    TRACE_FAMILIES,
+    WAVELET_NAMES,
+    WAVELETS,
+    convolve,
+    draw_wavelets,
+    klauder,
+    ormsby,
+    ricker,
+    wavelet_convolution,
+    wavelet_time,
+)
 
 FT_PER_KM = 3280.84
-WAVELET_DURATION = 0.512  # s
 TIME_STEPS = (0.001, 0.002, 0.004, 0.008)  # s, what variable_dt draws from
 DATA_LENGTHS = (400, 5999)  # samples, what variable_data_length draws from, both ends included
-DT_LIMITS = (0.0001, 0.1)  # s
-SNR_LIMITS = (-100.0, 100.0)  # dB
-SHORTEST_TRACE = 3  # samples: a reflection coefficient needs a sample on either side
-LONGEST_TRACE = 1_000_000  # samples: 250 times the paper's, and still within a laptop's memory
-MOST_TRACES = 10_000_000  # in a set; more are a slip of the finger
-LARGEST_SEED = 2**63 - 1
 LARGEST_RUN_NUMBER = 10**9 - 1  # ten digits in a file's name
-MEMORY_KEPT = {-1: 64 << 20, -3: 31 << 20}  # bytes, by glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD
-
 SEQUENCES_PER_MODEL = (1, 99)
 LAYERS_PER_SEQUENCE = (3, 9)
 LAYER_THICKNESS = (10.0, 1000.0)  # ft
@@ -47,8 +47,6 @@ STOPPING_DEPTH = (10_000.0, 25_000.0)  # ft
 COMPACTION_DEPTH = 10_000.0  # ft, where compaction ends
 VELOCITY_HETEROGENEITY = 500.0  # ft/s
 DENSITY_HETEROGENEITY = 0.09  # g/cm3
-NOISE_RANGE = (0.001, 1.0)
-PAPER_SNR = -10 * np.log10((NOISE_RANGE[0] ** 2 + NOISE_RANGE[0] * NOISE_RANGE[1] + NOISE_RANGE[1] ** 2) / 3)  # dB
 SEQUENCES_PER_DRAW = 12  # more than nearly every model needs, so that one draw does
 TRACES_PER_BLOCK = 50  # of a stream: enough to share what a block costs, few enough to wait for
 SAMPLES_PER_PASS = 262_144  # samples worked on at a time, which bounds the memory of everything in between
@@ -76,24 +74,10 @@ LITHOLOGIES = (  # a lithology's code is its place in this table
     Lithology("halite", -0.0455, 0.5892, 0.4358, 4.37, 4.8, 1.0, 1.0),
 )
 LITHOLOGY_NAMES = tuple(row.name for row in LITHOLOGIES)
-
 SEQUENCES = {  # kind of sequence: its probability, and that of each lithology in it
     "clastic": (0.65, {"shale": 0.50, "sandstone": 0.50}),
     "carbonate": (0.30, {"shale": 0.30, "limestone": 0.30, "dolomite": 0.30, "anhydrite": 0.10}),
     "salt": (0.05, {"shale": 0.40, "anhydrite": 0.40, "halite": 0.20}),
-}
-
-WAVELETS = {  # code in file names: name, and the limits (Hz) of each of its frequencies
-    "RW": ("ricker", ((10, 50),)),
-    "KW": ("klauder", ((2, 8), (80, 120))),
-    "OW": ("ormsby", ((2, 8), (10, 20), (60, 80), (90, 120))),
-}
-WAVELET_NAMES = tuple(name for name, _ in WAVELETS.values())
-
-# What a wavelet gives: the clean trace, with noise, with noise and a gap; a random wavelet a trace, or one of the three
-TRACE_FAMILIES = {
-    "random": ("CONV_REFL_CLEAN", "CONV_REFL_NOISY", "CONV_REFL_GAPS"),
-    **{code: (f"REFL_{code}", f"REFL_{code}_NOISE", f"REFL_{code}_GAPS") for code in WAVELETS},
 }
 LOGS = ("VEL", "DENS", "IMP")
 DATA_NAMES = ("REFL", *TRACE_FAMILIES["random"], *(name for log in LOGS for name in (log, f"{log}_GAPS")))
@@ -108,7 +92,6 @@ SAVED_KINDS = (
     *(TRACE_FAMILIES[code][version] for version in range(3) for code in WAVELETS),
     *("VEL_GAPS", "DENS_GAPS"),
 )
-
 STREAMS = {"training": 0, "validation": 1, "blind": 2, "data set": 3}
 
 
@@ -123,13 +106,6 @@ class Layers(NamedTuple):
     n_layers: np.ndarray  # (n_traces,)
 
 
-class Gap(NamedTuple):
-    """The muted samples of each trace, top <= i < bottom: two integer arrays (n_traces,)."""
-
-    top: np.ndarray
-    bottom: np.ndarray
-
-
 def stream_generator(seed: int, stream: str, epoch: int = 0, block: int = 0) -> np.random.Generator:
     """Generator of one block of traces: no two of (seed, stream, epoch, block) share draws.
 
@@ -140,106 +116,6 @@ def stream_generator(seed: int, stream: str, epoch: int = 0, block: int = 0) -> 
     epoch, block = check_whole("epoch", epoch, 0), check_whole("block", block, 0)
     sequence = np.random.SeedSequence(seed, spawn_key=(STREAMS[stream], epoch, block))
     return np.random.Generator(np.random.SFC64(sequence))
-
-
-class OneSentenceParser(argparse.ArgumentParser):
-    """A command line whose mistakes are answered with one sentence, without the usage, and exit status 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\n")
-
-
-def check_choice(what: str, value: object, valid: Iterable[str]) -> None:
-    """Raise a ValueError that lists the valid names when ``value`` is not one of them."""
-    valid = tuple(valid)
-    if value not in valid:
-        raise ValueError(f"{what} {value!r} is unknown; valid: {', '.join(valid)}")
-
-
-def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
-    """Converter of an option that is a whole number of at least ``lowest`` and at most ``highest``."""
-
-    def convert(text: str) -> int:
-        digits = re.fullmatch(r"\s*[+-]?0*(\d*)\s*", text)
-        if not digits or not re.search(r"\d", text) or (len(digits[1]) < 20 and int(text) < lowest):
-            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number of at least {lowest}")
-        if len(digits[1]) >= 20 or int(text) > highest:
-            raise argparse.ArgumentTypeError(
-                f"{text[:40]!r} is too large: a whole number of at most {highest} is valid"
-            )
-        return int(text)
-
-    return convert
-
-
-def check_whole(what: str, value: object, lowest: int, highest: int | None = None) -> int:
-    """``value`` as an int; ValueError when it is no whole number, below ``lowest`` or above ``highest``."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or number < lowest:
-        raise ValueError(f"{what} must be a whole number of at least {lowest}, not {value!r}")
-    if highest is not None and number > highest:
-        raise ValueError(f"{what} must be a whole number of at most {highest}, not {value!r}")
-    return number
-
-
-def check_names(what: str, names: object, valid: Iterable[str]) -> tuple[str, ...]:
-    """``names`` as a tuple; ValueError unless they are a list, or the like, of valid names."""
-    valid = tuple(valid)
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ValueError(f"{what} must be a list of names, not {names!r}; valid: {', '.join(valid)}")
-    names = tuple(names)
-    for name in names:
-        check_choice(what, name, valid)
-    return names
-
-
-def check_seed(seed: object) -> np.random.Generator:
-    """The generator of a seed; ValueError unless it is one already, None or a whole number of at least 0."""
-    if seed is not None and not isinstance(seed, np.random.Generator):
-        seed = check_whole("seed", seed, 0)
-    return np.random.default_rng(seed)
-
-
-def check_path(what: str, path: object) -> Path:
-    """``path`` as a Path; ValueError when it can be none."""
-    if not isinstance(path, (str, os.PathLike)) or "\0" in os.fspath(path):
-        raise ValueError(f"{what} must be the path of a file or folder, not {path!r}")
-    return Path(path)
-
-
-def check_flag(what: str, value: object) -> bool:
-    """``value`` as a bool; ValueError when it is not True, False, 0 or 1."""
-    if not isinstance(value, (bool, int, np.bool_, np.integer)) or value not in (0, 1):
-        raise ValueError(f"{what} must be True or False (or 1 or 0), not {value!r}")
-    return bool(value)
-
-
-def check_time(dt: float, t0: float) -> tuple[float, float]:
-    """(dt, t0) in s as floats; ValueError for a dt outside DT_LIMITS, or a t0 that is not finite and at least 0."""
-    limits = {"dt": (dt, *DT_LIMITS), "t0": (t0, 0.0, sys.float_info.max)}
-    for what, (value, low, high) in limits.items():
-        is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-        if not is_real or not low <= value <= high:
-            raise ValueError(f"{what} must be a time of {low:g} to {high:g} s, not {value!r}")
-    return float(dt), float(t0)
-
-
-def keep_freed_memory() -> None:
-    """Let the process keep the memory of freed arrays for the next ones. Only Linux's C library is asked.
-
-    By default it goes back to the system, and touching it anew costs as much as drawing the random numbers in it.
-    """
-    if sys.platform == "linux":
-        library = ctypes.CDLL(None)
-        for parameter, size in MEMORY_KEPT.items():
-            if hasattr(library, "mallopt"):
-                library.mallopt(parameter, size)
-
-
-keep_freed_memory()
 
 
 # --- Earth models in depth
@@ -351,204 +227,6 @@ def reflectivity(impedance: np.ndarray) -> np.ndarray:
     np.subtract(below, above, out=r[..., 1:-2])
     r[..., 1:-2] /= below + above
     return r
-
-
-# --- Wavelets
-
-
-def wavelet_time(dt: float) -> np.ndarray:
-    """Times (s) of a wavelet's samples from its peak on: 0, dt .. WAVELET_DURATION / 2. The other half mirrors it."""
-    return np.arange(int(WAVELET_DURATION / (2 * dt) + 1e-9) + 1) * dt
-
-
-def ricker(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """(1 - 2 a) exp(-a) with a = (pi f t)^2: (n_traces, n_times) from times t (s) and f (n_traces, 1) in Hz."""
-    a = (np.pi * frequency * t) ** 2
-    return (1 - 2 * a) * np.exp(-a)
-
-
-def klauder(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Autocorrelation of a linear sweep with a Blackman taper, peak 1: (n_traces, n_times) from (n_traces, 2) in Hz.
-
-    The sweep reaches the first frequency at -WAVELET_DURATION / 2 and the second at +WAVELET_DURATION / 2.
-    """
-    f1, f2 = frequency[:, :1], frequency[:, 1:]
-    time = np.concatenate([-t[:0:-1], t])
-    sweep = np.cos(2 * np.pi * ((f1 + f2) / 2 + (f2 - f1) / (2 * WAVELET_DURATION) * time) * time)
-    n_fft = fft.next_fast_len(time.size + t.size - 1, real=True)  # what wraps round meets only lags that are not kept
-    correlation = fft.irfft(np.abs(fft.rfft(sweep, n_fft)) ** 2, n_fft)[:, : t.size]  # lags from 0 on
-    return correlation / correlation[:, :1] * np.blackman(time.size)[t.size - 1 :]
-
-
-def ormsby(t: np.ndarray, frequency: np.ndarray) -> np.ndarray:
-    """Trapezoid spectrum with the four corners ``frequency`` (n_traces, 4) in Hz, peak 1: (n_traces, n_times).
-
-    The four terms pi f^2 sinc(f t)^2 / (difference of two corners), as cosines: sin^2 x = (1 - cos 2x) / 2.
-    """
-    f1, f2, f3, f4 = frequency.T[..., None]
-    after = t[1:]  # t[0] = 0 is the peak
-    c1, c2, c3, c4 = (np.cos(2 * np.pi * f * after) for f in (f1, f2, f3, f4))
-    peak = np.pi * (f4 + f3 - f2 - f1)
-    w = ((c3 - c4) / (f4 - f3) - (c1 - c2) / (f2 - f1)) / (2 * np.pi * after**2)
-    return np.concatenate([np.ones_like(peak), w / peak], axis=1)
-
-
-_WAVELET_FORMULAS = {"ricker": ricker, "klauder": klauder, "ormsby": ormsby}
-
-
-def draw_wavelets(rng: np.random.Generator, n_traces: int, dt: float, families: Iterable[str]) -> dict[str, np.ndarray]:
-    """Wavelets with random frequencies for the asked-for keys of TRACE_FAMILIES: each (n_traces, n_times), float32.
-
-    "random" is one of the three for every trace; a trace's Ricker, Klauder and Ormsby frequencies do not depend on
-    what was asked for.
-    """
-    t = wavelet_time(dt)
-    half = t.size - 1
-    frequencies = {
-        code: np.stack([rng.uniform(*limits, n_traces) for limits in bands], axis=1)
-        for code, (_, bands) in WAVELETS.items()
-    }
-    picked = rng.integers(len(WAVELETS), size=n_traces)
-    drawn = {family: np.empty((n_traces, 2 * half + 1), np.float32) for family in families}
-    for number, (code, (name, _)) in enumerate(WAVELETS.items()):
-        for family, rows in ((code, slice(None)), ("random", picked == number)):
-            if family in drawn:
-                drawn[family][rows, half:] = _WAVELET_FORMULAS[name](t, frequencies[code][rows])
-    for wavelets in drawn.values():
-        wavelets[:, :half] = wavelets[:, :half:-1]
-    return drawn
-
-
-def convolve(traces: np.ndarray, wavelets: np.ndarray) -> np.ndarray:
-    """Row by row convolution, 'same': (n_traces, n_samples), the wavelets' (n_traces, n_times) centre on the sample."""
-    n_samples, n_times = traces.shape[-1], wavelets.shape[-1]
-    shortest = max(n_samples + n_times // 2, n_times)  # what wraps round stays outside the part kept
-    n_fft = fft.next_fast_len(shortest, real=True)
-    spectrum = fft.rfft(traces, n_fft)
-    spectrum *= fft.rfft(wavelets, n_fft)
-    full = fft.irfft(spectrum, n_fft, overwrite_x=True)
-    return full[..., n_times // 2 : n_times // 2 + n_samples]
-
-
-def wavelet_convolution(
-    traces: np.ndarray,
-    dt: float = 0.001,
-    wavelet: str = "ricker",
-    seed: int | np.random.Generator | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Convolve reflectivity with wavelets of random frequency.
-
-    Returns the traces (n_traces, n_samples) and the wavelets (n_traces, n_times). ``wavelet`` is one of WAVELET_NAMES.
-    Raises ValueError for an unknown wavelet, a time step that is not above 0, or traces that are not a block.
-    """
-    check_choice("wavelet", wavelet, WAVELET_NAMES)
-    dt, _ = check_time(dt, 0.0)
-    traces = check_block("traces", traces)
-    code = list(WAVELETS)[WAVELET_NAMES.index(wavelet)]
-    wavelets = draw_wavelets(check_seed(seed), len(traces), dt, (code,))[code]
-    return convolve(traces, wavelets), wavelets
-
-
-# --- Noise and gaps
-
-
-def _are_real(values: np.ndarray) -> bool:
-    return np.issubdtype(values.dtype, np.integer) or np.issubdtype(values.dtype, np.floating)
-
-
-def check_block(what: str, values: np.ndarray) -> np.ndarray:
-    """``values`` as a float array (n_traces, n_samples) of finite numbers; ValueError when it is something else."""
-    block = np.asarray(values)
-    if block.ndim != 2 or block.size == 0 or not _are_real(block):
-        raise ValueError(f"{what} must be numbers (n_traces, n_samples), not {block.dtype} of shape {block.shape}")
-    if not np.isfinite(block).all():
-        raise ValueError(f"{what} must be finite, but {np.count_nonzero(~np.isfinite(block))} samples are not")
-    return block if block.dtype in (np.float32, np.float64) else block.astype(np.float64)
-
-
-def check_snr(snr_db: float | Sequence[float] | None) -> tuple[float, float] | None:
-    """A noise level as its (lowest, highest) dB, or None; ValueError unless it is None, a number or such a pair."""
-    if snr_db is None:
-        return None
-    try:
-        low, high = (float(level) for level in ((snr_db, snr_db) if np.isscalar(snr_db) else snr_db))
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if not SNR_LIMITS[0] <= low <= high <= SNR_LIMITS[1]:
-        limits = "{:g} to {:g}".format(*SNR_LIMITS)
-        raise ValueError(f"snr_db must be None, a number of dB, or (lowest, highest) dB, of {limits}, not {snr_db!r}")
-    return low, high
-
-
-def data_noise(
-    clean: np.ndarray,
-    seed: int | np.random.Generator | None = None,
-    snr_db: float | Sequence[float] | None = None,
-) -> np.ndarray:
-    """clean + u g with u ~ U(0.001, 1) and g ~ Normal(mean(clean), std(clean)) per sample: noise of 0.577 the RMS.
-
-    ``clean`` and the result are (n_traces, n_samples); mean and standard deviation are those of each trace.
-    ``snr_db``: None for that noise, which is at 4.8 dB; a number, or a (lowest, highest) to draw from for each trace,
-    for the same noise louder or softer.
-    """
-    clean = check_block("clean", clean)
-    return _with_noise(check_seed(seed), clean, check_snr(snr_db))
-
-
-def _with_noise(rng: np.random.Generator, clean: np.ndarray, snr_db: tuple[float, float] | None) -> np.ndarray:
-    n_samples = clean.shape[1]
-    low, high = NOISE_RANGE
-    mean = clean.sum(axis=1, keepdims=True) / n_samples
-    std = np.sqrt(np.maximum(np.vecdot(clean, clean)[:, None] / n_samples - mean**2, 0))
-    noise = rng.standard_normal(clean.shape, np.float32)
-    noise *= std
-    noise += mean
-    weight = rng.random(clean.shape, np.float32)
-    weight *= high - low
-    weight += low
-    noise *= weight
-    if snr_db is not None:
-        noise *= 10 ** ((PAPER_SNR - rng.uniform(*snr_db, (len(clean), 1))) / 20)
-    noise += clean
-    return noise
-
-
-def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int) -> Gap:
-    """A gap between two random samples for every trace."""
-    return Gap(*np.sort(rng.integers(n_samples, size=(2, n_traces)), axis=0))
-
-
-def _inside(gap: Gap, traces: np.ndarray) -> np.ndarray:
-    """Whether a sample is in the gap, bool (n_traces, n_samples); ValueError when the gap does not fit the traces."""
-    shape = traces.shape
-    if len(shape) != 2 or not _are_real(traces):
-        raise ValueError(f"traces must be numbers (n_traces, n_samples), not {traces.dtype} of shape {shape}")
-    if not isinstance(gap, Gap) or not all(np.issubdtype(np.asarray(edge).dtype, np.integer) for edge in gap):
-        raise ValueError(f"a gap must be Gap(top, bottom) of whole numbers, an array (n_traces,) each, not {gap!r}")
-    top, bottom = (np.asarray(edge).reshape(-1, 1) for edge in gap)
-    if (top > bottom).any():
-        wrong = np.flatnonzero(top > bottom)[0]
-        found = f"{top.flat[wrong]} and {bottom.flat[wrong]}"
-        raise ValueError(f"top mute below bottom mute: every gap needs top <= bottom, not {found}")
-    if (top < 0).any() or (bottom > shape[1]).any():
-        raise ValueError(f"a gap must lie between sample 0 and sample {shape[1]}, not {top.min()} and {bottom.max()}")
-    sample = np.arange(shape[1])
-    return (sample >= top) & (sample < bottom)
-
-
-def data_gaps(traces: np.ndarray, gap: Gap) -> np.ndarray:
-    """Traces (n_traces, n_samples) with the samples top <= i < bottom of each set to zero."""
-    traces = np.asarray(traces)
-    return np.where(_inside(gap, traces), np.zeros((), traces.dtype), traces)
-
-
-def data_average(logs: np.ndarray, gap: Gap) -> np.ndarray:
-    """Logs (n_traces, n_samples) with the samples top <= i < bottom of each replaced by their mean."""
-    logs = np.asarray(logs)
-    inside = _inside(gap, logs)
-    total = np.where(inside, logs, 0.0).sum(axis=1, keepdims=True, dtype=np.float64)
-    mean = total / np.maximum(inside.sum(axis=1, keepdims=True), 1)
-    return np.where(inside, mean.astype(logs.dtype), logs)
 
 
 # --- All steps together

@@ -7,39 +7,24 @@ whatever its batch size.
 """
 
 import math
-import os
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-import dataPlotting  # noqa: F401 - before Keras: it keeps TensorFlow's start-up messages off the screen
-import keras
 import numpy as np
 import pywt
-from keras import ops
 from scipy import fft
 
-from dataGeneration import (
-    LONGEST_TRACE,
-    MOST_TRACES,
-    PAIRS,
-    SAMPLES_PER_PASS,
-    SHORTEST_TRACE,
-    STREAMS,
-    TRACES_PER_BLOCK,
-    check_block,
-    check_choice,
-    check_flag,
-    check_snr,
-    check_time,
-    check_whole,
-    generate_block,
-    keep_freed_memory,
-    stream_generator,
-)
+from dataGeneration import PAIRS, SAMPLES_PER_PASS, STREAMS, TRACES_PER_BLOCK, generate_block, stream_generator
+from support.checks import check_choice, check_flag, check_whole
+from support.startup import load_keras
+from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, check_block, check_snr, check_time
+
+keras = load_keras()
+ops = keras.ops
+ops = keras.ops
 
 VALIDATIONS = ("streaming", "fixed")
 TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that it is scaled to
@@ -88,8 +73,6 @@ def _are_limits(limits: object) -> bool:
 # Every trace is continued by its mirror image at both ends, edge sample repeated. With that, a filter without phase is
 # a product in the domain of the cosine transform, of any length; the same filter with its phase turned by 90 degrees
 # comes back from there by the sine transform.
-
-
 def _cosine_part(spectra: np.ndarray) -> np.ndarray:
     """Back to time along axis 1."""
     return fft.idct(spectra, axis=1)
@@ -310,12 +293,6 @@ def complex_coefficients(channels: np.ndarray) -> np.ndarray:
     return coefficients
 
 
-def _yield_to_training() -> None:
-    """Let this thread run when the network leaves a core idle. Only Linux gives a thread a priority of its own."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-
-
 class CustomDataGen(keras.utils.PyDataset):
     """Batches (x, y) of fresh synthetic traces for `keras.Model.fit`: (batch, n_samples, channels) float32.
 
@@ -379,7 +356,7 @@ class CustomDataGen(keras.utils.PyDataset):
         self._epochs_begun = 0
         self._blocks: OrderedDict[tuple[int, int], Future] = OrderedDict()
         self._lock = threading.Lock()
-        self._background = ThreadPoolExecutor(max_workers=1, initializer=_yield_to_training)
+        self._background = ThreadPoolExecutor(max_workers=1)
 
     def __len__(self) -> int:
         return math.ceil(self.n / self.batch_size)
@@ -419,7 +396,6 @@ class CustomDataGen(keras.utils.PyDataset):
     def on_epoch_begin(self) -> None:
         """Go on to fresh traces. Keras calls this once a pass, but `on_epoch_end` more than once."""
         self._epochs_begun += 1
-        keep_freed_memory()  # TensorFlow has set it otherwise since, for every generator that it reads from
 
     def begin_at(self, epoch: int) -> None:
         """Let the next pass be that of an epoch, such as the one where an interrupted training stopped."""

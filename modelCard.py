@@ -20,11 +20,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-import blindTest
 from baseML import BaseMLClass, create_model
-from blindTest import PROBLEMS, VARIANTS, Interval, TraceProtocol
-from dataGeneration import LARGEST_SEED, MOST_TRACES, OneSentenceParser, check_choice, whole_number
-from resultFiles import replace_file
+from evaluation.blind import VARIANTS, TraceProtocol, blind_traces, predict_in_data_units, variants_of
+from evaluation.comparison import PROBLEMS
+from evaluation.scores import Interval, score
+from support.checks import check_choice
+from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
+from support.files import replace_file
+from traces.checks import MOST_TRACES
 
 BLIND, CHECKED = 1000, 300  # traces
 WEIGHTS = "model.weights.h5"  # in a .keras archive
@@ -85,7 +88,7 @@ def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[st
     """
     problem, protocol = network.provenance.get("problem"), TraceProtocol.of(network)
     check_choice("problem", problem, PROBLEMS)
-    kinds = {"all": {"all": {}}, **{by: VARIANTS[by] for by in blindTest.variants_of(problem, protocol)}}
+    kinds = {"all": {"all": {}}, **{by: VARIANTS[by] for by in variants_of(problem, protocol)}}
     return {
         by: {name: _metrics(network, n_traces, seed, protocol, change) for name, change in changes.items()}
         for by, changes in kinds.items()
@@ -96,8 +99,8 @@ def _metrics(
     network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProtocol, change: Mapping[str, object]
 ) -> dict[str, Interval]:
     problem = network.provenance["problem"]
-    x, y = blindTest.blind_traces(problem, n_traces, seed, replace(protocol, **change))
-    scores = blindTest.score(y, blindTest.predict_in_data_units(problem, network, x), x, seed)
+    x, y = blind_traces(problem, n_traces, seed, replace(protocol, **change))
+    scores = score(y, predict_in_data_units(problem, network, x), x, seed)
     return {name: getattr(scores, name) for name in PROBLEMS[problem].columns}
 
 

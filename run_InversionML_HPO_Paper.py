@@ -9,8 +9,8 @@ import sys
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from baseML import NetworkConfig
-from hpoSettings import PAPER_SPACE, Problem
-from hpoStudy import main
+from hpo.command import main
+from hpo.problem import PAPER_SPACE, Problem
 
 PROBLEM = Problem(
     name="inversion",

@@ -16,15 +16,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import numpy as np
 from tqdm import tqdm
 
+import baseML
 import blindTest
+import evaluation.blind
+import evaluation.scores
 from baseML import BaseMLClass, NetworkConfig
 from benchmarks.bench_study import PROBLEMS
 from dataPreProcessing import CustomDataGen
-from hpoSettings import PAPER_SPACE, VALIDATION_SHARE
+from hpo.problem import PAPER_SPACE
+from hpo.settings import VALIDATION_SHARE
 
 OURS = {
     **{"standard_units": True, "penalties": False},
@@ -85,8 +88,10 @@ def trained(problem: str, choice: Choice, config: NetworkConfig, options: argpar
             config, training, validation, options.epochs, folder, "run", seed, {"problem": problem}, resumable=False
         )
         network = BaseMLClass.load_model(Path(folder, "run.keras"))
-    x, y = blindTest.blind_traces(problem, options.blind, 0, blindTest.TraceProtocol(options.samples))
-    return result.validation_loss, blindTest.score(y, blindTest.predict_in_data_units(problem, network, x))
+    x, y = evaluation.blind.blind_traces(problem, options.blind, 0, blindTest.TraceProtocol(options.samples))
+    return result.validation_loss, evaluation.scores.score(
+        y, evaluation.blind.predict_in_data_units(problem, network, x)
+    )
 
 
 def headline(problem: str, choice: Choice, options: argparse.Namespace, seed: int) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import optuna
 from optuna.trial import create_trial
 
-from hpoSettings import ResultsTree
+from hpo.tree import ResultsTree
 from resultsPlotting import PROBLEMS
 
 N_TRIALS = 300

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from optuna.distributions import IntDistribution
 
-import hpoReport
-import hpoStudy
+import hpo.command
+import hpo.report
 from run_InversionML_HPO_Paper import PROBLEM
 
 TINY = {name: IntDistribution(2, 4) for name in ("num_dnn", "num_filt", "krnl_size", "num_dil")}
@@ -33,16 +33,16 @@ def main() -> None:
     n_trials = parser.parse_args().trials
     space = {**PROBLEM.quick_space, **TINY, "num_layers": IntDistribution(1, 1)}
     megabytes = []
-    describe = hpoReport.describe_trial
+    describe = hpo.report.describe_trial
 
     def measured(run, trial) -> str:
         megabytes.append(resident_megabytes())
         return describe(run, trial)
 
-    hpoReport.describe_trial = measured
+    hpo.report.describe_trial = measured
     with tempfile.TemporaryDirectory() as folder:
         toy = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2", "--n-trials", str(n_trials)]
-        hpoStudy.main(dataclasses.replace(PROBLEM, quick_space=space), "", [*toy, "--output", folder])
+        hpo.command.main(dataclasses.replace(PROBLEM, quick_space=space), "", [*toy, "--output", folder])
     for number in range(9, n_trials, 10):
         print(f"after trial {number + 1:3d}  {megabytes[number]:7.0f} MB")
     print(f"growth from trial 10 to {n_trials}: {megabytes[n_trials - 1] / megabytes[9]:.3f}")

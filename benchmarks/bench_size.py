@@ -16,7 +16,7 @@ from pathlib import Path
 import baseML
 from baseML import NetworkConfig
 from benchmarks.bench_training import CONFIGS, N_SAMPLES, compiled_for_the_paper, streams
-from hpoSettings import VALIDATION_SHARE
+from hpo.settings import VALIDATION_SHARE
 
 TINY = NetworkConfig("CNN", "AE", 1, 2, num_filt=2, krnl_size=3, pool_val=2)
 SMALL = {

@@ -12,10 +12,10 @@ import time
 from collections import defaultdict
 from unittest import mock
 
-import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import keras
 
-import hpoStudy
+import baseML
+import hpo.command
 import run_DenoisingML_HPO_Paper as denoising
 import run_InversionML_HPO_Paper as inversion
 
@@ -77,7 +77,7 @@ def study_seconds(problem_name: str, n_trials: int) -> dict[str, float]:
         mock.patch.object(baseML, "run_model", timed_run),
         tempfile.TemporaryDirectory() as folder,
     ):
-        hpoStudy.main(PROBLEMS[problem_name], "", ["--n-trials", str(n_trials), "--output", folder])
+        hpo.command.main(PROBLEMS[problem_name], "", ["--n-trials", str(n_trials), "--output", folder])
     seconds["all"] = time.perf_counter() - started
     return seconds
 

@@ -26,16 +26,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
-import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import keras
 import numpy as np
 
+import baseML
 import run_DenoisingML_HPO_Paper as denoising
 import run_InversionML_HPO_Paper as inversion
 from baseML import NetworkConfig
 from benchmarks.bench_stream import InMemory
 from dataPreProcessing import CustomDataGen, fit_input
-from hpoSettings import VALIDATION_SHARE, hardware
+from hpo.settings import VALIDATION_SHARE
+from networks.backends import hardware
 from tests import reference_generation as plain
 
 N_SAMPLES = 4096

@@ -21,15 +21,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import numpy as np
 import optuna
 import psutil
 import psycopg
 from optuna.trial import FrozenTrial, TrialState
 
-from hpoSearch import worker_environment
-from hpoSettings import ResultsTree
+import baseML
+import networks.files
+from hpo.tree import ResultsTree
+from hpo.workers import worker_environment
 from run_DenoisingML_HPO_Paper import PROBLEM
 from tests import postgresql
 
@@ -191,12 +192,12 @@ class Soak:
             rows = [tuple(row) for row in csv.reader(file)][1:]
         losses = Counter(str(trial.value) for trial in whole)
         self.expect(Counter(row[-1] for row in rows) == losses, f"{len(rows)} rows for {len(whole)} complete trials")
-        histories = {path.name for path in (search / baseML.LOSS_HISTORY_FOLDER).iterdir()}
+        histories = {path.name for path in (search / networks.files.LOSS_HISTORY_FOLDER).iterdir()}
         names = {f"{trial.user_attrs['run_name']}_log.csv" for trial in whole}
         self.expect(histories == names, f"{len(histories)} loss histories, {len(histories ^ names)} of them amiss")
         best = min(whole, key=lambda trial: trial.value).user_attrs["run_name"]
-        networks = list(self.tree.final_model("Optuna").glob("*.keras"))
-        self.expect([path.stem for path in networks] == [best], f"the networks kept are {networks}, not {best}")
+        kept = list(self.tree.final_model("Optuna").glob("*.keras"))
+        self.expect([path.stem for path in kept] == [best], f"the networks kept are {kept}, not {best}")
         baseML.BaseMLClass.load_model(networks[0])
         left = [*search.glob("*.keras"), *search.glob("*_backup"), *self.tree.output.rglob(".unfinished*")]
         left += (search / ".workers").glob("*.lock")

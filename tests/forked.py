@@ -23,20 +23,22 @@ from unittest.mock import patch
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
-from baseML import BaseMLClass  # noqa: E402 - first: it keeps TensorFlow's start-up messages off the screen
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
 import tensorflow  # noqa: E402
 from optuna.artifacts import get_all_artifact_meta  # noqa: E402
-from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 from postgresql import SECONDS  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 from test_modes import DENOISING as LISTED  # noqa: E402
 from test_study import DENOISING, TOY, toy  # noqa: E402
 from test_workers import pid_of  # noqa: E402
 
-import hpoReport  # noqa: E402
-import hpoStudy  # noqa: E402
-from hpoSettings import Problem, sqlite_url  # noqa: E402
+import hpo.command  # noqa: E402
+import hpo.dashboard  # noqa: E402
+import hpo.report  # noqa: E402
+from baseML import BaseMLClass  # noqa: E402
+from hpo.problem import Problem  # noqa: E402
+from hpo.urls import sqlite_url  # noqa: E402
 
 SEARCHED = toy(DENOISING)
 STUDY = "toy"
@@ -197,7 +199,7 @@ def _run(mode: str, command: Sequence[str], printed: Path, errors: Path, prepare
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
     sys.argv = [__file__, *command]
     finish = prepare and prepare()
-    status = hpoStudy.main(_problem(mode), "toy", command)
+    status = hpo.command.main(_problem(mode), "toy", command)
     if finish:
         finish()
     sys.stdout.flush()
@@ -218,7 +220,7 @@ def _make_quick() -> None:
     tensorflow.config.run_functions_eagerly(True)
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    hpoReport.BLIND_TRACES = hpoReport.NETWORKS_DRAWN = 4
+    hpo.dashboard.BLIND_TRACES = hpo.report.BLIND_TRACES = hpo.report.NETWORKS_DRAWN = 4
     gc.freeze()  # of what is imported nothing is garbage
 
 
@@ -347,4 +349,4 @@ if __name__ == "__main__":
     if kill := os.environ.get("TOY_KILL"):
         Kill(**json.loads(kill)).aim()
     _make_quick()
-    sys.exit(hpoStudy.main(SEARCHED, "toy"))
+    sys.exit(hpo.command.main(SEARCHED, "toy"))

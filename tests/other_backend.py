@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import keras
 import numpy as np
 
+import baseML
 import run_DenoisingML_HPO_Paper as denoising
 import run_InversionML_HPO_Paper as inversion
 from dataPreProcessing import CustomDataGen

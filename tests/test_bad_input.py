@@ -13,13 +13,17 @@ from matplotlib import pyplot as plt
 from test_study import DENOISING, INVERSION, TOY
 
 import blindTest
-import classicalBaselines as cb
 import dataGeneration as dg
 import dataPlotting
 import dataPreProcessing as dp
-import hpoSearch
-import hpoSettings
-import hpoStudy
+import evaluation.baselines
+import evaluation.blind
+import evaluation.comparison
+import evaluation.scores
+import hpo.command
+import hpo.options
+import hpo.study
+import hpo.tree
 import modelCard
 import resultsPlotting
 from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig, create_model, init_results_file
@@ -33,7 +37,7 @@ HUGE = "9" * 30
 
 def run(problem):
     def main(arguments):
-        return hpoStudy.main(problem, "toy", [*TOY, *arguments])
+        return hpo.command.main(problem, "toy", [*TOY, *arguments])
 
     return main
 
@@ -165,7 +169,7 @@ TABLES = {  # content of a table that is in the way
 @pytest.mark.parametrize("mode", ["optuna", "manual", "final_model"])
 def test_a_table_that_is_in_the_way_is_one_sentence_and_stays(tmp_path, capsys, kind, mode):
     content, sentence = TABLES[kind]
-    tree = hpoSettings.ResultsTree(tmp_path, "Denoising")
+    tree = hpo.tree.ResultsTree(tmp_path, "Denoising")
     path = {
         "optuna": tree.summary,
         "manual": tree.grid / "search_summary.csv",
@@ -182,7 +186,7 @@ def test_a_table_that_is_in_the_way_is_one_sentence_and_stays(tmp_path, capsys, 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{", "\xff"])
 def test_settings_that_are_none_are_one_sentence(tmp_path, capsys, text):
-    folder = hpoSettings.ResultsTree(tmp_path, "Denoising").grid
+    folder = hpo.tree.ResultsTree(tmp_path, "Denoising").grid
     folder.mkdir(parents=True)
     (folder / "settings.json").write_bytes(text.encode("latin-1"))
     status = outcome(SCRIPTS["denoising"], ["--mode", "manual", "--output", str(tmp_path)])
@@ -192,9 +196,9 @@ def test_settings_that_are_none_are_one_sentence(tmp_path, capsys, text):
 @pytest.mark.parametrize("mode", ["optuna", "optuna_resume", "final_model"])
 def test_a_study_of_the_other_problem_is_one_sentence(tmp_path, capsys, mode):
     url = f"sqlite:///{(tmp_path / 'shared.db').as_posix()}"
-    options = hpoSettings.parse_options(DENOISING, "", [])
+    options = hpo.options.parse_options(DENOISING, "", [])
     study = optuna.create_study(study_name="theirs", storage=url)
-    for name, value in hpoSearch._stored_settings(hpoSettings.run_from_options(DENOISING, options)).items():
+    for name, value in hpo.study._stored_settings(hpo.options.run_from_options(DENOISING, options)).items():
         study.set_user_attr(name, value)
     which = "--from-study" if mode == "final_model" else "--study-name"
     status = outcome(
@@ -242,7 +246,7 @@ TIME = np.arange(8) * 0.001
 TRACE = np.sin(TIME)
 FREQUENCY = np.array([2.0, 4.0, 8.0])
 COEFFICIENTS = np.ones((8, 3), complex)
-REFERENCE = cb.InversionReference(0.001, 9000.0, np.full(16, 9000.0), 1.0, 1.0)
+REFERENCE = evaluation.baselines.InversionReference(0.001, 9000.0, np.full(16, 9000.0), 1.0, 1.0)
 NAMES = list(dg.LITHOLOGY_NAMES)
 LAYERS = {"base_depth": [9.0, 20.0], "lithology": [0, 1], "lithology_names": NAMES} | {
     log: [1.0, 2.0] for log in ("velocity", "density", "impedance")
@@ -354,28 +358,31 @@ CALLS = [
     *((lambda x=x: stream(transform_options=x), ("NA",)) for x in (3, ["level"], {"level": 1}, {3: 1})),
     *(
         (lambda x=x, method=method: method.estimate(x, 0.001), ("noisy must",))
-        for method in cb.DENOISING_BASELINES.values()
+        for method in evaluation.baselines.DENOISING_BASELINES.values()
         if not method.knows_answer
         for x in NO_BLOCKS[:9]
     ),
-    *((lambda dt=dt: cb.band_pass(BLOCK, dt), ("dt must be a time",)) for dt in (0, NAN, "x", None)),
-    *each_block(lambda traces: cb.mean_trend(traces, REFERENCE), "traces"),
-    *each_block(lambda traces: cb.band_limited_velocity(traces, REFERENCE), "traces"),
-    (lambda: cb.fit_inversion_reference("x"), ("seed", "'x'")),
-    (lambda: cb.stream_traces(0, "blind", 2, 3), ("data name", "3")),
-    (lambda: cb.stream_traces(0, "blind", 2, "VEL"), ("data name", "'VEL'")),
-    (lambda: blindTest.blind_traces("both", 2), ("'both'", "denoising, inversion")),
-    (lambda: blindTest.blind_traces("denoising", "2"), ("n_traces", "'2'")),
-    (lambda: blindTest.blind_traces("denoising", 2, 0, TraceProtocol(2)), ("n_samples", "2")),
-    (lambda: blindTest.blind_traces("denoising", 2, 0, TraceProtocol(16, 0)), ("dt", "0.0001")),
-    (lambda: blindTest.blind_traces("denoising", 2, 0, TraceProtocol(16, snr_db="x")), ("snr_db", "'x'")),
-    (lambda: blindTest.blind_traces("denoising", 2, 0, TraceProtocol(16, wavelet="gabor")), ("wavelet 'gabor'", "RW")),
+    *((lambda dt=dt: evaluation.baselines.band_pass(BLOCK, dt), ("dt must be a time",)) for dt in (0, NAN, "x", None)),
+    *each_block(lambda traces: evaluation.baselines.mean_trend(traces, REFERENCE), "traces"),
+    *each_block(lambda traces: evaluation.baselines.band_limited_velocity(traces, REFERENCE), "traces"),
+    (lambda: evaluation.baselines.fit_inversion_reference("x"), ("seed", "'x'")),
+    (lambda: evaluation.baselines.stream_traces(0, "blind", 2, 3), ("data name", "3")),
+    (lambda: evaluation.baselines.stream_traces(0, "blind", 2, "VEL"), ("data name", "'VEL'")),
+    (lambda: evaluation.blind.blind_traces("both", 2), ("'both'", "denoising, inversion")),
+    (lambda: evaluation.blind.blind_traces("denoising", "2"), ("n_traces", "'2'")),
+    (lambda: evaluation.blind.blind_traces("denoising", 2, 0, TraceProtocol(2)), ("n_samples", "2")),
+    (lambda: evaluation.blind.blind_traces("denoising", 2, 0, TraceProtocol(16, 0)), ("dt", "0.0001")),
+    (lambda: evaluation.blind.blind_traces("denoising", 2, 0, TraceProtocol(16, snr_db="x")), ("snr_db", "'x'")),
+    (
+        lambda: evaluation.blind.blind_traces("denoising", 2, 0, TraceProtocol(16, wavelet="gabor")),
+        ("wavelet 'gabor'", "RW"),
+    ),
     (lambda: blindTest.blind_tests("denoising", {}, 2, "depth"), ("by 'depth'", "wavelet, noise")),
-    (lambda: blindTest.score(BLOCK, "x"), ("predicted must be numbers",)),
-    (lambda: blindTest.score(BLOCK, BLOCK, BLOCK[:1]), ("one shape", "(1, 16)")),
-    (lambda: blindTest.best_baseline([]), ("no baseline", "compare()")),
-    (lambda: blindTest.text_table(None, []), ("problem None", "denoising")),
-    (lambda: blindTest.csv_rows("x", []), ("problem 'x'", "denoising")),
+    (lambda: evaluation.scores.score(BLOCK, "x"), ("predicted must be numbers",)),
+    (lambda: evaluation.scores.score(BLOCK, BLOCK, BLOCK[:1]), ("one shape", "(1, 16)")),
+    (lambda: evaluation.comparison.best_baseline([]), ("no baseline", "compare()")),
+    (lambda: evaluation.comparison.text_table(None, []), ("problem None", "denoising")),
+    (lambda: evaluation.comparison.csv_rows("x", []), ("problem 'x'", "denoising")),
     (lambda: NetworkConfig(num_dnn="9"), ("num_dnn", "'9'")),
     (lambda: NetworkConfig(krnl_size=True), ("krnl_size", "True")),
     *each(NetworkConfig, "learning_rate", [True, 1j, np.complex64(1), "1e-3", None, 0, -1, NAN, INF], "number above 0"),

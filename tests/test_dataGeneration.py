@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import dataGeneration as dg
+import traces.wavelets
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # bruges' use of pkg_resources
@@ -186,7 +187,7 @@ def test_statistics_of_many_traces_are_the_published_ones():
     ],
 )
 def test_wavelets_are_those_of_bruges(dt, ours, theirs, frequency):
-    reference = theirs(dg.WAVELET_DURATION, dt, frequency)
+    reference = theirs(traces.wavelets.WAVELET_DURATION, dt, frequency)
     t = dg.wavelet_time(dt)
     assert t == pytest.approx(reference.time[t.size - 1 :], abs=1e-12)
     assert ours(t, np.array([frequency]))[0] == pytest.approx(reference.amplitude[t.size - 1 :], abs=1e-9)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import dataPlotting
+import plots.learning
 
 NAMES = ("shale", "sandstone", "limestone", "dolomite", "anhydrite", "halite")
 LAYERS = {
@@ -787,7 +788,7 @@ def window(monkeypatch):
     """A backend with windows; gives the list of what was done to them."""
     done = []
     windows = SimpleNamespace(resolve_backend=lambda backend: (backend, "tk"))
-    monkeypatch.setattr(dataPlotting, "backend_registry", windows)
+    monkeypatch.setattr(plots.learning, "backend_registry", windows)
     monkeypatch.setattr(matplotlib.backend_bases.FigureManagerBase, "show", lambda self: done.append("shown"))
     monkeypatch.setattr(matplotlib.backend_bases.FigureCanvasBase, "flush_events", lambda self: done.append("drawn"))
     return done
@@ -826,7 +827,7 @@ def test_trainings_share_one_window(window, tmp_path):
 
 def test_the_file_is_the_same_with_and_without_a_window(window, monkeypatch, tmp_path):
     learn(dataPlotting.PlotLearning(tmp_path / "with.png"), 1)
-    monkeypatch.setattr(dataPlotting, "_live_view", lambda: dataPlotting._no_view)
+    monkeypatch.setattr(plots.learning, "_live_view", lambda: plots.learning._no_view)
     learn(dataPlotting.PlotLearning(tmp_path / "without.png"), 1)
     assert (tmp_path / "with.png").read_bytes() == (tmp_path / "without.png").read_bytes()
 

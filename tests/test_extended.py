@@ -12,12 +12,14 @@ from optuna.distributions import IntDistribution
 from optuna.trial import TrialState, create_trial
 from test_study import DENOISING, INVERSION, load, run_here, run_toy, toy
 
-import hpoSearch
-import hpoSettings
+import hpo.problem
+import hpo.samplers
 import resultsPlotting
 from baseML import NetworkConfig, create_model
 from dataPreProcessing import CustomDataGen
-from hpoSettings import Budget, RunSettings, applies, network_config
+from hpo.budget import Budget
+from hpo.problem import applies, network_config
+from hpo.settings import RunSettings
 
 BOTH = pytest.mark.parametrize("problem", [DENOISING, INVERSION], ids=lambda problem: problem.name)
 SMALL = {
@@ -29,7 +31,7 @@ SMALL = {
 @pytest.fixture
 def small(monkeypatch):
     """Maker of a problem with tiny networks, residual ones too."""
-    monkeypatch.setattr(hpoSettings, "EXTENDED_SPACE", {**hpoSettings.EXTENDED_SPACE, **SMALL})
+    monkeypatch.setattr(hpo.problem, "EXTENDED_SPACE", {**hpo.problem.EXTENDED_SPACE, **SMALL})
     base = {"RES num_layers": 1, "RES num_filt": 3, "RES krnl_size": 3, "RES num_dil": 2, "batch_size": 4}
     return lambda problem: dataclasses.replace(toy(problem), extended_base={**problem.extended_base, **base})
 
@@ -44,9 +46,9 @@ def test_parameters_are_drawn_where_they_have_a_meaning(problem, sampler):
     settings = RunSettings("extended", n_trials=40, sampler=sampler)
     networks = set()
     for number in range(40):
-        study.sampler = hpoSearch.make_sampler(settings, number)
+        study.sampler = hpo.samplers.make_sampler(settings, number)
         trial = study.ask()
-        drawn = hpoSearch.suggest(trial, space)
+        drawn = hpo.samplers.suggest(trial, space)
         assert set(drawn) == set(trial.params) == {name for name in space if applies(name, drawn)}
         residual, decays = drawn["arch_type"] == "RES", drawn["optimizer"] == "adamw"
         assert ("RES num_filt" in drawn, "num_filt" in drawn) == (residual, not residual)
@@ -61,7 +63,7 @@ def test_parameters_are_drawn_where_they_have_a_meaning(problem, sampler):
 
 @BOTH
 def test_the_search_begins_with_a_configuration_of_its_space(problem):
-    base = {**hpoSettings.EXTENDED_BASE, **problem.extended_base}
+    base = {**hpo.problem.EXTENDED_BASE, **problem.extended_base}
     space = problem.space("extended")
     assert set(base) == {name for name in space if applies(name, base)}
     assert all(space[name]._contains(space[name].to_internal_repr(value)) for name, value in base.items())
@@ -136,7 +138,7 @@ def test_a_residual_network_from_the_search_to_its_update(small, tmp_path, capsy
     study = load(tmp_path, problem)
     done = [trial for trial in study.trials if trial.state.is_finished()]
     assert 2 * len(done) >= sum(len(trial.intermediate_values) for trial in done) >= 6
-    assert study.trials[0].params == {**hpoSettings.EXTENDED_BASE, **problem.extended_base}
+    assert study.trials[0].params == {**hpo.problem.EXTENDED_BASE, **problem.extended_base}
     assert study.trials[0].user_attrs["receptive_field"] > 1
     assert "its budget is 7epochs" in capsys.readouterr().out
 

@@ -20,8 +20,8 @@ from forked import PLACES, Kill, Run, finished, go_on, left, start, wait_until, 
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
-import hpoSearch
-import hpoSettings
+import hpo.workers
+import support.stopping
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as POSIX has it")
 SEED = 0
@@ -69,10 +69,10 @@ def start_in(folder, kill):
 
 
 def test_when_processes_keep_dying_the_run_says_so_and_how_to_go_on(tmp_path):
-    kill = Kill("hpoTrials:TrialQueue.claim", 1, "before")
+    kill = Kill("hpo.trials:TrialQueue.claim", 1, "before")
     ended = Run("optuna", tmp_path, "--workers", "2", prepare=kill.aim_at_workers).end()
     assert ended.status == 1 and "Traceback" not in ended.errors
-    assert ended.printed.count("another one takes its place") == 1 + hpoSearch.SPARE_DEATHS
+    assert ended.printed.count("another one takes its place") == 1 + hpo.workers.SPARE_DEATHS
     assert "all processes ended, with 0 of 3 trials done" in ended.errors and "--study-name toy" in ended.errors
 
 
@@ -112,7 +112,7 @@ def swallow_interrupt():
 
     def ask(number, when):
         if when == "after":
-            hpoSettings._Signals.asked = True
+            support.stopping._Signals.asked = True
 
     forked._tell_calls("baseML:run_model", ask)
 
@@ -153,7 +153,7 @@ def huge_networks():
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (2**36, 2**36))
-    forked.set_constant("hpoSettings:memory_limit", lambda: math.inf)
+    forked.set_constant("hpo.run:memory_limit", lambda: math.inf)
     problem = forked.toy(forked.DENOISING, num_filt=CategoricalDistribution([2, HUGE]))
     forked.SEARCHED = replace(problem, parameter_limits=dict.fromkeys(problem.parameter_limits, 10**13))
 
@@ -185,7 +185,7 @@ def clock_goes_back(nth):
     def go_back(number, when):
         if number == nth and when == "before":
             time.time = lambda: real() - shift.total_seconds()
-            for module in ("baseML", "hpoSettings", "hpoFixed", "optuna.storages._rdb.storage"):
+            for module in ("networks.files", "hpo.options", "hpo.plans", "optuna.storages._rdb.storage"):
                 forked.importlib.import_module(module).datetime = Past
 
     forked._tell_calls("baseML:Dwell_CB.on_epoch_end", go_back)

@@ -23,9 +23,9 @@ from forked import STUDY, Run, finished, go_on, left, set_constant, start, wait_
 from optuna.trial import TrialState
 from test_workers import assert_whole
 
-import hpoStorage
-from hpoStorage import open_storage
-from hpoTrials import TrialQueue
+import support.stopping
+from hpo.storage import open_storage
+from hpo.trials import TrialQueue
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked as POSIX has it")
 SEARCH = Path("Results", "Denoising", "Search")
@@ -139,7 +139,7 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path, whole):
 
 
 def test_a_database_that_stays_locked_ends_the_run_with_a_sentence(tmp_path, whole):
-    run = Run("optuna", tmp_path, prepare=partial(set_constant, "hpoStorage:SQLITE_TIMEOUT", 0.5))
+    run = Run("optuna", tmp_path, prepare=partial(set_constant, "hpo.storage:SQLITE_TIMEOUT", 0.5))
     wait_until(lambda: works_on(tmp_path), run)
     with locked(tmp_path):
         ended = run.end()
@@ -198,7 +198,7 @@ def test_a_server_that_is_restarted_is_waited_for(tmp_path, whole, server, study
 
 def test_a_server_that_stays_away_ends_the_run_with_a_sentence(tmp_path, server, study_of):
     options = ("--storage", server.url, "--study-name", "away")
-    run = Run("optuna", tmp_path, *options, prepare=partial(set_constant, "hpoStorage:PATIENCE", 1.0))
+    run = Run("optuna", tmp_path, *options, prepare=partial(set_constant, "hpo.storage:PATIENCE", 1.0))
     wait_until(lambda: trains(study_of("away")), run)
     server.stop()
     try:
@@ -276,7 +276,7 @@ def test_a_result_whose_answer_is_lost_is_told_once(queue, lost_answers, capsys)
 
 
 def test_a_wait_ends_with_ctrl_c(queue, lost_answers, monkeypatch):
-    monkeypatch.setattr(hpoStorage, "stop_was_asked", lambda: True)
+    monkeypatch.setattr(support.stopping, "stop_was_asked", lambda: True)
     lost_answers()
     with pytest.raises(optuna.exceptions.StorageInternalError):
         queue.study.set_user_attr("x", 1)
@@ -338,7 +338,7 @@ def test_a_request_is_ended_before_the_run_stops(tmp_path):
 
 def interrupt_a_request_without_end():
     """Have this process asked to stop while a request waits for an answer that never comes."""
-    forked.set_constant("hpoSettings:LONGEST_REQUEST", 1.0)
+    forked.set_constant("support.stopping:LONGEST_REQUEST", 1.0)
 
     def ask(n_calls, when):
         if n_calls == 60:

@@ -18,11 +18,13 @@ from test_modes import run_toy as run_mode
 from test_study import DENOISING, load, run_here, toy
 
 import baseML
-import hpoSettings
-import resultFiles
+import hpo.run
+import hpo.tree
+import networks.files
+import support.files
 from baseML import BaseMLClass, NetworkConfig
-from hpoSettings import UserError
-from hpoTrials import TrialQueue
+from hpo.trials import TrialQueue
+from support.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = ["worker", "row", "text"]
@@ -43,7 +45,7 @@ def finished(*processes):
 
 
 def unfinished_in(folder):
-    return list(folder.rglob(f"{resultFiles.UNFINISHED}*"))
+    return list(folder.rglob(f"{support.files.UNFINISHED}*"))
 
 
 def cut(path, n_bytes):
@@ -58,8 +60,8 @@ def cut(path, n_bytes):
 
 def test_a_write_that_fails_leaves_the_former_file_alone(tmp_path):
     path = tmp_path / "settings.json"
-    resultFiles.replace_file(path, "former")
-    with pytest.raises(OSError, match="disk"), resultFiles.replacing(path) as unfinished:
+    support.files.replace_file(path, "former")
+    with pytest.raises(OSError, match="disk"), support.files.replacing(path) as unfinished:
         unfinished.write_text("half")
         raise OSError("disk full")
     assert path.read_text() == "former" and list(tmp_path.iterdir()) == [path]
@@ -68,13 +70,13 @@ def test_a_write_that_fails_leaves_the_former_file_alone(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="paths are shorter there")
 def test_a_name_as_long_as_a_file_can_have_is_written(tmp_path):
     path = tmp_path / ("x" * 251 + ".csv")
-    resultFiles.replace_file(path, "text")
+    support.files.replace_file(path, "text")
     assert path.read_text() == "text"
 
 
 WRITE_AND_HANG = """
-import sys, time, resultFiles
-with resultFiles.replacing(sys.argv[1]) as unfinished:
+import sys, time, support.files
+with support.files.replacing(sys.argv[1]) as unfinished:
     unfinished.write_text("half")
     print("written", flush=True)
     time.sleep(600)
@@ -91,18 +93,20 @@ def test_a_process_that_is_killed_as_it_writes_leaves_the_former_file(tmp_path):
     process.communicate()
     assert path.read_text() == "former"
     (left,) = (other for other in tmp_path.iterdir() if other != path)
-    another = f"import resultFiles; resultFiles.replace_file({str(path)!r}, 'new')"
+    another = f"import support.files; support.files.replace_file({str(path)!r}, 'new')"
     finished(started(another))
     assert left.is_dir()  # for all that is known, it is being written
-    os.utime(left, (time.time() - resultFiles.LEFTOVER_AGE - 1,) * 2)
+    os.utime(left, (time.time() - support.files.LEFTOVER_AGE - 1,) * 2)
     finished(started(another))
     assert list(tmp_path.iterdir()) == [path] and path.read_text() == "new"
 
 
 def test_whoever_reads_sees_a_whole_file(tmp_path):
     path = tmp_path / "table.csv"
-    resultFiles.replace_file(path, "0" * 100_000)
-    code = "import sys, resultFiles\nfor i in range(200): resultFiles.replace_file(sys.argv[1], str(i % 10) * 100_000)"
+    support.files.replace_file(path, "0" * 100_000)
+    code = (
+        "import sys, support.files\nfor i in range(200): support.files.replace_file(sys.argv[1], str(i % 10) * 100_000)"
+    )
     process, seen = started(code, path), set()
     while process.poll() is None:
         text = path.read_text()
@@ -115,12 +119,12 @@ def test_whoever_reads_sees_a_whole_file(tmp_path):
 # --- Tables
 
 ADD_ROWS = """
-import sys, resultFiles
+import sys, support.files
 from pathlib import Path
 path, worker = Path(sys.argv[1]), sys.argv[2]
-resultFiles.start_table(path, ["worker", "row", "text"])
+support.files.start_table(path, ["worker", "row", "text"])
 for row in range(50):
-    resultFiles.add_row(path, [worker, row, worker * 20_000])
+    support.files.add_row(path, [worker, row, worker * 20_000])
 """
 
 
@@ -139,8 +143,8 @@ def test_a_line_that_was_cut_off_swallows_no_row_and_is_told(tmp_path, capsys, e
     whole = "worker,row,text\na,1,text\nb,2,text\n"
     path.write_bytes((whole + end).encode())
     if end.endswith("\n"):
-        resultFiles.start_table(path, COLUMNS)
-    resultFiles.add_row(path, ["d", 4, "text"])
+        support.files.start_table(path, COLUMNS)
+    support.files.add_row(path, ["d", 4, "text"])
     assert path.read_bytes().decode() == whole + "d,4,text\n"
     told = capsys.readouterr().out
     assert f"note: taken out of {str(path)!r}, for it was cut off" in told and f"{end.strip()!r}\n" in told
@@ -150,7 +154,7 @@ def test_a_line_that_was_cut_off_swallows_no_row_and_is_told(tmp_path, capsys, e
 def test_a_header_that_was_cut_off_is_written_again(tmp_path, header):
     path = tmp_path / "table.csv"
     path.write_text(header)
-    resultFiles.start_table(path, COLUMNS)
+    support.files.start_table(path, COLUMNS)
     assert path.read_bytes() == b"worker,row,text\n"
 
 
@@ -159,19 +163,19 @@ def test_a_table_of_something_else_is_not_mended(tmp_path, content):
     path = tmp_path / "table.csv"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="other columns"):
-        resultFiles.start_table(path, COLUMNS)
+        support.files.start_table(path, COLUMNS)
     assert path.read_bytes() == content
     with pytest.raises(UserError, match="has the columns"):
-        hpoSettings.check_table(path)
+        hpo.run.check_table(path)
 
 
 FULL_DISK = """
-import resource, sys, resultFiles
+import resource, sys, support.files
 from pathlib import Path
 path = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5,) * 2)
 try:
-    resultFiles.add_row(path, [1, 2, "a row that has no room"])
+    support.files.add_row(path, [1, 2, "a row that has no room"])
 except OSError as error:
     print(error.errno)
 """
@@ -180,7 +184,7 @@ except OSError as error:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
 def test_a_row_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
     path = tmp_path / "table.csv"
-    resultFiles.start_table(path, COLUMNS)
+    support.files.start_table(path, COLUMNS)
     process = started(FULL_DISK, path)
     printed, errors = process.communicate(timeout=SECONDS)
     assert printed.strip().isdigit(), errors
@@ -193,7 +197,7 @@ def test_a_row_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
 def test_what_a_crash_cut_off_a_study_s_tables_is_written_again_or_told(tmp_path, capsys):
     study = toy(DENOISING)
     assert run_here(study, tmp_path, "--n-trials", "2", "--study-name", "s") == 0
-    tree = hpoSettings.ResultsTree(tmp_path, DENOISING.folder)
+    tree = hpo.tree.ResultsTree(tmp_path, DENOISING.folder)
     names = [trial.user_attrs["run_name"] for trial in load(tmp_path, DENOISING).trials]
     history = baseML.loss_history_path(tree.search, names[0])
     rows, losses = cut(tree.summary, 7), cut(history, 3)
@@ -234,11 +238,11 @@ class StopAt(baseML.keras.callbacks.Callback):
 def test_a_training_whose_history_was_cut_off_begins_anew(tmp_path, capsys):
     run = asked(GRID, *TOY, "--mode", "manual", "--output", str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
-        hpoSettings.train(run, NETWORK, tmp_path, "cut", 0, "manual", extra_callbacks=[StopAt()])
+        hpo.run.train(run, NETWORK, tmp_path, "cut", 0, "manual", extra_callbacks=[StopAt()])
     history = baseML.loss_history_path(tmp_path, "cut")
     cut(history, 4)
-    _, again = hpoSettings.train(run, NETWORK, tmp_path, "cut", 0, "manual")
-    _, whole = hpoSettings.train(run, NETWORK, tmp_path, "whole", 0, "manual")
+    _, again = hpo.run.train(run, NETWORK, tmp_path, "cut", 0, "manual")
+    _, whole = hpo.run.train(run, NETWORK, tmp_path, "whole", 0, "manual")
     assert again.validation_loss == whole.validation_loss
     assert history.read_bytes() == baseML.loss_history_path(tmp_path, "whole").read_bytes()
     assert f"note: taken out of {str(history)!r}, for it was cut off" in capsys.readouterr().out
@@ -319,9 +323,9 @@ def test_what_a_killed_process_was_writing_goes_with_its_training(tmp_path):
     assert process.stdout.readline() == "written\n"
     process.kill()
     process.communicate()
-    baseML.remove_run_files(tmp_path, NAMES[1])
+    networks.files.remove_run_files(tmp_path, NAMES[1])
     assert len(unfinished_in(tmp_path)) == 1
-    baseML.remove_run_files(tmp_path, NAMES[0])
+    networks.files.remove_run_files(tmp_path, NAMES[0])
     assert unfinished_in(tmp_path) == []
 
 
@@ -334,7 +338,7 @@ def test_the_model_of_the_best_epoch_is_whole_at_every_moment(tmp_path):
             assert unfinished_in(tmp_path) == []
 
     run = asked(GRID, *TOY, "--mode", "manual", "--output", str(tmp_path))
-    hpoSettings.train(run, NETWORK, tmp_path, "best", 0, "manual", extra_callbacks=[Look()])
+    hpo.run.train(run, NETWORK, tmp_path, "best", 0, "manual", extra_callbacks=[Look()])
     assert seen == [48, 48]
 
 
@@ -363,7 +367,7 @@ def test_trials_of_no_network_have_no_row_and_stop_nothing(tmp_path, capsys):
     odd = [{"depth": 3}, {"num_filt": 10**8}, {"transform": "FFT"}, {"transform": "../NA"}]
     odd += [{"seconds": "long"}, {"best_epoch": None}, {"run_name": "../x"}]
     study.add_trials([stranger(number, **changes) for number, changes in enumerate(odd, 1)])
-    summary = hpoSettings.ResultsTree(tmp_path, DENOISING.folder).summary
+    summary = hpo.tree.ResultsTree(tmp_path, DENOISING.folder).summary
     before = summary.read_bytes()
     assert run_here(toy(DENOISING), tmp_path, "--n-trials", "8", "--study-name", "s") == 0
     printed = capsys.readouterr().out
@@ -377,8 +381,8 @@ def test_trials_of_no_network_have_no_row_and_stop_nothing(tmp_path, capsys):
 HOLD = """
 import os, signal, sys, optuna
 from pathlib import Path
-from hpoStorage import open_storage
-from hpoTrials import TrialQueue
+from hpo.storage import open_storage
+from hpo.trials import TrialQueue
 folder, name, claims = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 _, storage = open_storage(f"sqlite:///{folder / 'studies.db'}", folder)
 queue = TrialQueue(optuna.create_study(storage=storage, study_name=name, load_if_exists=True), storage, folder)

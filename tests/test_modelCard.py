@@ -16,7 +16,9 @@ from test_study import DENOISING, run_here
 
 import modelCard
 from baseML import BaseMLClass, create_model
-from blindTest import PROBLEMS, blind_traces, predict_in_data_units, score
+from blindTest import PROBLEMS
+from evaluation.blind import blind_traces, predict_in_data_units
+from evaluation.scores import score
 
 ROOT = Path(__file__).parents[1]
 PRETRAINED = [ROOT / "pretrained" / f"{problem}.keras" for problem in PROBLEMS]

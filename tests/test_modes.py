@@ -15,10 +15,16 @@ from filelock import FileLock
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 import baseML
-import hpoFixed
-import hpoSettings
+import hpo.options
+import hpo.plans
+import hpo.problem
+import hpo.run
+import hpo.tree
+import hpo.update
+import networks.files
 import run_DenoisingML_HPO_Paper
 import run_InversionML_HPO_Paper
+import support.errors
 from baseML import BaseMLClass, NetworkConfig
 
 ROOT = Path(__file__).parents[1]
@@ -36,9 +42,9 @@ DENOISING = dataclasses.replace(
 )
 TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2"]
 MODES = {
-    "manual": hpoFixed.run_manual,
-    "final_model": hpoFixed.run_final_model,
-    "model_update": hpoFixed.run_model_update,
+    "manual": hpo.plans.run_manual,
+    "final_model": hpo.plans.run_final_model,
+    "model_update": hpo.update.run_model_update,
 }
 TABLES = {
     "manual": "Search/GridSearch/search_summary.csv",
@@ -47,7 +53,7 @@ TABLES = {
 
 
 def asked(problem, *options):
-    return hpoSettings.run_from_options(problem, hpoSettings.parse_options(problem, "", options))
+    return hpo.options.run_from_options(problem, hpo.options.parse_options(problem, "", options))
 
 
 def run_toy(mode, output, *options):
@@ -86,8 +92,8 @@ def files_below(folder):
 @pytest.mark.parametrize(("problem", "n_runs"), [(DENOISING, 79), (INVERSION, 176)], ids=["denoising", "inversion"])
 def test_the_grid_has_as_many_runs_as_the_papers(problem, n_runs):
     run = asked(problem, "--mode", "manual", "--preset", "paper")
-    assert len(hpoFixed.grid_configurations(run)) == n_runs
-    seeds = {training.seed for training in hpoFixed.grid_plan(run).trainings}
+    assert len(hpo.plans.grid_configurations(run)) == n_runs
+    seeds = {training.seed for training in hpo.plans.grid_plan(run).trainings}
     assert len(seeds) == n_runs
 
 
@@ -96,7 +102,7 @@ def test_the_grid_is_the_published_table_row_by_row():
     """Irregular in the table: a run that is missing, one that is no network of ours, and one column of CNN_LSTM."""
     with (PUBLISHED / "search_summary.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: int(row["Num"]))
-    plan = hpoFixed.grid_plan(asked(INVERSION, "--mode", "manual", "--preset", "paper"))
+    plan = hpo.plans.grid_plan(asked(INVERSION, "--mode", "manual", "--preset", "paper"))
     assert list(plan.columns) == list(rows[0])
     published = [row for row in rows if row["POL"] == "1"]
     ours = [t.config for t in plan.trainings if (t.config.arch_type, t.config.num_layers) != ("CNN_LSTM", 4)]
@@ -120,7 +126,7 @@ def test_the_grid_is_the_published_table_row_by_row():
 
 
 def test_the_quick_grid_keeps_to_the_quick_space():
-    configs = hpoFixed.grid_configurations(asked(DENOISING, "--mode", "manual"))
+    configs = hpo.plans.grid_configurations(asked(DENOISING, "--mode", "manual"))
     assert [(config.num_filt, config.krnl_size) for config in configs] == [(16, 8), (2, 8), (16, 4), (16, 8)]
 
 
@@ -141,7 +147,7 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, capsys):
     table = root / TABLES["manual"]
 
     def training_after_the_first_row():
-        unfinished = os.walk(table.parent / hpoFixed.RUNNING)  # which a folder that goes meanwhile does not stop
+        unfinished = os.walk(table.parent / hpo.plans.RUNNING)  # which a folder that goes meanwhile does not stop
         return len(read(table)) > 0 and any(name.endswith(".keras") for *_, names in unfinished for name in names)
 
     killed("manual", tmp_path / "killed", when=training_after_the_first_row)
@@ -161,7 +167,7 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, capsys):
     kinds = {".csv", ".json", ".lock", ""}
     assert {path.suffix for path in table.parent.rglob("[!.]*")} <= kinds and not (table.parent / "unfinished").exists()
     lowest = min(float(row["Validation Loss"]) for row in rows)
-    (model,) = hpoSettings.ResultsTree(tmp_path / "killed", DENOISING.folder).final_model("Grid Search").glob("*.keras")
+    (model,) = hpo.tree.ResultsTree(tmp_path / "killed", DENOISING.folder).final_model("Grid Search").glob("*.keras")
     assert BaseMLClass.load_model(model).provenance["validation_loss"] == lowest
     history = table.parent / "loss_history_all" / f"{model.stem}_log.csv"
     assert history.read_text() == model.with_name(history.name).read_text()
@@ -175,7 +181,7 @@ def saved(tmp_path):
     """A network that was trained for one epoch, as a .keras file."""
     run = asked(DENOISING, *TOY, "--num-epochs", "1", "--mode", "manual", "--output", str(tmp_path))
     folder = tmp_path / "models"
-    hpoSettings.train(run, NETWORK, folder, "network", 0, "manual")
+    hpo.run.train(run, NETWORK, folder, "network", 0, "manual")
     return folder / "network.keras"
 
 
@@ -186,7 +192,7 @@ def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, caps
     log = working / "loss_history_all" / "network_update_log.csv"
     killed("model_update", tmp_path, *options, when=lambda: len(read(log)) > 2)
     n_done = len(read(log))
-    with pytest.raises(hpoSettings.UserError, match="was started with num_epochs 40, not 2; .* remove that folder"):
+    with pytest.raises(support.errors.UserError, match="was started with num_epochs 40, not 2; .* remove that folder"):
         run_toy("model_update", tmp_path, "--model", str(saved))
     capsys.readouterr()
     run_toy("model_update", tmp_path, *options)
@@ -200,7 +206,7 @@ def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, caps
     before = files_below(tmp_path)
     run_toy("model_update", tmp_path, *options)
     assert "finished already" in capsys.readouterr().out and files_below(tmp_path) == before
-    baseML.remove_run_files(saved.parent, "network")
+    networks.files.remove_run_files(saved.parent, "network")
     assert not saved.exists() and updated.best_model_path.is_file()
 
 
@@ -213,11 +219,11 @@ def test_a_torn_backup_or_network_starts_over(tmp_path, torn_file):
 
     run = asked(DENOISING, *TOY, "--mode", "manual", "--output", str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
-        hpoSettings.train(run, NETWORK, tmp_path, "torn", 0, "manual", extra_callbacks=[StopAt()])
+        hpo.run.train(run, NETWORK, tmp_path, "torn", 0, "manual", extra_callbacks=[StopAt()])
     (state,) = tmp_path.glob(torn_file)
     state.write_bytes(state.read_bytes()[:1000])
-    _, torn = hpoSettings.train(run, NETWORK, tmp_path, "torn", 0, "manual")
-    _, whole = hpoSettings.train(run, NETWORK, tmp_path, "whole", 0, "manual")
+    _, torn = hpo.run.train(run, NETWORK, tmp_path, "torn", 0, "manual")
+    _, whole = hpo.run.train(run, NETWORK, tmp_path, "whole", 0, "manual")
     assert (torn.validation_loss, torn.epochs) == (whole.validation_loss, 2)
     assert [row["epoch"] for row in read(baseML.loss_history_path(tmp_path, "torn"))] == ["0", "1"]
 
@@ -233,7 +239,7 @@ def test_a_training_that_fails_has_a_row_and_does_not_stop_the_grid(tmp_path, ca
         calls.append(arguments)
         raise failures.get(len(calls) - 1, MemoryError())
 
-    monkeypatch.setattr(hpoFixed, "train", failing)
+    monkeypatch.setattr(hpo.run, "train", failing)
     for _ in range(2):
         run_toy("manual", tmp_path)
     rows = read(tmp_path / DENOISING.folder / TABLES["manual"])
@@ -245,7 +251,7 @@ def test_a_training_that_fails_has_a_row_and_does_not_stop_the_grid(tmp_path, ca
 
 @pytest.mark.usefixtures("without_graphs")
 def test_a_training_that_diverges_has_a_row_and_the_others_go_on(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(hpoSettings.QUICK_BASE, "Learning Rate", 1e30)
+    monkeypatch.setitem(hpo.problem.QUICK_BASE, "Learning Rate", 1e30)
     run_toy("manual", tmp_path)
     rows = read(tmp_path / DENOISING.folder / TABLES["manual"])
     assert [row["Num"] for row in rows] == list("1234") and {row["Validation Loss"] for row in rows} == {"nan"}
@@ -262,25 +268,27 @@ def test_an_update_that_diverges_says_so_and_leaves_the_network_as_it_was(tmp_pa
     network.model.optimizer.learning_rate = 1e30
     network.save_model(saved)
     before = saved.read_bytes()
-    with pytest.raises(hpoSettings.StoppedError, match="the update of .* failed: the validation loss of"):
+    with pytest.raises(support.errors.StoppedError, match="the update of .* failed: the validation loss of"):
         run_toy("model_update", tmp_path, "--model", str(saved))
     assert saved.read_bytes() == before and not saved.with_name("network_update.keras").exists()
 
 
 def test_a_table_of_other_settings_or_origin_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(hpoFixed, "grid_configurations", lambda run: [])
+    monkeypatch.setattr(hpo.plans, "grid_configurations", lambda run: [])
     run_toy("manual", tmp_path)
-    with pytest.raises(hpoSettings.UserError, match="was started with num_epochs 2, not 3, seed 0, not 1; .* --output"):
+    with pytest.raises(
+        support.errors.UserError, match="was started with num_epochs 2, not 3, seed 0, not 1; .* --output"
+    ):
         run_toy("manual", tmp_path, "--num-epochs", "3", "--seed", "1")
     (tmp_path / DENOISING.folder / "Search" / "GridSearch" / "settings.json").unlink()
-    with pytest.raises(hpoSettings.UserError, match="search_summary.csv' was not made here"):
+    with pytest.raises(support.errors.UserError, match="search_summary.csv' was not made here"):
         run_toy("manual", tmp_path)
 
 
 def test_a_second_process_is_refused(tmp_path):
     folder = tmp_path / DENOISING.folder / "Repeatability"
     folder.mkdir(parents=True)
-    with FileLock(folder / ".lock"), pytest.raises(hpoSettings.UserError, match="another process is working in"):
+    with FileLock(folder / ".lock"), pytest.raises(support.errors.UserError, match="another process is working in"):
         run_toy("final_model", tmp_path)
 
 
@@ -298,9 +306,9 @@ def test_what_cannot_be_updated_is_named(tmp_path, saved):
         (alone, (), "alone.json' is missing"),
         (saved, ("--samples", "64"), "was trained for n_samples 48, not 64"),
     ):
-        with pytest.raises(hpoSettings.UserError, match=words):
+        with pytest.raises(support.errors.UserError, match=words):
             run_toy("model_update", tmp_path, "--model", str(model), *options)
     run = asked(INVERSION, *TOY, "--mode", "model_update", "--model", str(saved))
-    with pytest.raises(hpoSettings.UserError, match="for problem 'denoising', not 'inversion'"):
-        hpoFixed.run_model_update(run)
+    with pytest.raises(support.errors.UserError, match="for problem 'denoising', not 'inversion'"):
+        hpo.update.run_model_update(run)
     assert not list(saved.parent.glob("*_update*"))

@@ -25,12 +25,17 @@ from test_storage import make_old
 from test_study import DENOISING, INVERSION, ROOT, TOY
 
 import blindTest
-import hpoStudy
-import resultsData
+import evaluation.blind
+import evaluation.scores
+import hpo.command
+import hpo.results.axes
+import hpo.results.grid
+import hpo.results.networks
+import hpo.results.studies
 import resultsPlotting
 from baseML import BaseMLClass, NetworkConfig, estimate
-from hpoSettings import ResultsTree
-from resultsData import MissingError
+from hpo.results.grid import MissingError
+from hpo.tree import ResultsTree
 from resultsPlotting import Results
 
 PUBLISHED = ROOT.parent / "shared" / "paper" / "published"
@@ -67,10 +72,10 @@ def tree(tmp_path_factory, eagerly):
         toy = dataclasses.replace(problem, quick_space=space, final_configs=configs)
         with eagerly():
             for options in (["--n-trials", "3"], ["--mode", "manual"], ["--mode", "final_model", "--repeats", "2"]):
-                assert hpoStudy.main(toy, "toy", [*TOY, "--output", str(output), *options]) == 0
+                assert hpo.command.main(toy, "toy", [*TOY, "--output", str(output), *options]) == 0
             (model,) = (output / problem.folder / "Final_Model" / "GridSearch").glob("*_KRNL3_*.keras")
             update = ["--mode", "model_update", "--model", str(model)]
-            assert hpoStudy.main(toy, "toy", [*TOY, "--output", str(output), *update]) == 0
+            assert hpo.command.main(toy, "toy", [*TOY, "--output", str(output), *update]) == 0
     return output
 
 
@@ -127,7 +132,7 @@ def write_study(path, problem, trials):
 
 
 def mixed(problem, n=60):
-    return resultsData.study_results(problem, "mixed", make_trials(problem, n), {})
+    return hpo.results.studies.study_results(problem, "mixed", make_trials(problem, n), {})
 
 
 # --- What is drawn
@@ -206,7 +211,7 @@ def test_every_point_of_fig_7_is_a_row_of_the_published_table():
 
 @published
 def test_the_published_grid_leads_to_the_papers_table_4():
-    best = resultsData.best_of_grid(source(INVERSION, PUBLISHED).grid)
+    best = hpo.results.grid.best_of_grid(source(INVERSION, PUBLISHED).grid)
     config = INVERSION.final_configs["Grid Search"]
     expected = {**dataclasses.asdict(config), "Learning Rate": config.learning_rate}
     assert best == {name: expected[name] for name in best} and best["arch_type"] == "TCN"
@@ -248,15 +253,15 @@ def test_all_figures_and_tables_are_made_from_runs_of_all_modes(made):
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 def test_every_network_of_a_tree_is_rated_on_the_same_blind_traces(made, tree, problem):
     notes = []
-    networks, methods = resultsData.rate_networks(problem, ResultsTree(tree, problem.folder), notes)
+    networks, methods = hpo.results.networks.rate_networks(problem, ResultsTree(tree, problem.folder), notes)
     paths = sorted((tree / problem.folder).glob("Final_Model/*/*.keras"))
     assert len(networks) == len(paths) >= 3 and notes == []
     for found, path in zip(networks, paths, strict=True):
         network = BaseMLClass.load_model(path)
         told = network.provenance
         protocol = blindTest.TraceProtocol.of(network)
-        x, y = blindTest.blind_traces(problem.name, resultsData.BASELINE_TRACES, 0, protocol)
-        scores = blindTest.score(y, blindTest.predict_in_data_units(problem.name, network, x))
+        x, y = evaluation.blind.blind_traces(problem.name, hpo.results.networks.BASELINE_TRACES, 0, protocol)
+        scores = evaluation.scores.score(y, evaluation.blind.predict_in_data_units(problem.name, network, x))
         assert found.score.value == pytest.approx(getattr(scores, blindTest.PROBLEMS[problem.name].headline).value)
         steps = told["num_epochs"] * told["num_datasets"] / told["batch_size"]
         step = estimate(network.config, network.n_samples, batch_size=told["batch_size"]).operations
@@ -272,7 +277,7 @@ def test_every_network_of_a_tree_is_rated_on_the_same_blind_traces(made, tree, p
 def test_a_logarithmic_axis_has_two_or_three_ticks(values):
     fig, ax = plt.subplots()
     ax.plot(values, values, "o")
-    resultsPlotting._few_log_ticks(ax, pd.Series(values))
+    hpo.results.axes._few_log_ticks(ax, pd.Series(values))
     low, high = ax.get_xlim()
     assert 2 <= len(ax.get_xticks()) <= 3 and all(low <= tick <= high for tick in ax.get_xticks())
     plt.close(fig)
@@ -322,7 +327,7 @@ def test_figures_of_a_tree_hold_its_values(tree, problem):
     repeated = resultsPlotting.plot_repeatability(results.repeatability, problem, unit)
     points = [y for line in repeated.axes[0].lines if line.get_marker() == "o" for y in line.get_ydata()]
     assert sorted(points) == sorted(runs["Validation Loss"])
-    blind = resultsData.predict_blind_trace(problem, results.networks)
+    blind = hpo.results.networks.predict_blind_trace(problem, results.networks)
     final = resultsPlotting.plot_final_networks(problem, results.networks, blind)
     above, below, losses = final.axes
     assert set(lines_of(above)) == {"Actual", "Grid Search", "Optuna", *blind.predictions}
@@ -389,10 +394,10 @@ def test_a_study_on_logarithmic_ranges_has_readable_numbers():
 
 def test_importances_are_those_of_trained_trials_and_repeat_exactly():
     results = mixed(DENOISING, 100)
-    score, duration = (resultsData.importances(results, target) for target in ("score", "duration"))
+    score, duration = (hpo.results.studies.importances(results, target) for target in ("score", "duration"))
     assert score.index[0] == "arch_type" and score.iloc[0] > 0.9
     assert duration.index[0] == "num_filt" and duration.iloc[0] > 0.8
-    assert score.equals(resultsData.importances(results, "score"))
+    assert score.equals(hpo.results.studies.importances(results, "score"))
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     trained = optuna.create_study()
     trained.add_trials(results.trained.trials)
@@ -411,7 +416,7 @@ def test_a_study_of_optuna_3_1_is_read_and_left_as_it_is(tmp_path):
     study.enqueue_trial({})
     make_old(path)
     before = path.read_bytes()
-    results = resultsData.read_study(INVERSION, ResultsTree(tmp_path, "Inversion"))
+    results = hpo.results.studies.read_study(INVERSION, ResultsTree(tmp_path, "Inversion"))
     assert results.name == "INV_Study_made_up"
     kinds = results.trials["kind"].value_counts()
     assert kinds["skipped"] == sum(trial.value == 100_000 for trial in trials) > 0
@@ -427,22 +432,22 @@ def test_a_study_is_found_by_storage_and_by_name(tmp_path):
     write_study(path, INVERSION, make_trials(INVERSION, 3))
     tree = ResultsTree(tmp_path / "nothing", "Inversion")
     url = f"sqlite:///{path.as_posix()}"
-    assert len(resultsData.read_study(INVERSION, tree, url).trials) == 3
-    assert len(resultsData.read_study(INVERSION, tree, url, "INV_Study_made_up").trials) == 3
+    assert len(hpo.results.studies.read_study(INVERSION, tree, url).trials) == 3
+    assert len(hpo.results.studies.read_study(INVERSION, tree, url, "INV_Study_made_up").trials) == 3
     for problem, name in ((DENOISING, None), (INVERSION, "another")):
         with pytest.raises(MissingError, match="there is no study .* there are: INV_Study_made_up"):
-            resultsData.read_study(problem, tree, url, name)
+            hpo.results.studies.read_study(problem, tree, url, name)
 
 
 def test_a_study_on_a_server(postgresql_url):
     name = "DEN_Study_drawn"
     optuna.create_study(storage=postgresql_url, study_name=name).add_trials(make_trials(DENOISING, 5))
     tree = ResultsTree(Path("nowhere"), "Denoising")
-    assert len(resultsData.read_study(DENOISING, tree, postgresql_url, name).trained.trials) == 5
+    assert len(hpo.results.studies.read_study(DENOISING, tree, postgresql_url, name).trained.trials) == 5
 
 
 def test_a_study_of_one_trial_has_its_picture():
-    results = resultsData.study_results(INVERSION, "one", make_trials(INVERSION, 1), {})
+    results = hpo.results.studies.study_results(INVERSION, "one", make_trials(INVERSION, 1), {})
     fig = resultsPlotting.plot_study(results)
     assert any("at least 3 are needed" in text for text in texts(fig))
     assert_tidy(fig)
@@ -451,7 +456,7 @@ def test_a_study_of_one_trial_has_its_picture():
 
 def test_a_study_without_a_trained_trial_is_one_sentence():
     trials = [trial for trial in make_trials(INVERSION, 30) if trial.state != TrialState.COMPLETE]
-    results = resultsData.study_results(INVERSION, "none", trials, {})
+    results = hpo.results.studies.study_results(INVERSION, "none", trials, {})
     with pytest.raises(MissingError, match="none has no trained trial .*pruned"):
         resultsPlotting.plot_study(results)
 
@@ -471,7 +476,7 @@ def test_a_study_without_a_trained_trial_is_one_sentence():
 def test_limits_are_the_papers_where_they_suit_the_data(losses, unit, limits):
     grid = pd.DataFrame(
         {
-            **{name: 1 for name in resultsData.PARAMETERS},
+            **{name: 1 for name in hpo.results.grid.PARAMETERS},
             "arch_type": "CNN",
             "num_layers": [1, 2],
             "loss": losses,
@@ -528,21 +533,21 @@ def test_rows_are_selected_by_what_departs_from_the_base(tmp_path, order):
         table = table.sort_values(["Type", "Num"])
     if order == "shuffled":
         table = table.sample(frac=1, random_state=0)
-    grid = resultsData.read_grid(write_grid(tmp_path, table))
-    filters, layers = resultsData.sweep(grid, "num_filt"), resultsData.sweep(grid, "num_layers")
+    grid = hpo.results.grid.read_grid(write_grid(tmp_path, table))
+    filters, layers = hpo.results.grid.sweep(grid, "num_filt"), hpo.results.grid.sweep(grid, "num_layers")
     assert filters[["arch_type", "num_filt", "loss"]].values.tolist() == [
         *(["DNN", 4, 5.0], ["DNN", 8, 9.2], ["DNN", 16, 3.0]),
         *(["CNN", 4, 4.0], ["CNN", 8, 8.2], ["CNN", 16, 2.0]),
     ]
     assert layers["loss"].to_list() == [9.1, 7.0, 8.1, 6.0]
-    assert resultsData.base_runs(grid)["loss"].to_list() == [9.0, 8.0]
-    assert resultsData.repeated_base_runs(grid)["loss"].to_list() == [9.0, 8.0, 9.1, 8.1, 9.2, 8.2]
+    assert hpo.results.grid.base_runs(grid)["loss"].to_list() == [9.0, 8.0]
+    assert hpo.results.grid.repeated_base_runs(grid)["loss"].to_list() == [9.0, 8.0, 9.1, 8.1, 9.2, 8.2]
     assert grid.loc[grid["sweep"] == "other", "loss"].to_list() == [1.0]
 
 
 def test_a_grid_that_was_cut_short_is_drawn_as_far_as_it_goes(tmp_path):
     for n in range(1, len(ROWS)):
-        grid = resultsData.read_grid(write_grid(tmp_path, grid_of(*ROWS[:n])))
+        grid = hpo.results.grid.read_grid(write_grid(tmp_path, grid_of(*ROWS[:n])))
         assert len(grid) == n
         fig = resultsPlotting.plot_grid_search(grid, INVERSION, "ft/s") if n in (1, 2, 6) else None
         if fig:
@@ -555,7 +560,7 @@ def test_a_grid_that_was_cut_short_is_drawn_as_far_as_it_goes(tmp_path):
     [(INVERSION, "TCN", 1, 1), (INVERSION, "CNN_LSTM", 4, 1), (DENOISING, "TCN", 4, 2)],
 )
 def test_the_boxes_of_the_best_network_hold_their_texts(problem, arch_type, num_layers, pool_val):
-    row = {**dict.fromkeys(resultsData.PARAMETERS, 32), "arch_type": arch_type, "num_layers": num_layers}
+    row = {**dict.fromkeys(hpo.results.grid.PARAMETERS, 32), "arch_type": arch_type, "num_layers": num_layers}
     grid = pd.DataFrame([{**row, "pool_val": pool_val, "Learning Rate": 1e-3, "loss": 1.0, "sweep": "base"}])
     fig = resultsPlotting.plot_grid_search(grid, problem, problem.unit)
     assert_tidy(fig)
@@ -569,11 +574,11 @@ def test_the_boxes_of_the_best_network_hold_their_texts(problem, arch_type, num_
 def test_failed_trainings_are_left_out(tmp_path):
     table = grid_of(*ROWS)
     table.loc[5, "Validation Loss"] = math.nan
-    assert len(resultsData.read_grid(write_grid(tmp_path, table))) == len(ROWS) - 1
+    assert len(hpo.results.grid.read_grid(write_grid(tmp_path, table))) == len(ROWS) - 1
 
 
 def test_a_byte_order_mark_is_no_trouble(tmp_path):
-    assert len(resultsData.read_grid(write_grid(tmp_path, grid_of(*ROWS), "utf-8-sig"))) == len(ROWS)
+    assert len(hpo.results.grid.read_grid(write_grid(tmp_path, grid_of(*ROWS), "utf-8-sig"))) == len(ROWS)
 
 
 # --- What goes wrong
@@ -668,8 +673,8 @@ def test_mistakes_end_with_status_2_and_one_sentence(options, sentence, capsys, 
 def test_settings_say_the_unit(tmp_path):
     folder = tmp_path / "grid"
     folder.mkdir()
-    assert resultsData.loss_unit(INVERSION, resultsData.read_settings(folder)) == "ft/s"
+    assert hpo.results.grid.loss_unit(INVERSION, hpo.results.grid.read_settings(folder)) == "ft/s"
     (folder / "settings.json").write_text(json.dumps({"scaling_flag": True}))
-    assert resultsData.loss_unit(INVERSION, resultsData.read_settings(folder)) == "scaled"
+    assert hpo.results.grid.loss_unit(INVERSION, hpo.results.grid.read_settings(folder)) == "scaled"
     (folder / "settings.json").write_text("not JSON")
-    assert resultsData.loss_unit(INVERSION, resultsData.read_settings(folder)) == "ft/s"
+    assert hpo.results.grid.loss_unit(INVERSION, hpo.results.grid.read_settings(folder)) == "ft/s"

@@ -15,8 +15,9 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState, create_trial
 from selenium.webdriver.support.wait import WebDriverWait
 
-import resultsReport
-from resultsData import KINDS, study_results
+import hpo.results.html
+import hpo.results.tables
+from hpo.results.studies import KINDS, study_results
 from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING
 from run_InversionML_HPO_Paper import PROBLEM as INVERSION
 
@@ -25,7 +26,7 @@ BEGAN = datetime(2026, 1, 5, 8)
 STATES = {"pruned": TrialState.PRUNED, "failed": TrialState.FAIL, "running": TrialState.RUNNING}
 STATES |= {"waiting": TrialState.WAITING}
 ATTRIBUTES = {"skipped": {"skipped": "20,000,001 parameters"}, "failed": {"failed": "error: out of memory"}}
-PANELS = [panel.key for panel in resultsReport.PANELS]
+PANELS = [panel.key for panel in hpo.results.html.PANELS]
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>\"&amp;"
 TABLES = {
     "Table 1. Ranges": pd.DataFrame({"Parameter": ["layers", "filters"], "Search range": ["1 to 4", "8, " * 60]}),
@@ -88,7 +89,7 @@ def big(tmp_path_factory):
     """Two studies with N_TRIALS trials each, and the report on them."""
     studies = [make_study(problem, f"study_{problem.name}", all_kinds()) for problem in (DENOISING, INVERSION)]
     path = tmp_path_factory.mktemp("report") / "report of a test.html"
-    resultsReport.write_report(path, studies, TABLES, ["Fig 3 was not made: there is no grid."])
+    hpo.results.html.write_report(path, studies, TABLES, ["Fig 3 was not made: there is no grid."])
     return studies, path
 
 
@@ -96,7 +97,7 @@ def written(tmp_path, *studies, tables=None, missing=()):
     path = tmp_path / "report.html"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        resultsReport.write_report(path, studies, tables or {}, missing)
+        hpo.results.html.write_report(path, studies, tables or {}, missing)
     assert [str(warning.message) for warning in told] == []
     return path
 
@@ -183,7 +184,7 @@ def test_an_old_report_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(OSError, match="no space"):
-        resultsReport.write_report(path, [], {})
+        hpo.results.html.write_report(path, [], {})
     assert list(tmp_path.iterdir()) == [path] and path.read_text() == "the old one"
 
 
@@ -217,7 +218,7 @@ def test_the_panels_show_the_trials_of_the_study(big, offline):
         assert best["name"] == "best so far" and best["y"][-1] == pytest.approx(trained["score"].min())
         assert len(data_of(offline, f"study-{number}-parallel-1")) == len(trained) + 1
         timeline = data_of(offline, f"study-{number}-timeline-1")
-        assert [bars["name"] for bars in timeline] == [KINDS[kind] for kind in resultsReport.KIND_COLOURS]
+        assert [bars["name"] for bars in timeline] == [KINDS[kind] for kind in hpo.results.html.KIND_COLOURS]
 
 
 def test_axes_have_readable_names_and_the_unit_of_the_score(big, offline):
@@ -229,7 +230,7 @@ def test_axes_have_readable_names_and_the_unit_of_the_score(big, offline):
             assert offline.execute_script(f"return {title}", number, key, axis) == label
         assert offline.execute_script(f"return {title}", number, "slices", "x") == "network type"
     bars = "return [...document.querySelectorAll('#study-2-score-1  .ytick text')].map(tick => tick.textContent).sort()"
-    labels = {resultsReport.readable(name) for name in studies[1].parameters}
+    labels = {hpo.results.tables.readable(name) for name in studies[1].parameters}
     assert offline.execute_script(bars) == sorted(labels)
 
 
@@ -237,7 +238,7 @@ def test_axes_have_readable_names_and_the_unit_of_the_score(big, offline):
 def test_scores_that_span_more_than_a_decade_have_a_logarithmic_axis(spread, kind):
     results = make_study(INVERSION, "spread", ["trained"] * 5)
     results.trials["score"] = np.linspace(100, 100 * spread, 5)
-    axis = resultsReport._Shown(results).score_axis
+    axis = hpo.results.html._Shown(results).score_axis
     assert axis.get("type", "linear") == kind
     assert axis.get("ticktext", ["100", "200", "500", "1000", "2000", "5000"])[:3] == ["100", "200", "500"]
 

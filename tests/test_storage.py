@@ -9,9 +9,13 @@ from pathlib import Path, PureWindowsPath
 import optuna
 import pytest
 
-import hpoStorage
-from hpoSettings import UserError
-from hpoStorage import network_file_system, open_storage, public_url
+import hpo.file_systems
+import hpo.storage
+import hpo.urls
+from hpo.file_systems import network_file_system
+from hpo.storage import open_storage
+from hpo.urls import public_url
+from support.errors import UserError
 
 HEAD, KNOWN = "v3.2.0.a", "v3.0.0.d"  # schemas of Optuna 5 and 3.1
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs", "afs")
@@ -161,7 +165,7 @@ def test_a_password_in_the_message_of_the_library_is_hidden(tmp_path, monkeypatc
     def fail(url, options):
         raise ValueError(f"no way to {url}: 's3 cr/et' is wrong")
 
-    monkeypatch.setattr(hpoStorage, "RDBStorage", fail)
+    monkeypatch.setattr(hpo.storage, "RDBStorage", fail)
     message = refusal("postgresql://me:s3+cr%2Fet@host/db", tmp_path)
     assert "cr%2Fet" not in message
     assert "cr/et" not in message
@@ -223,7 +227,7 @@ def test_sqlite_in_memory_is_refused(url, tmp_path):
 
 
 def test_sqlite_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(hpoStorage, "network_file_system", lambda path: "nfs4")
+    monkeypatch.setattr(hpo.file_systems, "network_file_system", lambda path: "nfs4")
     message = refusal(sqlite_url(tmp_path / "x.db"), tmp_path)
     assert "(nfs4)" in message
     assert "local disk" in message
@@ -233,7 +237,9 @@ def test_sqlite_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
 
 def test_a_copy_is_not_made_on_a_network_file_system(old, tmp_path, monkeypatch):
     copies = tmp_path / "copies"
-    monkeypatch.setattr(hpoStorage, "network_file_system", lambda path: "nfs4" if path.is_relative_to(copies) else None)
+    monkeypatch.setattr(
+        hpo.file_systems, "network_file_system", lambda path: "nfs4" if path.is_relative_to(copies) else None
+    )
     assert "copies" in refusal(sqlite_url(old), copies)
     assert left_in(copies) == []
 
@@ -285,7 +291,7 @@ def test_a_study_of_a_newer_optuna_is_refused_and_kept(tmp_path):
 def test_a_study_of_another_optuna_on_a_server_is_refused(old, tmp_path, monkeypatch, revision, says):
     set_revision(old, revision)
     storage = optuna.storages.RDBStorage
-    monkeypatch.setattr(hpoStorage, "RDBStorage", lambda url, options: storage(sqlite_url(old)))
+    monkeypatch.setattr(hpo.storage, "RDBStorage", lambda url, options: storage(sqlite_url(old)))
     message = refusal("postgresql://me:secret@host/db", tmp_path)
     assert says in message
     assert "secret" not in message
@@ -299,7 +305,7 @@ def test_a_new_file_becomes_a_storage(tmp_path, capsys):
     opened, storage = open_storage(url, tmp_path / "copies")
     assert opened == url
     assert storage._backend.get_current_version() == HEAD
-    assert storage._backend.engine_kwargs == {"connect_args": {"timeout": hpoStorage.SQLITE_TIMEOUT}}
+    assert storage._backend.engine_kwargs == {"connect_args": {"timeout": hpo.urls.SQLITE_TIMEOUT}}
     assert not (tmp_path / "copies").exists()
     assert capsys.readouterr().out == ""
 
@@ -317,7 +323,7 @@ def test_a_study_of_this_optuna_is_opened_where_it_is(tmp_path):
 def test_unusual_file_names(tmp_path, name):
     folder = tmp_path / name
     folder.mkdir()
-    url = hpoStorage.sqlite_url(folder / name)
+    url = hpo.urls.sqlite_url(folder / name)
     opened, storage = open_storage(url, tmp_path)
     assert (folder / name).is_file()
     study = optuna.create_study(storage=storage, study_name="published")
@@ -360,10 +366,10 @@ def test_making_of_the_tables_by_another_process_is_waited_for(tmp_path, monkeyp
         return optuna.storages.InMemoryStorage()
 
     def sqlalchemy_error(text):
-        return hpoStorage.sqlalchemy.exc.ProgrammingError("CREATE TABLE", {}, Exception(text))
+        return hpo.storage.sqlalchemy.exc.ProgrammingError("CREATE TABLE", {}, Exception(text))
 
-    monkeypatch.setattr(hpoStorage, "PAUSES", (0, 0, 0))
-    monkeypatch.setattr(hpoStorage, "RDBStorage", connect)
+    monkeypatch.setattr(hpo.storage, "PAUSES", (0, 0, 0))
+    monkeypatch.setattr(hpo.storage, "RDBStorage", connect)
     open_storage("postgresql://host/db", tmp_path)
     assert len(tries) == 3
 
@@ -576,4 +582,4 @@ def test_the_folder_of_the_tests_is_local(tmp_path):
     ],
 )
 def test_windows_shares(path, shared):
-    assert hpoStorage.is_windows_share(PureWindowsPath(path)) is shared
+    assert hpo.file_systems.is_windows_share(PureWindowsPath(path)) is shared

@@ -18,9 +18,12 @@ from optuna.trial import TrialState
 from test_dashboard import answer_of, serving
 from test_storage import make_old
 
-import hpoSearch
-import hpoSettings
-import hpoStudy
+import hpo.command
+import hpo.options
+import hpo.problem
+import hpo.samplers
+import hpo.settings
+import networks.backends
 import run_DenoisingML_HPO_Paper
 import run_InversionML_HPO_Paper
 from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig
@@ -60,7 +63,7 @@ def run_toy(problem, output, *options, **process):
 
 
 def run_here(problem, output, *options):
-    return hpoStudy.main(problem, "toy", [*TOY, "--output", str(output), *options])
+    return hpo.command.main(problem, "toy", [*TOY, "--output", str(output), *options])
 
 
 def load(output, problem, name=None):
@@ -254,7 +257,7 @@ def test_a_network_over_the_limit_is_not_built_and_breaks_a_constraint(tmp_path,
 
 
 def test_a_network_that_memory_cannot_hold_is_not_built(tmp_path, monkeypatch):
-    monkeypatch.setattr(hpoSettings, "memory_limit", lambda: 1e6)
+    monkeypatch.setattr(networks.backends, "memory_limit", lambda: 1e6)
     assert run_here(toy(INVERSION), tmp_path, "--n-trials", "1") == 0
     (trial,) = load(tmp_path, INVERSION).trials
     assert trial.state == TrialState.PRUNED and "GB are more than the 0.0 GB of memory" in trial.user_attrs["skipped"]
@@ -282,11 +285,11 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(tmp_p
 def test_samplers_repeat_with_the_seed_and_never_draw_twice_the_same(sampler):
     def draws(seed):
         study = optuna.create_study()
-        settings = hpoSettings.RunSettings("quick", n_trials=14, seed=seed, sampler=sampler)
+        settings = hpo.settings.RunSettings("quick", n_trials=14, seed=seed, sampler=sampler)
         for number in range(14):
-            study.sampler = hpoSearch.make_sampler(settings, number)
+            study.sampler = hpo.samplers.make_sampler(settings, number)
             trial = study.ask()
-            study.tell(trial, hpoSearch.suggest(trial, INVERSION.quick_space)["num_filt"])
+            study.tell(trial, hpo.samplers.suggest(trial, INVERSION.quick_space)["num_filt"])
         return [trial.params for trial in study.trials]
 
     first = draws(0)
@@ -299,19 +302,19 @@ def test_samplers_repeat_with_the_seed_and_never_draw_twice_the_same(sampler):
 @pytest.mark.parametrize("number", [0, 12])
 def test_a_trial_that_was_cut_off_while_it_drew_ends_with_the_same_parameters(sampler, preset, number):
     space = {"no choice": IntDistribution(1, 1), **DENOISING.space(preset)}
-    settings = hpoSettings.RunSettings(preset, n_trials=13, sampler=sampler)
+    settings = hpo.settings.RunSettings(preset, n_trials=13, sampler=sampler)
 
     def last_trial(*parts):
         study = optuna.create_study()
         for earlier in range(number):
-            study.sampler = hpoSearch.make_sampler(settings, earlier)
+            study.sampler = hpo.samplers.make_sampler(settings, earlier)
             trial = study.ask()
-            study.tell(trial, hpoSearch.suggest(trial, space)["Learning Rate"])
+            study.tell(trial, hpo.samplers.suggest(trial, space)["Learning Rate"])
         study.enqueue_trial({})
         trial_id = study.trials[-1]._trial_id
         for part in parts:
-            study.sampler = hpoSearch.make_sampler(settings, number)
-            parameters = hpoSearch.suggest(optuna.trial.Trial(study, trial_id), part)
+            study.sampler = hpo.samplers.make_sampler(settings, number)
+            parameters = hpo.samplers.suggest(optuna.trial.Trial(study, trial_id), part)
         return parameters
 
     some = dict(list(space.items())[:3])
@@ -319,7 +322,7 @@ def test_a_trial_that_was_cut_off_while_it_drew_ends_with_the_same_parameters(sa
 
 
 def test_a_sampler_whose_library_is_missing_says_what_to_install(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(hpoSearch.SAMPLER_LIBRARIES, "cmaes", "cmaes_that_is_not_here")
+    monkeypatch.setitem(hpo.samplers.SAMPLER_LIBRARIES, "cmaes", "cmaes_that_is_not_here")
     assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--sampler", "cmaes") == 2
     assert "pip install cmaes_that_is_not_here" in capsys.readouterr().err
 
@@ -353,8 +356,8 @@ def test_the_best_network_of_a_study_is_trained_again_in_batches_of_the_run(tmp_
 
 
 def test_learning_rates_are_logarithmic_on_request():
-    options = hpoSettings.parse_options(DENOISING, "", ["--preset", "paper", "--log-lr"])
-    assert hpoSettings.run_from_options(DENOISING, options).search_space["Learning Rate"].log
+    options = hpo.options.parse_options(DENOISING, "", ["--preset", "paper", "--log-lr"])
+    assert hpo.options.run_from_options(DENOISING, options).search_space["Learning Rate"].log
 
 
 # --- Resume by mode
@@ -363,7 +366,7 @@ def test_learning_rates_are_logarithmic_on_request():
 def test_resume_finds_the_newest_study_with_its_settings(tmp_path, capsys):
     assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--study-name", "old", "--seed", "7") == 0
     resume = ["--mode", "optuna_resume", "--output", str(tmp_path)]
-    assert hpoStudy.main(DENOISING, "", [*resume, "--n-trials", "2"]) == 0
+    assert hpo.command.main(DENOISING, "", [*resume, "--n-trials", "2"]) == 0
     study = load(tmp_path, DENOISING)
     assert study.study_name == "old" and study.user_attrs["n_trials"] == 2 and study.user_attrs["seed"] == 7
     assert len(study.trials) == 2 and all(len(trial.intermediate_values) == 2 for trial in study.trials)
@@ -374,15 +377,17 @@ def test_a_published_study_is_gone_on_with_from_a_copy(tmp_path, capsys):
     name = "DEN_Study_20230101_1200_0b7c6d2e-0000-4000-8000-000000000000"
     url = f"sqlite:///{tmp_path / 'published.db'}"
     published = optuna.create_study(study_name=name, storage=url)
-    published.optimize(lambda trial: bool(hpoSearch.suggest(trial, DENOISING.search_space)) + trial.number, n_trials=3)
+    published.optimize(
+        lambda trial: bool(hpo.samplers.suggest(trial, DENOISING.search_space)) + trial.number, n_trials=3
+    )
     published.ask()  # as a process leaves it that was killed
     make_old(tmp_path / "published.db")
     before = (tmp_path / "published.db").read_bytes()
     output = tmp_path / "out"
     resume = ["--mode", "optuna_resume", "--storage", url, "--output", str(output)]
-    assert hpoStudy.main(DENOISING, "", resume) == 2
+    assert hpo.command.main(DENOISING, "", resume) == 2
     assert "add --preset paper" in capsys.readouterr().err
-    assert hpoStudy.main(DENOISING, "", [*resume, "--preset", "paper", "--n-trials", "3"]) == 0
+    assert hpo.command.main(DENOISING, "", [*resume, "--preset", "paper", "--n-trials", "3"]) == 0
     printed = capsys.readouterr().out
     assert "3 trials trained" in printed and "Best trial 0" in printed and "upgraded copy" in printed
     assert (tmp_path / "published.db").read_bytes() == before
@@ -390,7 +395,7 @@ def test_a_published_study_is_gone_on_with_from_a_copy(tmp_path, capsys):
 
 def test_resume_without_a_study_is_refused(tmp_path, capsys):
     for options in ([], ["--study-name", "none"]):
-        assert hpoStudy.main(DENOISING, "", ["--mode", "optuna_resume", "--output", str(tmp_path), *options]) == 2
+        assert hpo.command.main(DENOISING, "", ["--mode", "optuna_resume", "--output", str(tmp_path), *options]) == 2
         assert "there is no study" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -400,8 +405,8 @@ def test_resume_without_a_study_is_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize(("problem", "n_trials"), [(DENOISING, 260), (INVERSION, 300)])
 def test_the_paper_preset_is_the_paper(problem, n_trials):
-    options = hpoSettings.parse_options(problem, "", ["--preset", "paper"])
-    settings = hpoSettings.run_from_options(problem, options).settings
+    options = hpo.options.parse_options(problem, "", ["--preset", "paper"])
+    settings = hpo.options.run_from_options(problem, options).settings
     assert (settings.n_trials, settings.num_epochs, settings.num_datasets, settings.n_validation) == (
         *(n_trials, 30, 250, 75),
     )
@@ -409,7 +414,7 @@ def test_the_paper_preset_is_the_paper(problem, n_trials):
     assert (settings.snr_db, settings.validation) == (None, "streaming")
     ranges = {
         name: getattr(kind, "choices", None) or (kind.low, kind.high, kind.log)
-        for name, kind in hpoSettings.run_from_options(problem, options).search_space.items()
+        for name, kind in hpo.options.run_from_options(problem, options).search_space.items()
     }
     own = {
         "denoising": {"arch_type": ("CNN", "TCN"), "pool_val": (2, 4, 8)},
@@ -437,8 +442,8 @@ def test_the_limits_and_scores_of_large_networks_are_the_papers():
 def test_every_draw_from_a_search_space_is_a_network(problem, space):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(50):
-        parameters = hpoSearch.suggest(study.ask(), getattr(problem, space))
-        assert isinstance(hpoSettings.network_config(problem, parameters), NetworkConfig)
+        parameters = hpo.samplers.suggest(study.ask(), getattr(problem, space))
+        assert isinstance(hpo.problem.network_config(problem, parameters), NetworkConfig)
 
 
 # --- What the user gets wrong

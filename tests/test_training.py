@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 import baseML
+import networks.backends
+import networks.callbacks
+import networks.files
 from baseML import CLR_CB, Dwell_CB, NetworkConfig
 from dataPreProcessing import CustomDataGen, fit_input
 
@@ -23,7 +26,9 @@ def streams(**options):
 
 
 def train(folder, config=TINY, num_epochs=3, seed=0, **options):
-    return baseML.run_model(config, *streams(), num_epochs, folder, baseML.new_run_name(config), seed, **options)
+    return baseML.run_model(
+        config, *streams(), num_epochs, folder, networks.files.new_run_name(config), seed, **options
+    )
 
 
 class AtEpoch(keras.callbacks.Callback):
@@ -94,7 +99,7 @@ def test_clr_leaves_a_rate_of_a_tenth_alone():
 def test_a_training_leaves_its_best_model_configuration_and_loss_history(tmp_path):
     network, result = train(tmp_path, provenance={"study": "s"})
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [f"{result.run_name}.keras", f"{result.run_name}.json", baseML.LOSS_HISTORY_FOLDER]
+        [f"{result.run_name}.keras", f"{result.run_name}.json", networks.files.LOSS_HISTORY_FOLDER]
     )
     loaded = baseML.BaseMLClass.load_model(tmp_path / f"{result.run_name}.keras")
     assert loaded.config == TINY
@@ -118,7 +123,7 @@ def test_our_tables_read_like_the_published_ones():
     with (PUBLISHED / "search_summary.csv").open(newline="", encoding="utf-8-sig") as file:
         published = next(csv.reader(file))
     assert [name for name in published if name not in ("Num", "Learning Rate")] == list(baseML.SUMMARY_COLUMNS)
-    histories = list((PUBLISHED / baseML.LOSS_HISTORY_FOLDER).glob("*_log.csv"))
+    histories = list((PUBLISHED / networks.files.LOSS_HISTORY_FOLDER).glob("*_log.csv"))
     columns = {tuple(path.read_text(encoding="utf-8-sig").splitlines()[0].split(",")) for path in histories}
     assert all(set(found) <= {"epoch", *baseML.LOG_COLUMNS.values()} for found in columns) and columns
 
@@ -161,9 +166,9 @@ def test_the_losses_are_the_same_without_what_makes_training_fast(tmp_path, monk
         with baseML.loss_history_path(tmp_path / folder, "run").open(newline="") as file:
             return np.array([[float(row[column]) for column in ("loss", "val_loss")] for row in csv.DictReader(file)])
 
-    monkeypatch.setattr(baseML, "XLA_STEPS_OF_OTHERS", 0)
+    monkeypatch.setattr(networks.backends, "XLA_STEPS_OF_OTHERS", 0)
     fast = losses("fast", resumable=False)
-    monkeypatch.setattr(baseML, "choose_compilation", lambda *arguments: baseML.Compilation(None, 1))
+    monkeypatch.setattr(baseML, "choose_compilation", lambda *arguments: networks.backends.Compilation(None, 1))
     monkeypatch.setattr(baseML, "VALIDATION_BATCH", 1)
     assert fast.shape == (3, 2) and fast == pytest.approx(losses("slow"), rel=1e-4)
 
@@ -218,7 +223,7 @@ def test_how_steps_are_compiled_follows_the_network_and_the_training(monkeypatch
 
 def test_backups_take_a_small_part_of_the_time(tmp_path, monkeypatch):
     clock = iter(np.cumsum([0, 1, 5, 20, 1]).tolist())  # s: begins, ends, too early, late enough, ends
-    monkeypatch.setattr(baseML, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(networks.callbacks, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
     network = baseML.create_model(TINY, 33)
     backup = baseML.Backup(tmp_path / "backup")
     backup.set_model(network.model)
@@ -248,7 +253,7 @@ def test_the_network_is_drawn(tmp_path):
 
 
 def test_run_names_are_unique():
-    assert len({baseML.new_run_name(TINY) for _ in range(50)}) == 50
+    assert len({networks.files.new_run_name(TINY) for _ in range(50)}) == 50
 
 
 def test_a_results_table_is_started_once_and_rows_are_added(tmp_path):

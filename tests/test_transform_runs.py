@@ -10,8 +10,9 @@ from test_study import DENOISING, INVERSION, TOY, load, run_here, toy
 
 import baseML
 import blindTest
-import hpoSettings
-import hpoStudy
+import evaluation.blind
+import hpo.command
+import hpo.problem
 from baseML import NETWORKS, BaseMLClass, NetworkConfig, count_parameters
 from blindTest import TraceProtocol
 from dataPreProcessing import TRANSFORM_TYPES, CustomDataGen, channel_names, transform_traces
@@ -34,7 +35,7 @@ def test_a_study_searches_the_transform(tmp_path, problem, capsys):
     assert len(set(transforms)) > 2 and set(transforms) <= set(TRANSFORM_TYPES)
     for trial, transform in zip(study.trials, transforms, strict=True):
         assert f"_LSTM0_{transform}_2" in trial.user_attrs["run_name"]
-        config = hpoSettings.network_config(problem, trial.params)
+        config = hpo.problem.network_config(problem, trial.params)
         n_channels = len(channel_names(transform, 48))
         assert trial.user_attrs["n_parameters"] == count_parameters(config, n_channels)
     with (tmp_path / problem.folder / "Search" / "Optuna" / "search_summary.csv").open() as file:
@@ -57,8 +58,8 @@ def test_a_study_searches_the_transform(tmp_path, problem, capsys):
     with (tmp_path / f"blind_test_{problem.name}.csv").open() as file:
         tested = {row["Method"]: row for row in csv.DictReader(file)}
     unit = "RMSE (ft/s)" if problem is INVERSION else "RMSE"
-    x, y = blindTest.blind_traces(problem.name, 4, protocol=TraceProtocol.of(network))
-    predicted = blindTest.predict_in_data_units(problem.name, network, x)
+    x, y = evaluation.blind.blind_traces(problem.name, 4, protocol=TraceProtocol.of(network))
+    predicted = evaluation.blind.predict_in_data_units(problem.name, network, x)
     assert float(tested[name][unit]) == pytest.approx(np.sqrt(np.mean((predicted - y) ** 2, axis=1)).mean())
     for options, sentence in (
         (["--problem", "denoising" if problem is INVERSION else "inversion"], "one problem is needed"),
@@ -109,7 +110,7 @@ def test_one_transform_for_all_modes(tmp_path, transform, capsys):
 )
 def test_contradictions_are_refused(tmp_path, capsys, options, sentence):
     try:
-        status = hpoStudy.main(DENOISING, "toy", [*TOY, "--output", str(tmp_path / "out"), *options])
+        status = hpo.command.main(DENOISING, "toy", [*TOY, "--output", str(tmp_path / "out"), *options])
     except SystemExit as end:
         status = end.code
     assert status == 2 and sentence in capsys.readouterr().err and not (tmp_path / "out").exists()

@@ -142,7 +142,7 @@ def study_of(script, options):
     return found
 
 
-PARTS = ("hpoSearch", "hpoSettings", "hpoSearch")  # modules of `suggest`, of the options, of the samplers
+PARTS = ("hpo.samplers", "hpo.options", "hpo.samplers")  # modules of `suggest`, of the options, of the samplers
 
 
 def options_of(command):

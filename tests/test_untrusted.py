@@ -23,14 +23,20 @@ from sqlalchemy.engine import make_url
 from test_study import DENOISING, ROOT, TOY, run_here, toy
 
 import baseML
-import hpoReport
-import hpoSearch
-import hpoSettings
-import hpoStudy
-import hpoTrials
+import hpo.command
+import hpo.dashboard
+import hpo.options
+import hpo.report
+import hpo.study
+import hpo.tree
+import hpo.trials
+import hpo.workers
+import networks.files
 import resultsPlotting
+import support.command_line
+import support.errors
 from baseML import BaseMLClass, NetworkConfig, create_model
-from hpoStorage import open_storage
+from hpo.storage import open_storage
 
 # --- Models from elsewhere
 
@@ -240,8 +246,8 @@ def test_figures_of_a_study_outside_of_the_tree_are_refused(tmp_path, capsys, na
 
 @pytest.mark.parametrize("name", ALLOWED_NAMES, ids=lambda name: name[:20])
 def test_a_fragment_of_sql_or_of_a_command_is_only_a_name(tmp_path, name):
-    options = hpoSettings.parse_options(DENOISING, "", [f"--study-name={name}", "--output", str(tmp_path)])
-    run = hpoSettings.run_from_options(DENOISING, options)
+    options = hpo.options.parse_options(DENOISING, "", [f"--study-name={name}", "--output", str(tmp_path)])
+    run = hpo.options.run_from_options(DENOISING, options)
     run.tree.search.mkdir(parents=True)
     _, storage = open_storage(run.url, run.tree.upgraded)
     study = optuna.create_study(storage=storage, study_name=run.study_name)
@@ -281,7 +287,7 @@ OURS = "CNN_AE_LYR1_DNN2_DIL0_FIL2_KRNL2_POL2_LSTM0_NA_20240101_120000_0123abcd"
 def tree(tmp_path):
     """A results tree with files of all kinds, and others beside and above it; all that a name could reach."""
     output = tmp_path / "a" / "Results"
-    tree = hpoSettings.ResultsTree(output, "Denoising")
+    tree = hpo.tree.ResultsTree(output, "Denoising")
     search = tree.search
     for path in (
         *(search / "mine.db", search / "search_summary.csv", search / "outside_log.csv", search / "outside.keras"),
@@ -312,7 +318,7 @@ def test_taking_a_trial_back_removes_no_file_that_is_not_a_training_s(tree, tmp_
     study = optuna.create_study()
     before = files_below(tmp_path)
     trial = left_behind(study, run_name=name, worker="gone")
-    with hpoTrials.TrialQueue(study, study._storage, tree.search) as queue:
+    with hpo.trials.TrialQueue(study, study._storage, tree.search) as queue:
         assert "it is tried again" in queue._take_back(trial)
     assert study.trials[0].state == TrialState.WAITING
     assert files_below(tmp_path) == before
@@ -324,7 +330,7 @@ def test_taking_a_trial_back_removes_what_its_training_left(tree):
     left = [tree.search / f"{OURS}.keras", tree.search / f"{OURS}.json", baseML.loss_history_path(tree.search, OURS)]
     for path in left:
         path.write_text("{}")
-    with hpoTrials.TrialQueue(study, study._storage, tree.search) as queue:
+    with hpo.trials.TrialQueue(study, study._storage, tree.search) as queue:
         queue._take_back(trial)
     assert not any(path.exists() for path in left) and (tree.search / "mine.db").exists()
 
@@ -334,7 +340,7 @@ def test_the_name_of_a_process_reaches_no_file_but_locks(tree, tmp_path, worker)
     study = optuna.create_study()
     before = files_below(tmp_path)
     left_behind(study, worker=worker)
-    with hpoTrials.TrialQueue(study, study._storage, tree.search) as queue:
+    with hpo.trials.TrialQueue(study, study._storage, tree.search) as queue:
         assert queue.recover() == []  # not known to be dead: it has not been silent for long
         assert queue._lock_file(worker).parent == queue.locks
     assert files_below(tmp_path) == before
@@ -342,22 +348,24 @@ def test_the_name_of_a_process_reaches_no_file_but_locks(tree, tmp_path, worker)
 
 @pytest.mark.parametrize("name", EVIL_NAMES, ids=lambda name: ascii(name)[:20])
 def test_the_best_network_of_a_study_is_not_looked_for_elsewhere(tree, tmp_path, capsys, name):
-    options = hpoSettings.parse_options(DENOISING, "", ["--output", str(tree.output), "--study-name", "mine"])
-    run = hpoSettings.run_from_options(DENOISING, options)
+    options = hpo.options.parse_options(DENOISING, "", ["--output", str(tree.output), "--study-name", "mine"])
+    run = hpo.options.run_from_options(DENOISING, options)
     study = optuna.create_study(study_name="mine")
     study.add_trial(optuna.trial.create_trial(value=1.0, user_attrs={"run_name": name}))
     before = files_below(tmp_path)
-    hpoReport.print_result(run, study)
+    hpo.report.print_result(run, study)
     assert "Its network is not known here" in capsys.readouterr().out
-    assert hpoReport.best_model_path(run, study.trials[0]).parent == tree.final_model("Optuna")
+    assert hpo.report.best_model_path(run, study.trials[0]).parent == tree.final_model("Optuna")
     assert files_below(tmp_path) == before
 
 
 def test_the_names_of_our_own_trainings_are_known():
     config = NetworkConfig("CNN_VAR", "SEQ")
     for transform in ("NA", "CWT"):
-        trial = optuna.trial.create_trial(value=1.0, user_attrs={"run_name": baseML.new_run_name(config, transform)})
-        assert hpoTrials.run_name_of(trial) == trial.user_attrs["run_name"]
+        trial = optuna.trial.create_trial(
+            value=1.0, user_attrs={"run_name": networks.files.new_run_name(config, transform)}
+        )
+        assert hpo.trials.run_name_of(trial) == trial.user_attrs["run_name"]
 
 
 @pytest.mark.parametrize("name", ["DEN_Study/../../../evil", "../../evil", "DEN_Study *", "CON"])
@@ -368,7 +376,7 @@ def test_a_study_that_a_storage_calls_by_a_path_is_refused(tmp_path, capsys, nam
     study.add_trial(optuna.trial.create_trial(value=1.0))
     output = tmp_path / "deep" / "Results"
     resume = ["--mode", "optuna_resume", "--storage", url, "--output", str(output)]
-    assert hpoStudy.main(DENOISING, "", resume) == 2
+    assert hpo.command.main(DENOISING, "", resume) == 2
     assert f"{name!r} is not a study name" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["theirs.db"]
 
@@ -392,14 +400,14 @@ def test_a_study_that_a_storage_calls_by_a_path_is_refused(tmp_path, capsys, nam
 )
 def test_a_study_with_settings_that_are_none_is_one_sentence(tmp_path, capsys, name, value):
     url = f"sqlite:///{(tmp_path / 'theirs.db').as_posix()}"
-    options = hpoSettings.parse_options(DENOISING, "", [])
-    run = hpoSettings.run_from_options(DENOISING, options)
+    options = hpo.options.parse_options(DENOISING, "", [])
+    run = hpo.options.run_from_options(DENOISING, options)
     study = optuna.create_study(study_name="theirs", storage=url)
-    for key, known in (hpoStudy.hpoSearch._stored_settings(run) | {name: value}).items():
+    for key, known in (hpo.study._stored_settings(run) | {name: value}).items():
         study.set_user_attr(key, known)
     study.add_trial(optuna.trial.create_trial(value=1.0))
     resume = ["--mode", "optuna_resume", "--storage", url, "--output", str(tmp_path / "out")]
-    assert hpoStudy.main(DENOISING, "", resume) == 2
+    assert hpo.command.main(DENOISING, "", resume) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "study 'theirs' has settings that no run" in error
 
@@ -411,11 +419,11 @@ def test_the_dashboard_is_for_this_machine_only(tmp_path):
     database = tmp_path / "with space; $(touch evil) 'quoted'.db"
     url = f"sqlite:///{database.as_posix()}"
     optuna.create_study(study_name="s", storage=url)
-    options = hpoSettings.parse_options(
+    options = hpo.options.parse_options(
         DENOISING, "", ["--storage", url, "--output", str(tmp_path / "it's; touch evil")]
     )
-    run = hpoSettings.run_from_options(DENOISING, options)
-    command = shlex.split(hpoReport.dashboard_command(run))
+    run = hpo.options.run_from_options(DENOISING, options)
+    command = shlex.split(hpo.dashboard.dashboard_command(run))
     assert command == ["optuna-dashboard", url, "--artifact-dir", str(run.tree.artifacts)]
     run.tree.artifacts.mkdir(parents=True)
     port = free_port()
@@ -514,9 +522,9 @@ def test_a_run_with_a_password_leaves_it_nowhere(postgresql_url, tmp_path):
 
 def test_the_command_to_go_on_has_no_password(capsys, monkeypatch, tmp_path):
     def stop(run):
-        raise hpoSettings.StoppedError("all processes ended")
+        raise support.errors.StoppedError("all processes ended")
 
-    monkeypatch.setitem(hpoStudy.MODES, "optuna", stop)
+    monkeypatch.setitem(hpo.command.MODES, "optuna", stop)
     url = f"postgresql+psycopg://me:{SECRET}@host/x"
     for words in (["--storage", url], [f"--storage={url}"]):
         assert run_here(toy(DENOISING), tmp_path, *words) == 1
@@ -528,9 +536,9 @@ WORDS = ["python", "C:\\My Files\\run.py", "--study-name", "it's", 'a "b"', "$HO
 
 
 def test_commands_are_quoted_for_the_shell_of_the_platform():
-    assert shlex.split(hpoSettings.command_line(WORDS, "linux")) == WORDS
+    assert shlex.split(support.command_line.command_line(WORDS, "linux")) == WORDS
     assert (
-        hpoSettings.command_line(WORDS, "win32")
+        support.command_line.command_line(WORDS, "win32")
         == 'python "C:\\My Files\\run.py" --study-name it\'s "a \\"b\\"" $HOME;'
     )
 
@@ -540,17 +548,17 @@ def test_a_worker_gets_the_password_where_nobody_else_sees_it(tmp_path, monkeypa
     url = f"postgresql+psycopg://me:{SECRET}@host/x"
     words = {"two words": ["--storage", url], "one word": [f"--storage={url}"], "short": ["--stor", url]}[form]
     script = tmp_path / "run.py"
-    told = f"sys.argv[1:], os.environ[{hpoSettings.WORKER_STORAGE!r}]"
+    told = f"sys.argv[1:], os.environ[{hpo.options.WORKER_STORAGE!r}]"
     script.write_text(f"import os, sys\nprint({told}, sep='\\n', file=sys.stderr)\n")
     monkeypatch.setattr(sys, "argv", [str(script)])
-    options = hpoSettings.parse_options(DENOISING, "", words)
-    run = hpoSettings.run_from_options(DENOISING, options, words)
-    worker = hpoSearch._start_worker(run, 0, tmp_path)
+    options = hpo.options.parse_options(DENOISING, "", words)
+    run = hpo.options.run_from_options(DENOISING, options, words)
+    worker = hpo.workers._start_worker(run, 0, tmp_path)
     assert worker.wait(SECONDS) == 0
     arguments, inherited = (tmp_path / "0.log").read_text().splitlines()
     assert SECRET not in arguments and "://me:***@host/x" in arguments and inherited == url
-    monkeypatch.setenv(hpoSettings.WORKER_STORAGE, url)
-    options = hpoSettings.parse_options(DENOISING, "", ast.literal_eval(arguments))
-    assert hpoSettings.run_from_options(DENOISING, options).storage_url == url
-    options = hpoSettings.parse_options(DENOISING, "", ["--storage", "sqlite:///mine.db"])
-    assert hpoSettings.run_from_options(DENOISING, options).storage_url == "sqlite:///mine.db"
+    monkeypatch.setenv(hpo.options.WORKER_STORAGE, url)
+    options = hpo.options.parse_options(DENOISING, "", ast.literal_eval(arguments))
+    assert hpo.options.run_from_options(DENOISING, options).storage_url == url
+    options = hpo.options.parse_options(DENOISING, "", ["--storage", "sqlite:///mine.db"])
+    assert hpo.options.run_from_options(DENOISING, options).storage_url == "sqlite:///mine.db"

@@ -7,15 +7,16 @@ import time
 
 import optuna
 import pytest
+from conftest import SECONDS
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
-from conftest import SECONDS
 from test_study import DENOISING, load, run_toy
 
-import hpoSearch
-import hpoTrials
-from hpoStorage import open_storage
-from hpoTrials import TrialQueue
+import hpo.trials
+import hpo.workers
+import support.stopping
+from hpo.storage import open_storage
+from hpo.trials import TrialQueue
 
 
 def assert_whole(study, n_trials):
@@ -82,7 +83,7 @@ def test_ctrl_c_ends_all_processes_and_gives_their_trials_back(tmp_path):
             break
     pids = {pid_of(trial) for trial in load(tmp_path, DENOISING).trials if "worker" in trial.user_attrs}
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=hpoSearch.PATIENCE)
+    _, errors = process.communicate(timeout=hpo.workers.PATIENCE)
     assert process.returncode == 130 and "Traceback" not in errors
     assert {trial.state for trial in load(tmp_path, DENOISING).trials} == {TrialState.COMPLETE, TrialState.WAITING}
     for pid in pids:
@@ -157,7 +158,7 @@ def test_a_living_process_keeps_its_trial_and_an_interrupted_one_gives_it_back(q
 
 
 def test_an_interrupt_while_a_trial_is_claimed_leaves_it_in_the_queue(queue_of, monkeypatch):
-    monkeypatch.setattr(hpoTrials, "ignore_signals", lambda: None)  # this process is the tests' own
+    monkeypatch.setattr(support.stopping, "ignore_signals", lambda: None)  # this process is the tests' own
     for calls in range(3):
         with pytest.raises(KeyboardInterrupt), queue_of() as queue:
             queue.plan(1)
@@ -166,7 +167,7 @@ def test_an_interrupt_while_a_trial_is_claimed_leaves_it_in_the_queue(queue_of, 
             def interrupted(*arguments, set_attribute=set_attribute, left=left):
                 if next(left, None) is None:
                     monkeypatch.undo()
-                    monkeypatch.setattr(hpoTrials, "ignore_signals", lambda: None)
+                    monkeypatch.setattr(support.stopping, "ignore_signals", lambda: None)
                     raise KeyboardInterrupt
                 set_attribute(*arguments)
 
@@ -182,7 +183,7 @@ def test_a_process_elsewhere_is_dead_when_it_is_silent_and_its_late_result_is_dr
         claimed = elsewhere.claim(1)
         here._lock_file(elsewhere.token).unlink()  # as on a machine that does not see it
         assert here.recover() == []
-        monkeypatch.setattr(hpoTrials, "SILENCE", 0.0)
+        monkeypatch.setattr(hpo.trials, "SILENCE", 0.0)
         elsewhere.storage.set_trial_user_attr(claimed._trial_id, "heartbeat", 1)
         assert here.recover() == []  # it has moved
         (sentence,) = here.recover()
@@ -196,13 +197,13 @@ def test_a_process_elsewhere_is_dead_when_it_is_silent_and_its_late_result_is_dr
 
 def test_why_a_process_ended_is_told_by_its_error_alone(tmp_path):
     (tmp_path / "0.log").write_text("warning: slow\nerror: the disk of '/x' is full; to go on:\n  python run.py\n")
-    sentence = hpoSearch._why_it_ended(0, 1, tmp_path, replaced=False)
+    sentence = hpo.workers._why_it_ended(0, 1, tmp_path, replaced=False)
     assert sentence == ("process 0 of this run ended with status 1: error: the disk of '/x' is full; the others go on")
 
 
 def test_workers_share_the_cpu_and_get_gpus_in_turns(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    environments = [hpoSearch.worker_environment(index, 4, ["0", "2"]) for index in range(4)]
+    environments = [hpo.workers.worker_environment(index, 4, ["0", "2"]) for index in range(4)]
     assert [environment["CUDA_VISIBLE_DEVICES"] for environment in environments] == ["0", "2", "0", "2"]
     assert {environment["OMP_NUM_THREADS"] for environment in environments} == {"2"}
-    assert "CUDA_VISIBLE_DEVICES" not in hpoSearch.worker_environment(0, 4, [])
+    assert "CUDA_VISIBLE_DEVICES" not in hpo.workers.worker_environment(0, 4, [])

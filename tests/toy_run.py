@@ -8,8 +8,8 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
 from test_study import SCRIPTS, toy  # noqa: E402
 
-import hpoStudy  # noqa: E402
+import hpo.command  # noqa: E402
 
 if __name__ == "__main__":
     problem = {Path(script).stem: toy(sys.modules[Path(script).stem].PROBLEM) for script in SCRIPTS.values()}
-    sys.exit(hpoStudy.main(problem[os.environ["TOY_PROBLEM"]], "toy"))
+    sys.exit(hpo.command.main(problem[os.environ["TOY_PROBLEM"]], "toy"))

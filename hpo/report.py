@@ -4,54 +4,29 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import baseML  # first: it keeps TensorFlow's start-up messages off the screen
-import keras
 import numpy as np
 import optuna
-import optuna_dashboard
-from matplotlib import pyplot
-from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
-import blindTest
-import dataPlotting
-from blindTest import TraceProtocol
-from hpoSettings import (
-    Run,
-    command_line,
-    data_stream,
-    hardware,
-    network_config,
-    public_url,
-    resume_command,
-    short,
-    trained_epochs,
-    trained_minutes,
-    training_size,
-    why_too_large,
-)
-from hpoTrials import counted, result_of, run_name_of
+import baseML
+from evaluation.blind import TraceProtocol, blind_test
+from evaluation.comparison import report, write_csv
+from hpo.budget import trained_epochs, trained_minutes
+from hpo.dashboard import BLIND_TRACES, dashboard_command, data_protocol, draw_blind_trace
+from hpo.problem import network_config
+from hpo.run import Run, short, training_size, why_too_large
+from hpo.trials import finished_trials, result_of, run_name_of, trained_trials
+from networks.backends import hardware
+from networks.files import LOSS_HISTORY_FOLDER
+from support.startup import load_keras
 
-BLIND_TRACES = 200
+keras = load_keras()
+
 LONG_STUDY = 24 * 3600.0  # s
 STEP_OVERHEAD = 5e-3  # s of a training step, whatever the network's size
 EFFICIENCY = 0.3  # of a training, beside one product of large matrices
 NETWORKS_DRAWN = 100  # to estimate a study's duration from
-
-
-# --- Trials
-
-
-def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that have their result: a value, too large, pruned, or failed for a reason of their own."""
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished() and counted(trial)]
-
-
-def trained_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials whose network was trained to the end, the best first."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return sorted((trial for trial in complete if "skipped" not in trial.user_attrs), key=lambda trial: trial.value)
 
 
 def describe_trial(run: Run, trial: FrozenTrial) -> str:
@@ -144,16 +119,6 @@ def print_plan(run: Run, study: optuna.Study) -> None:
         )
 
 
-def data_protocol(run: Run) -> str:
-    """What a training sees, in words."""
-    s = run.settings
-    transform = "" if s.transform == "NA" else f", as {s.transform}"
-    return (
-        f"{s.num_epochs} epochs of {s.num_datasets} training and {s.n_validation} {s.validation} validation traces of "
-        f"{s.n_samples} samples{transform}, batches of {s.batch_size}"
-    )
-
-
 def estimated_seconds(run: Run, study: optuna.Study) -> float:
     """How long the trials that are left will take: from those already done, else from the networks' sizes."""
     finished = finished_trials(study)
@@ -188,74 +153,14 @@ def _operations_per_second() -> float:
     return 2 * n**3 * repeats / (time.perf_counter() - started)
 
 
-# --- The dashboard
-
-
-def dashboard_command(run: Run) -> str:
-    """What to type to see the study in a browser."""
-    return command_line(["optuna-dashboard", public_url(run.url), "--artifact-dir", str(run.tree.artifacts)])
-
-
-def write_note(run: Run, study: optuna.Study) -> None:
-    """The study's note in the dashboard: what it is, and how it was started."""
-    s, problem = run.settings, run.problem
-    unit = f" in {problem.unit}" if problem.unit else ""
-    optuna_dashboard.save_note(
-        study,
-        f"# {problem.name.capitalize()}\n\n"
-        f"Score: the lowest {run.metric_name} of a training. `validation_rmse` is the plain RMSE{unit}, without the "
-        "networks' penalties.\n\n"
-        f"- preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
-        f"- a trial: {data_protocol(run)}\n"
-        f"- command: `{resume_command(run)}`\n\n"
-        "A trial that became the best has a picture among its artifacts: its prediction of one fixed blind trace.\n",
-    )
-
-
-def upload_picture(run: Run, trial: Trial, network: baseML.BaseMLClass, path: Path) -> None:
-    """Add the picture of a network's prediction to its trial, and leave it at ``path``.
-
-    A trial that was cut off after it had a picture, or half of one, and trained again, has this one in its place.
-    """
-    picture = draw_blind_trace(run, network, path)
-    run.tree.artifacts.mkdir(exist_ok=True)
-    store = FileSystemArtifactStore(run.tree.artifacts)
-    known = get_all_artifact_meta(trial)
-    if not known:
-        upload_artifact(artifact_store=store, file_path=str(picture), study_or_trial=trial)
-        return
-    with picture.open("rb") as file:
-        store.write(known[0].artifact_id, file)
-
-
-# --- The result
-
-
-def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
-    """Picture of a network's prediction of one trace that no training saw, always the same one."""
-    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=1, transform="NA")
-    x, y = blind[0]
-    predicted = blind.in_data_units(network.predict_result(x[..., 0]))
-    figure = dataPlotting.plot_ae_predict_raw(
-        *(np.arange(x.shape[1]) * blind.dt, x[0, :, 0], blind.in_data_units(y[0, :, 0]), predicted[0]),
-        input_name=f"Input ({blind.x_name})",
-        quantity=run.problem.quantity,
-        unit=run.problem.unit,
-        title=f"{run.problem.name.capitalize()}: a trace that the network never saw",
-        save_path=path,
-    )
-    pyplot.close(figure)
-    return path
-
-
 def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path: Path) -> None:
     """Networks (by name) beside classical methods on traces that no training saw: print the table, store it as CSV."""
     s, problem = run.settings, run.problem.name
     print(f"\nOn {BLIND_TRACES} blind traces, with 95 % intervals:", flush=True)
     protocol = TraceProtocol(s.n_samples, noisy_data=s.noisy_data, snr_db=s.snr_db)
-    rows = blindTest.blind_test(problem, networks, BLIND_TRACES, s.seed, protocol)
-    blindTest.write_csv(path, problem, rows)
-    print(f"{blindTest.report(problem, rows, networks, s.seed)}\nBlind test    {path}")
+    rows = blind_test(problem, networks, BLIND_TRACES, s.seed, protocol)
+    write_csv(path, problem, rows)
+    print(f"{report(problem, rows, networks, s.seed)}\nBlind test    {path}")
 
 
 def best_model_path(run: Run, trial: FrozenTrial) -> Path:
@@ -290,7 +195,7 @@ def print_result(run: Run, study: optuna.Study) -> None:
         print(f"The best network is not at {path}: was it trained on another machine, or with another --output?")
     print(
         f"All trials    {run.tree.summary}\n"
-        f"Loss curves   {run.tree.search / baseML.LOSS_HISTORY_FOLDER}\n"
+        f"Loss curves   {run.tree.search / LOSS_HISTORY_FOLDER}\n"
         f"Dashboard     {dashboard_command(run)}"
     )
 

@@ -22,18 +22,16 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
-import baseML
-import hpoStorage
 from baseML import RunResult
-from hpoSettings import ignore_signals, stop_was_asked
+from hpo.storage import locked_on_server
+from networks.files import RUN_NAME, loss_history_path, remove_run_files
+from support.stopping import ignore_signals, stop_was_asked
 
 HEARTBEAT_INTERVAL = 30.0  # s
 SILENCE = 600.0  # s without a heartbeat, after which a process on another machine is taken for dead
 NOT_IN_NAMES = re.compile(r"[^\w.-]", re.ASCII)
 LONGEST_TOKEN = 100  # characters, of which the last are random
 ATTEMPTS = 2  # of a trial whose process ends without a word; one that is out of memory would end every time
-
-
 LEFT_BY_US = {TrialState.FAIL: "failed", TrialState.RUNNING: "worker"}  # attributes of our own trials in a state
 
 
@@ -45,7 +43,7 @@ def counted(trial: FrozenTrial) -> bool:
 def run_name_of(trial: FrozenTrial) -> str | None:
     """Name of the files of a trial's training; None for one that is no such name: a storage may be anybody's."""
     name = trial.user_attrs.get("run_name")
-    return name if isinstance(name, str) and baseML.RUN_NAME.fullmatch(name) else None
+    return name if isinstance(name, str) and RUN_NAME.fullmatch(name) else None
 
 
 def result_of(trial: FrozenTrial) -> RunResult | None:
@@ -58,7 +56,7 @@ def result_of(trial: FrozenTrial) -> RunResult | None:
 @contextlib.contextmanager
 def alone(study: optuna.Study, folder: Path) -> Iterator[None]:
     """No other process, on this machine or another one, is in here for this study meanwhile."""
-    with _mutex(folder), hpoStorage.alone(study._storage, study._study_id):
+    with _mutex(folder), locked_on_server(study._storage, study._study_id):
         yield
 
 
@@ -241,8 +239,8 @@ class TrialQueue:
     def _remove_training(self, trial: FrozenTrial) -> None:
         """Remove the files of a training that was cut off: the next one has a name of its own."""
         if run_name := run_name_of(trial):
-            baseML.remove_run_files(self.folder, run_name)
-            baseML.loss_history_path(self.folder, run_name).unlink(missing_ok=True)
+            remove_run_files(self.folder, run_name)
+            loss_history_path(self.folder, run_name).unlink(missing_ok=True)
 
     def _beat(self) -> None:
         """Say that this process is alive, now and then; a storage that does not answer is asked again."""
@@ -253,3 +251,17 @@ class TrialQueue:
             if current is not None:
                 with contextlib.suppress(Exception):
                     self.storage.set_trial_user_attr(current._trial_id, "heartbeat", count)
+
+
+# --- Trials
+
+
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that have their result: a value, too large, pruned, or failed for a reason of their own."""
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished() and counted(trial)]
+
+
+def trained_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials whose network was trained to the end, the best first."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return sorted((trial for trial in complete if "skipped" not in trial.user_attrs), key=lambda trial: trial.value)

@@ -5,33 +5,24 @@ import gc
 import sys
 from collections.abc import Sequence
 
-import baseML  # first: it keeps TensorFlow's start-up messages off the screen
 import optuna
 
-import hpoFixed
-import hpoSearch
-from hpoSettings import (
-    Problem,
-    Run,
-    StoppedError,
-    UserError,
-    check_places,
-    ignore_signals,
-    machine_fault,
-    parse_options,
-    resume_command,
-    run_from_options,
-    stop_on_signals,
-    stop_was_asked,
-    stop_with_parent,
-)
+from hpo.options import parse_options, run_from_options
+from hpo.plans import run_final_model, run_manual
+from hpo.problem import Problem
+from hpo.run import Run, check_places, resume_command
+from hpo.search import run_search
+from hpo.update import run_model_update
+from networks.backends import make_deterministic
+from support.errors import StoppedError, UserError, machine_fault
+from support.stopping import ignore_signals, stop_on_signals, stop_was_asked, stop_with_parent
 
 MODES = {
-    "optuna": hpoSearch.run_search,
-    "optuna_resume": hpoSearch.run_search,
-    "manual": hpoFixed.run_manual,
-    "final_model": hpoFixed.run_final_model,
-    "model_update": hpoFixed.run_model_update,
+    "optuna": run_search,
+    "optuna_resume": run_search,
+    "manual": run_manual,
+    "final_model": run_final_model,
+    "model_update": run_model_update,
 }
 
 
@@ -50,7 +41,7 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
             stop_with_parent()
         check_places(run)
         if run.deterministic:
-            baseML.make_deterministic()
+            make_deterministic()
         gc.collect()
         gc.freeze()  # or else every trial would look through all that the libraries have made
         MODES[run.mode](run)

@@ -17,20 +17,10 @@ import numpy as np
 import pywt
 from scipy import fft, ndimage, signal
 
-from dataGeneration import (
-    BLOCK_NAMES,
-    PAIRS,
-    SHORTEST_TRACE,
-    TRACES_PER_BLOCK,
-    check_block,
-    check_flag,
-    check_names,
-    check_time,
-    check_whole,
-    convolve,
-    generate_block,
-    stream_generator,
-)
+from dataGeneration import BLOCK_NAMES, PAIRS, TRACES_PER_BLOCK, generate_block, stream_generator
+from support.checks import check_flag, check_names, check_whole
+from traces.checks import SHORTEST_TRACE, check_block, check_time
+from traces.wavelets import convolve
 
 PASS_BAND = (3.0, 120.0)  # Hz, about what the wavelets of the paper reach
 FILTER_ORDER = 4
@@ -41,7 +31,6 @@ WAVELET_LEVEL = 6
 MAD_OF_NORMAL = 0.6745  # median of |g| for g ~ Normal(0, 1)
 NOISE_BAND = (200.0, 0.8)  # Hz, or this part of the Nyquist frequency where that is lower: only noise above it
 WIENER_SEGMENT = 0.16  # s; the best of 0.06 to 1 s on training traces
-
 REFERENCE_TRACES = 500
 WAVELET_SEGMENT = 0.256  # s
 DIVISION_DAMPING = 1e-2  # of the wavelet's largest power; 1e-3 suits clean traces, 3e-2 noisy ones

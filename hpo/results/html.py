@@ -1,6 +1,6 @@
 """A report to explore in a browser: the panels of every study and the tables, in one HTML file that works offline.
 
-    studies (`resultsData.StudyResults`), tables -> report.html, with plotly.js and everything else inside
+    studies (`StudyResults`), tables -> report.html, with plotly.js and everything else inside
 
 Names and values of a study may come from anybody: all of them are escaped, in the page and in its figures.
 """
@@ -13,7 +13,6 @@ from functools import cached_property
 from html import escape
 from pathlib import Path
 
-import resultsData  # first: it keeps TensorFlow's start-up messages off the screen
 import numpy as np
 import optuna
 import pandas as pd
@@ -26,9 +25,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from plotly.colors import sample_colorscale
 from plotly.offline import get_plotlyjs
 
-from dataPlotting import COLOURS
-from resultFiles import replace_file
-from resultsData import FEWEST_FOR_IMPORTANCE, KINDS, MissingError, StudyResults, readable, short_number
+from hpo.results.grid import MissingError
+from hpo.results.studies import FEWEST_FOR_IMPORTANCE, KINDS, StudyResults, importances
+from hpo.results.tables import readable, short_number
+from plots.style import COLOURS
+from support.files import replace_file
 
 HEIGHT, SLICE_HEIGHT, TIMELINE_HEIGHT = 440, 300, 600  # px
 BAR_HEIGHT, BARS_MARGIN = 28, 90  # px of an importance, and of what is above and below all of them
@@ -216,7 +217,7 @@ class _Shown:
 
     def importances(self, target: str) -> pd.Series:
         _need_parameters(self, 1)
-        return resultsData.importances(self.results, target)
+        return importances(self.results, target)
 
 
 _PLACEHOLDER = create_trial(state=TrialState.WAITING)  # keeps the number of a trial that is not shown

@@ -17,37 +17,29 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-import baseML  # first: it keeps TensorFlow's start-up messages off the screen
-import keras
 from filelock import FileLock, Timeout
 from optuna.distributions import BaseDistribution
 from tqdm import tqdm
 
-import resultFiles
-from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig, RunResult
-from dataPreProcessing import fit_input
-from hpoSettings import (
-    DEFAULTS,
-    PAPER_GRID,
-    Run,
-    StoppedError,
-    UserError,
-    check_table,
-    data_stream,
-    derived_seed,
-    network_config,
-    train,
-    versions,
-)
-from resultFiles import replace_file
+import baseML
+from baseML import SUMMARY_COLUMNS, RunResult
+from hpo.problem import PAPER_GRID, network_config
+from hpo.run import Run, check_table, derived_seed, train
+from hpo.settings import DEFAULTS
+from hpo.study import best_configuration
+from hpo.tree import APPROACHES
+from networks.files import LOSS_HISTORY_FOLDER, keep_best, loss_history_path
+from networks.rows import NetworkConfig
+from support.errors import UserError
+from support.files import mend_table, replace_file, whole_lines
+from support.startup import load_keras
 
-APPROACHES = ("Grid Search", "Optuna")  # names as published
+keras = load_keras()
+
 OWN_ARCHITECTURE = {"num_dil": "TCN", "num_lstm": "CNN_LSTM"}  # parameters that the grid varies for one network only
 RATED_COLUMNS = (*SUMMARY_COLUMNS[:8], "Learning Rate", *SUMMARY_COLUMNS[8:])
 GRID_SEED, REPEATABILITY_SEED, UPDATE_SEED = 2, 3, 4  # first part of the key of a training's seed
 RUNNING = "unfinished"  # folder of the training that is under way
-# between a network and the run that goes on with it
-MUST_AGREE = ("problem", "n_samples", "scaling_flag", "noisy_data", "precision")
 
 
 # --- Plans
@@ -96,7 +88,7 @@ class Plan:
 
     def rows(self) -> list[dict[str, str]]:
         """The table as it stands, by column."""
-        return list(csv.DictReader(line.decode() for line in resultFiles.whole_lines(self.table)))
+        return list(csv.DictReader(line.decode() for line in whole_lines(self.table)))
 
     def missing(self) -> list[Training]:
         """Trainings without a row; of repeats, which have one key, the last ones."""
@@ -154,9 +146,7 @@ def repeatability_plan(run: Run) -> Plan:
     """The best configurations, ``n_trials`` times each: the published ones, or that of the study ``run.from_study``."""
     configs, settings = run.problem.final_configs, {"transform": run.settings.transform}
     if run.from_study:
-        import hpoSearch  # not before it is needed: it loads much
-
-        best, settings = hpoSearch.best_configuration(run)
+        best, settings = best_configuration(run)
         configs = {"Optuna": best}
     trainings = [
         Training(
@@ -272,12 +262,12 @@ def _clean(plan: Plan) -> None:
     shutil.rmtree(plan.folder / RUNNING, ignore_errors=True)
     baseML.init_results_file(plan.table, plan.columns)
     _write_types(plan)
-    histories = plan.folder / baseML.LOSS_HISTORY_FOLDER
+    histories = plan.folder / LOSS_HISTORY_FOLDER
     for training in plan.missing():
         for path in histories.glob(f"{training.files}_log.csv"):
             path.unlink()
     for path in histories.glob("*_log.csv"):
-        resultFiles.mend_table(path)
+        mend_table(path)
 
 
 def _write_types(plan: Plan) -> None:
@@ -291,10 +281,10 @@ def _run_training(run: Run, plan: Plan, training: Training, bar: tqdm) -> str:
     folder, run_name = plan.folder / RUNNING, training.new_run_name()
     try:
         result, line = _trained(run, plan, training, run_name, bar)
-        history = baseML.loss_history_path(plan.folder, run_name)
+        history = loss_history_path(plan.folder, run_name)
         history.parent.mkdir(exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # a training that fails may have none
-            baseML.loss_history_path(folder, run_name).replace(history)
+            loss_history_path(folder, run_name).replace(history)
         baseML.append_results_to_file(plan.table, training.row(result))
         _write_types(plan)
     finally:
@@ -316,7 +306,7 @@ def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm)
         if reason is None:
             raise
         return RunResult(run_name, 0, 0, 0, math.nan, math.nan, math.nan, 0.0, training.seed), f"failed: {reason}"
-    baseML.keep_best(folder, run.tree.final_model(training.approach), run_name)
+    keep_best(folder, run.tree.final_model(training.approach), run_name)
     return result, _result_text(run, result)
 
 
@@ -335,79 +325,4 @@ def _print_result(run: Run, plan: Plan) -> None:
         best = f"lowest validation loss {run.loss_text(min(finite))}" if finite else "no result"
         failed = f", {len(values) - len(finite)} failed" if len(finite) < len(values) else ""
         print(f"{approach}: {len(values)} trainings, {best}{failed}; network in {run.tree.final_model(approach)}")
-    print(f"All trainings {plan.table}\nLoss curves   {plan.folder / baseML.LOSS_HISTORY_FOLDER}")
-
-
-# --- Update of a network
-
-
-def run_model_update(run: Run) -> None:
-    """Mode model_update: train a saved network on; the result is ``<name>_update.keras`` beside it.
-
-    The network itself stays as it is. An update that was killed goes on after its last finished epoch. Raises UserError
-    for a file that is no network, or one of other data; StoppedError when the training fails for its own reason.
-    """
-    network = _load_for_update(run)
-    run = run.with_parameters({"transform": network.transform["transform_type"]})
-    name = run.model.stem + baseML.UPDATE
-    destination, working = run.model.with_name(f"{name}.keras"), run.model.with_name(f".{name}")
-    if destination.is_file():
-        print(f"{destination} is finished already; to train it on, give it as --model")
-        return
-    with claimed(working, run, otherwise="remove that folder"):
-        before, result = _update(run, network, working, name)
-        for path in (baseML.loss_history_path(working, name), working / f"{name}.json", working / f"{name}.keras"):
-            path.replace(run.model.with_name(path.name))  # the network last: with it, the update is finished
-    shutil.rmtree(working, ignore_errors=True)
-    print(
-        f"Before           loss {run.loss_text(before['loss'])}, RMSE {run.rmse_text(before['rmse'])}\n"
-        f"After            {_result_text(run, result)}\n"
-        f"Updated network  {destination}\n"
-        f"Loss curve       {destination.with_name(f'{name}_log.csv')}"
-    )
-
-
-def _load_for_update(run: Run) -> BaseMLClass:
-    """The network that is to be updated. UserError when it is none, or its data are not those of the run."""
-    try:
-        network = BaseMLClass.load_model(run.model)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    description = run.model.with_suffix(".json")
-    if not description.is_file():
-        raise UserError(f"{str(description)!r} is missing, which says what network {str(run.model)!r} is")
-    asked = stored_settings(run)
-    found = {**asked, **network.provenance, "n_samples": network.n_samples}
-    for name in MUST_AGREE:
-        if found[name] != asked[name]:
-            raise UserError(
-                f"{str(run.model)!r} was trained for {name} {found[name]!r}, not {asked[name]!r}; "
-                "give the script, --preset, --samples and --precision that it was trained with, or another --model"
-            )
-    return network
-
-
-def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tuple[dict[str, float], RunResult]:
-    """Train on in ``folder``; "loss" and "rmse" (in the data's unit) of the network as it was, and the result."""
-    s = run.settings
-    seed = derived_seed(s.seed, UPDATE_SEED, zlib.crc32(run_name.encode()))  # the update of an update has another one
-    keras.utils.set_random_seed(seed)
-    training = data_stream(run, "training", s.num_datasets, seed)
-    validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
-    network.choose_compilation(len(training), training.batch_size, validation.batch_size)
-    before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
-    before["rmse"] *= validation.unit_per_output
-    origin = {"problem": run.problem.name, "owner": "model_update", **asdict(s), "versions": versions()}
-    network.provenance = {**origin, "updated_from": run.model.name, "seed": seed}
-    print(f"Training {run.model} on for {s.num_epochs} epochs", flush=True)
-    with tqdm(total=s.num_epochs, unit="epoch", dynamic_ncols=True) as bar:
-        progress = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update(epoch + 1 - bar.n))
-        try:
-            return before, baseML.train_network(
-                network, training, validation, s.num_epochs, folder, run_name, extra_callbacks=[progress]
-            )
-        except Exception as error:
-            reason = baseML.failure_reason(error)
-            if reason is None:
-                raise
-            raise StoppedError(f"the update of {str(run.model)!r} failed: {reason}") from error
+    print(f"All trainings {plan.table}\nLoss curves   {plan.folder / LOSS_HISTORY_FOLDER}")

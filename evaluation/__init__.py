@@ -1,0 +1,1 @@
+"""How good a prediction is: baselines, scores with intervals, comparison and verdict."""

@@ -1,0 +1,1 @@
+"""Runs and reads studies: the only place that knows Optuna."""

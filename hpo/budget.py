@@ -1,0 +1,53 @@
+"""How much training all trials of a study may take together."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from optuna.trial import FrozenTrial, TrialState
+
+
+class Budget(NamedTuple):
+    """Training that all trials of a study may take together."""
+
+    amount: float
+    unit: str  # of BUDGET_UNITS
+
+    @classmethod
+    def of(cls, text: str) -> "Budget":
+        """From what a user writes: 780epochs, 90min. Raises ValueError for anything else."""
+        match = BUDGET.fullmatch(text) if isinstance(text, str) else None
+        if match is None or not 0 < float(match["amount"]) < math.inf:
+            raise ValueError(
+                f"{text!r} is not a budget: a number above 0 of epochs or minutes is, as 780epochs or 90min"
+            )
+        return cls(float(match["amount"]), match["unit"])
+
+    def spent(self, trials: Iterable[FrozenTrial]) -> float:
+        """What trials have taken of it, up to their last finished epoch."""
+        return sum(map(BUDGET_UNITS[self.unit], trials))
+
+    def allows(self, trials: Sequence[FrozenTrial], num_epochs: int) -> bool:
+        """Whether one more trial may begin, of so many epochs at most; of what runs, all epochs count."""
+        if self.unit == "min":
+            return self.spent(trials) < self.amount
+        running = (num_epochs - trained_epochs(trial) for trial in trials if trial.state == TrialState.RUNNING)
+        return self.spent(trials) + sum(running) + num_epochs <= self.amount
+
+
+def trained_epochs(trial: FrozenTrial) -> int:
+    """Epochs that a trial was trained for, whatever became of it."""
+    return len(trial.intermediate_values)
+
+
+def trained_minutes(trial: FrozenTrial) -> float:
+    """Time since a trial began, until it ended if it has."""
+    if trial.datetime_start is None or trial.state == TrialState.WAITING:
+        return 0.0
+    return ((trial.datetime_complete or datetime.now()) - trial.datetime_start).total_seconds() / 60
+
+
+BUDGET_UNITS = {"epochs": trained_epochs, "min": trained_minutes}
+BUDGET = re.compile(rf"(?P<amount>\d{{1,9}}(\.\d{{1,9}})?) *(?P<unit>{'|'.join(BUDGET_UNITS)})", re.ASCII)

@@ -1,0 +1,88 @@
+"""What the dashboard shows of a study: its note, and pictures of predictions."""
+
+from pathlib import Path
+
+import numpy as np
+import optuna
+import optuna_dashboard
+from matplotlib import pyplot
+from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
+from optuna.trial import Trial
+
+import baseML
+from hpo.run import Run, data_stream, resume_command
+from hpo.urls import public_url
+from plots.predictions import plot_ae_predict_raw
+from support.command_line import command_line
+
+BLIND_TRACES = 200
+
+
+def data_protocol(run: Run) -> str:
+    """What a training sees, in words."""
+    s = run.settings
+    transform = "" if s.transform == "NA" else f", as {s.transform}"
+    return (
+        f"{s.num_epochs} epochs of {s.num_datasets} training and {s.n_validation} {s.validation} validation traces of "
+        f"{s.n_samples} samples{transform}, batches of {s.batch_size}"
+    )
+
+
+# --- The dashboard
+
+
+def dashboard_command(run: Run) -> str:
+    """What to type to see the study in a browser."""
+    return command_line(["optuna-dashboard", public_url(run.url), "--artifact-dir", str(run.tree.artifacts)])
+
+
+def write_note(run: Run, study: optuna.Study) -> None:
+    """The study's note in the dashboard: what it is, and how it was started."""
+    s, problem = run.settings, run.problem
+    unit = f" in {problem.unit}" if problem.unit else ""
+    optuna_dashboard.save_note(
+        study,
+        f"# {problem.name.capitalize()}\n\n"
+        f"Score: the lowest {run.metric_name} of a training. `validation_rmse` is the plain RMSE{unit}, without the "
+        "networks' penalties.\n\n"
+        f"- preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
+        f"- a trial: {data_protocol(run)}\n"
+        f"- command: `{resume_command(run)}`\n\n"
+        "A trial that became the best has a picture among its artifacts: its prediction of one fixed blind trace.\n",
+    )
+
+
+def upload_picture(run: Run, trial: Trial, network: baseML.BaseMLClass, path: Path) -> None:
+    """Add the picture of a network's prediction to its trial, and leave it at ``path``.
+
+    A trial that was cut off after it had a picture, or half of one, and trained again, has this one in its place.
+    """
+    picture = draw_blind_trace(run, network, path)
+    run.tree.artifacts.mkdir(exist_ok=True)
+    store = FileSystemArtifactStore(run.tree.artifacts)
+    known = get_all_artifact_meta(trial)
+    if not known:
+        upload_artifact(artifact_store=store, file_path=str(picture), study_or_trial=trial)
+        return
+    with picture.open("rb") as file:
+        store.write(known[0].artifact_id, file)
+
+
+# --- The result
+
+
+def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
+    """Picture of a network's prediction of one trace that no training saw, always the same one."""
+    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=1, transform="NA")
+    x, y = blind[0]
+    predicted = blind.in_data_units(network.predict_result(x[..., 0]))
+    figure = plot_ae_predict_raw(
+        *(np.arange(x.shape[1]) * blind.dt, x[0, :, 0], blind.in_data_units(y[0, :, 0]), predicted[0]),
+        input_name=f"Input ({blind.x_name})",
+        quantity=run.problem.quantity,
+        unit=run.problem.unit,
+        title=f"{run.problem.name.capitalize()}: a trace that the network never saw",
+        save_path=path,
+    )
+    pyplot.close(figure)
+    return path

@@ -1,0 +1,1 @@
+"""What a results tree holds, and the figures, tables and report of it."""

@@ -1,0 +1,310 @@
+"""Figs 3, 5, 6, 7, 9, 10, 12 and 13: the grid, repeated trainings, final networks, accuracy and cost."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from baseML import create_model
+from evaluation.comparison import PROBLEMS, Row
+from hpo.problem import Problem
+from hpo.results.axes import (
+    LINES_A_COLUMN,
+    _caption,
+    _few_log_ticks,
+    _heading,
+    _letter,
+    _limits,
+    _log_if_wide,
+    _wrapped,
+)
+from hpo.results.grid import PARAMETERS, base_runs, loss_unit, repeated_base_runs, sweep
+from hpo.results.networks import BASELINE_TRACES, BlindTrace, FinalNetwork, RatedNetwork
+from hpo.results.study_figures import _tick
+from hpo.tree import APPROACHES
+from networks.rows import NetworkConfig
+from plots.networks import draw_network_flow, flow_height
+from plots.predictions import draw_comparison
+from plots.style import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, PICTURE_STYLE, PREDICTION_COLOURS, axis_label
+
+GRID_LIMITS = {"denoising": (0.0, 0.30), "inversion": (0.0, 15_000.0)}  # of the losses in Figs 3 and 7
+REPEATABILITY_LIMITS = {"denoising": (0.0, 0.15), "inversion": (1500.0, 4000.0)}  # in Figs 5 and 9
+NETWORK_LINES = {  # of network types in Figs 3 and 7
+    "DNN": {"color": COLOURS["black"], "linestyle": "--", "marker": "s"},
+    "CNN": {"color": COLOURS["orange"], "linestyle": "--", "marker": "o"},
+    "CNN_VAR": {"color": COLOURS["green"], "marker": "D"},
+    "CNN_LSTM": {"color": COLOURS["purple"], "marker": "^"},
+    "TCN": {"color": COLOURS["blue"], "linewidth": 2.2, "marker": "v"},
+}
+SWEEPS = {  # panels (b) to (f): parameter, base of a logarithmic axis
+    "num_layers": None,
+    "num_dnn": 2,
+    "Learning Rate": 10,
+    "num_filt": 2,
+    "krnl_size": 2,
+}
+OWN_SWEEPS = {  # panel (g): parameters that are particular to a problem
+    "denoising": ("pool_val",),
+    "inversion": ("num_dil", "num_lstm"),
+}
+REPEATS = {  # other runs of one configuration
+    **{"linestyle": "", "marker": "o", "markersize": 3},
+    **{"markerfacecolor": "white", "markeredgecolor": "0.3"},
+}
+APPROACH_COLOURS = dict(zip(APPROACHES, PREDICTION_COLOURS, strict=False))  # as in the pictures of predictions
+LINE_NAME_HEIGHT = 0.04  # of an axis
+
+
+# --- Figs 3 and 7: the grid
+
+
+@plt.rc_context(PICTURE_STYLE)
+def plot_grid_search(
+    grid: pd.DataFrame, problem: Problem, unit: str, types: pd.DataFrame | None = None, n_samples: int = 4096
+) -> Figure:
+    """Figs 3 and 7: (a) loss by network type, (b) to (g) by one parameter after another, (h) box plot, (i) network.
+
+    ``grid`` is as `read_grid` gives it; ``types`` has the columns arch_type and loss (default: the
+    grid's own); ``unit`` is that of the losses, ``n_samples`` the length of the traces. Lines pass through the base run
+    that belongs to their sweep; small open symbols are the other runs of the base configuration: how much one and the
+    same training scatters.
+    """
+    best = _best_network(grid, problem)
+    blocks = create_model(best, n_samples).blocks()
+    heights = (6.9, 0.4 + flow_height(len(blocks)))  # inch; the lower one with its title
+    fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.2), layout="constrained")
+    upper, lower = fig.subfigures(2, 1, height_ratios=heights)
+    axes = upper.subplots(3, 3).ravel()
+    limits, note = _limits(grid["loss"], GRID_LIMITS[problem.name], unit == problem.unit)
+    _draw_base_runs(axes[0], grid)
+    for ax, (name, base) in zip(axes[1:6], SWEEPS.items(), strict=True):
+        _draw_sweep(ax, grid, (name,), base)
+    _draw_sweep(axes[6], grid, OWN_SWEEPS[problem.name], 2)
+    _draw_types(axes[7], grid[["arch_type", "loss"]] if types is None else types)
+    for ax in axes[:8]:
+        ax.set_ylim(limits)
+        ax.grid(alpha=0.3)
+    for ax in axes[0:8:3]:
+        ax.set_ylabel(axis_label("Validation loss", unit))
+    _network_legend(axes[8], grid)
+    _letter(axes[:8])
+    network = lower.subplots()
+    draw_network_flow(network, blocks)
+    network.set_title(f"(i) The network with the lowest loss, {best.arch_type}", loc="left")
+    _caption(fig, ["One training a point; small open symbols: other runs of the base configuration.", note])
+    return fig
+
+
+def _draw_base_runs(ax: Axes, grid: pd.DataFrame) -> None:
+    base, repeats = base_runs(grid), repeated_base_runs(grid)
+    kinds = list(base["arch_type"])
+    ax.bar(_wrapped(kinds), base["loss"], color=[_line(kind)["color"] for kind in kinds], alpha=0.8)
+    others = repeats.drop(index=base.index)
+    here = others["arch_type"].isin(kinds)
+    ax.plot([kinds.index(kind) for kind in others.loc[here, "arch_type"]], others.loc[here, "loss"], **REPEATS)
+    _network_ticks(ax, kinds, "Network type")
+
+
+def _draw_sweep(ax: Axes, grid: pd.DataFrame, names: Sequence[str], log_base: int | None) -> None:
+    """Loss against the values of one parameter, or of several that different networks have, a line a network."""
+    values = set()
+    for name in names:
+        for arch_type, runs in sweep(grid, name).groupby("arch_type", sort=False):
+            if len(names) == 1 or arch_type in _own_network(name, grid):
+                ax.plot(runs[name], runs["loss"], markersize=4, label=arch_type, **_line(arch_type))
+                values |= set(runs[name])
+    ax.set_xlabel(_sweep_label(names))
+    if not values:
+        ax.text(0.5, 0.5, "not varied", ha="center", va="center", transform=ax.transAxes, color="0.4")
+        ax.set_xticks([])
+    elif log_base:
+        ax.set_xscale("log", base=log_base)
+        _plain_ticks(ax, sorted(values)) if log_base == 2 else ax.xaxis.set_major_locator(LogLocator(numticks=5))
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _own_network(name: str, grid: pd.DataFrame) -> set[str]:
+    """The network types for which a panel of several parameters shows this one."""
+    return {"num_dil": {"TCN"}, "num_lstm": {"CNN_LSTM"}}.get(name, set(grid["arch_type"]))
+
+
+def _sweep_label(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return _heading(names[0])
+    return "Dilation (TCN),\nLSTM units (CNN_LSTM)"
+
+
+def _plain_ticks(ax: Axes, values: Sequence[float]) -> None:
+    """The values as they are, instead of powers; those that have no room beside a smaller one are left out."""
+    room = (values[-1] / values[0]) ** (1 / 5)  # factor
+    shown = [values[0]]
+    for value in values[1:]:
+        if value >= room * shown[-1]:
+            shown.append(value)
+    ax.set_xticks(shown, [f"{value:g}" for value in shown])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def _draw_types(ax: Axes, types: pd.DataFrame) -> None:
+    kinds = list(dict.fromkeys(sorted(types["arch_type"], key=_type_order)))
+    boxes = ax.boxplot(
+        [types.loc[types["arch_type"] == kind, "loss"] for kind in kinds],
+        positions=range(len(kinds)),
+        widths=0.6,
+        patch_artist=True,
+        medianprops={"color": "black"},
+        flierprops={"markersize": 3},
+    )
+    for box, kind in zip(boxes["boxes"], kinds, strict=True):
+        box.set(facecolor=_line(kind)["color"], alpha=0.6)
+    _network_ticks(ax, kinds, "Network type, all runs")
+
+
+def _network_ticks(ax: Axes, kinds: Sequence[str], label: str) -> None:
+    ax.set_xticks(range(len(kinds)), _wrapped(kinds))
+    ax.set_xlabel(label)
+
+
+def _type_order(kind: str) -> int:
+    known = list(NETWORK_LINES)
+    return known.index(kind) if kind in known else len(known)
+
+
+def _line(arch_type: str) -> dict[str, object]:
+    return NETWORK_LINES.get(arch_type, {"color": COLOURS["vermillion"], "marker": "*"})
+
+
+def _network_legend(ax: Axes, grid: pd.DataFrame) -> None:
+    ax.axis("off")
+    for kind in sorted(grid["arch_type"].unique(), key=_type_order):
+        ax.plot([], [], markersize=4, label=kind, **_line(kind))
+    ax.plot([], [], label="base run, repeated", **REPEATS)
+    ax.legend(loc="center", title="Network type", frameon=False, handlelength=3)
+
+
+def _best_network(grid: pd.DataFrame, problem: Problem) -> NetworkConfig:
+    """The network of the run with the lowest loss."""
+    best = grid.loc[grid["loss"].idxmin()]
+    fields = {name: best[name] for name in PARAMETERS if name != "Learning Rate" and best[name] != 0}
+    return NetworkConfig(net_type=problem.net_type, learning_rate=best["Learning Rate"], **fields)
+
+
+# --- Figs 5 and 9: repeated trainings
+
+
+@plt.rc_context(PICTURE_STYLE)
+def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str) -> Figure:
+    """Figs 5 and 9: box plots of the validation loss of repeated trainings, Grid Search beside Optuna.
+
+    ``runs`` has the columns approach and loss.
+    """
+    fig, ax = plt.subplots(figsize=(COLUMN_WIDTH, 3.4), layout="constrained")
+    approaches = sorted(runs["approach"].unique())
+    losses = [runs.loc[runs["approach"] == approach, "loss"] for approach in approaches]
+    boxes = ax.boxplot(losses, widths=0.5, patch_artist=True, showfliers=False, medianprops={"color": "black"})
+    for place, (box, approach, values) in enumerate(zip(boxes["boxes"], approaches, losses, strict=True), 1):
+        box.set(facecolor=APPROACH_COLOURS.get(approach, "0.7"), alpha=0.6)
+        ax.plot(place + np.linspace(-0.15, 0.15, len(values)), values, **REPEATS)
+    ax.set_xticks(
+        range(1, len(approaches) + 1),
+        [f"{name}\n{len(values)} runs" for name, values in zip(approaches, losses, strict=True)],
+    )
+    limits, note = _limits(runs["loss"], REPEATABILITY_LIMITS[problem.name], unit == problem.unit)
+    ax.set_ylim(limits)
+    ax.set_ylabel(axis_label("Validation loss", unit))
+    ax.grid(axis="y", alpha=0.3)
+    medians = ", ".join(f"{name} {_tick(values.median())}" for name, values in zip(approaches, losses, strict=True))
+    _caption(fig, [f"Medians: {medians}.", note], LINES_A_COLUMN)
+    return fig
+
+
+# --- Figs 6 and 10: the final networks
+
+
+@plt.rc_context(PICTURE_STYLE)
+def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blind: BlindTrace | None) -> Figure:
+    """Figs 6 and 10: (a) a blind trace, its predictions and their differences, (b) validation losses by epoch."""
+    histories = {final.approach: final for final in networks if final.history is not None}
+    heights = [4.2] * (blind is not None) + [2.4] * bool(histories)
+    fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.3), layout="constrained")
+    panels = list(np.ravel(fig.subfigures(len(heights), 1, height_ratios=heights)))
+    if blind is not None:
+        axes = panels[0].subplots(2, 1, sharex=True)
+        draw_comparison(
+            *(axes, blind.time, blind.actual, blind.predictions, "Actual", problem.quantity, problem.unit),
+            colours=dict.fromkeys(blind.predictions, COLOURS["green"]) | APPROACH_COLOURS,
+        )
+        panels[0].suptitle("(a) A trace that no training saw", x=0.01, ha="left", fontsize=9)
+    if histories:
+        _draw_losses(panels[-1].subplots(), problem, histories)
+        panels[-1].suptitle("(b) Validation loss of the final models", x=0.01, ha="left", fontsize=9)
+    return fig
+
+
+def _draw_losses(ax: Axes, problem: Problem, histories: Mapping[str, FinalNetwork]) -> None:
+    losses = []
+    for approach, final in histories.items():
+        epochs = final.history["epoch"] + 1
+        ax.plot(
+            epochs, final.history["val_loss"], ".-", linewidth=1.0, label=approach, color=APPROACH_COLOURS[approach]
+        )
+        losses.extend(final.history["val_loss"])
+    _log_if_wide(ax.set_yscale, [loss for loss in losses if np.isfinite(loss)])
+    units = {loss_unit(problem, final.provenance) for final in histories.values()}
+    ax.set(xlabel="Epoch", ylabel=axis_label("Validation loss", units.pop() if len(units) == 1 else ""))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+
+
+# --- Figs 12 and 13: accuracy and cost
+
+
+@plt.rc_context(PICTURE_STYLE)
+def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], methods: Sequence[Row]) -> Figure:
+    """Figs 12 and 13: networks on blind traces, over their parameters (a) and over the cost of their training (b).
+
+    Horizontal lines are classical methods; bars are 95 % intervals over traces. Not in the paper.
+    """
+    name = PROBLEMS[problem.name].headline
+    column = PROBLEMS[problem.name].columns[name]
+    fig, axes = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.4 + 0.1 * len(networks)), sharey=True, layout="constrained")
+    costs = {
+        "Trainable parameters": [network.parameters for network in networks],
+        "Operations of the training (10$^{12}$)": [network.operations / 1e12 for network in networks],
+    }
+    fills = ("full", "none", "left", "right")
+    for ax, (label, amounts) in zip(axes, costs.items(), strict=True):
+        for network, amount, fill_style in zip(networks, amounts, itertools.cycle(fills), strict=False):
+            value, low, high = network.score
+            look = {**_line(network.arch_type), "linestyle": "", "fillstyle": fill_style, "capsize": 2}
+            ax.errorbar(amount, value, [[value - low], [high - value]], label=network.name, **look)
+        for row in methods:
+            style = ":" if row.kind == "ceiling" else "-"
+            ax.axhline(getattr(row.scores, name).value, color="0.6", linewidth=0.8, linestyle=style, zorder=0)
+        _few_log_ticks(ax, pd.Series(amounts))
+        ax.set_xlabel(label)
+        ax.grid(alpha=0.3, axis="x")
+    axes[0].set_ylabel(axis_label(f"Blind {column.heading}", column.unit))
+    _name_lines(axes[1], {row.name: getattr(row.scores, name).value for row in methods})
+    said = f"{BASELINE_TRACES} blind traces; lines: classical methods, dotted if they know the answer"
+    handles = axes[0].get_legend_handles_labels()
+    fig.legend(*handles, loc="outside lower center", ncols=2, frameon=False, title=said, title_fontsize=8)
+    _letter(axes)
+    return fig
+
+
+def _name_lines(ax: Axes, values: Mapping[str, float]) -> None:
+    """Names on the right of horizontal lines, moved apart where lines are close."""
+    bottom, top = ax.get_ylim()
+    heights = {name: (value - bottom) / (top - bottom) for name, value in values.items()}
+    lowest = -1.0
+    for name in sorted(heights, key=heights.get):
+        lowest = max(heights[name], lowest + LINE_NAME_HEIGHT)
+        ax.annotate(name, (1.02, lowest), xycoords="axes fraction", fontsize=6, va="center", annotation_clip=False)

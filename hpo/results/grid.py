@@ -1,0 +1,236 @@
+"""The tables of a results tree: the grid, and repeated trainings."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hpo.problem import Problem
+from hpo.tree import ResultsTree
+from networks.files import LOSS_HISTORY_FOLDER
+
+PARAMETERS = {  # of a network: readable names
+    "arch_type": "network type",
+    "num_layers": "layers",
+    "num_dnn": "dense units",
+    "num_dil": "largest dilation",
+    "num_filt": "filters",
+    "krnl_size": "kernel size",
+    "pool_val": "pooling",
+    "num_lstm": "LSTM units",
+    "Learning Rate": "learning rate",
+}
+COLUMNS = {  # of the published tables: the study's names; dilation and LSTM units come from the model's label
+    **{"Type": "arch_type", "LYR": "num_layers", "DNN": "num_dnn", "FIL": "num_filt", "KRNL": "krnl_size"},
+    **{"POL": "pool_val", "Learning Rate": "Learning Rate", "Validation Loss": "loss"},
+}
+LABEL = re.compile(r"_DIL(?P<num_dil>\d+)_.*_LSTM(?P<num_lstm>\d+)_")
+TIE = 0.01  # share of the lowest loss; within it the smaller network is taken, as in the paper's Table 4
+
+
+class MissingError(Exception):
+    """A part of the results that is not there or cannot be used; the message says which, and why."""
+
+
+# --- Tables
+
+
+def _read_table(path: Path, what: str, numbers: Sequence[str], words: Sequence[str] = ()) -> pd.DataFrame:
+    """A table with at least these columns; rows without a finite loss, of failed trainings, are left out."""
+    table = _read_csv(path, what)
+    lacking = [name for name in (*words, *numbers) if name not in table]
+    if lacking:
+        raise MissingError(f"{what}: {path} lacks the column {' and the column '.join(map(repr, lacking))}")
+    for name in numbers:
+        found = pd.to_numeric(table[name], errors="coerce")
+        odd = table.loc[found.isna() & table[name].notna(), name]
+        if len(odd):
+            raise MissingError(f"{what}: {path} has {odd.iloc[0]!r} in the column {name!r}, which is no number")
+        table[name] = found
+    table = _with_losses(table, numbers[-1], path, what)
+    empty = [name for name in (*words, *numbers) if table[name].isna().any()]
+    if empty:
+        raise MissingError(f"{what}: {path} has an empty cell in the column {empty[0]!r}")
+    return table
+
+
+def _read_csv(path: Path, what: str, **options: object) -> pd.DataFrame:
+    if not path.is_file():
+        raise MissingError(f"{what}: there is no {path}")
+    try:
+        return pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, **options)
+    except (ValueError, OSError, pd.errors.ParserError) as error:
+        raise MissingError(f"{what}: {path} cannot be read ({str(error).splitlines()[0]})") from error
+
+
+def _with_losses(table: pd.DataFrame, column: str, path: Path, what: str) -> pd.DataFrame:
+    table = table[np.isfinite(table[column])].reset_index(drop=True)
+    if table.empty:
+        raise MissingError(f"{what}: {path} has no training with a result")
+    return table
+
+
+def read_settings(folder: Path) -> dict[str, object]:
+    """The settings that the tables of a folder were made with; empty where they are not kept, as in the archive."""
+    try:
+        settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def loss_unit(problem: Problem, settings: Mapping[str, object]) -> str:
+    """Unit of the losses of trainings with these settings: that of the data, unless the network saw them scaled."""
+    return "scaled" if settings.get("scaling_flag") else problem.unit
+
+
+def read_grid(tree: ResultsTree) -> pd.DataFrame:
+    """The grid search: a row a training, with its hyperparameters, its ``loss`` and its ``sweep``.
+
+    ``sweep`` is the parameter whose values the row is one of, "base" for the base configuration of a network, and
+    "other" where more than one parameter departs from the base. The base is what most rows have. Every sweep has a
+    run of the base configuration of its own, which no column tells: it is the one that stands among, before or behind
+    the sweep's other values. A learning rate that the run's own loss history contradicts is taken from there.
+    """
+    path, what = tree.grid / "search_summary.csv", "grid search"
+    numbers = [name for name in COLUMNS if name != "Type"]
+    table = _read_table(path, what, numbers, ("Model Name", "Type"))
+    if "Num" in table:
+        table = table.sort_values("Num", kind="stable")
+    grid = table[list(COLUMNS)].rename(columns=COLUMNS)
+    labels = table["Model Name"].astype(str)
+    found = labels.str.extract(LABEL)
+    if found.isna().any(axis=None):
+        raise MissingError(f"{what}: {path} has {labels[found.isna().any(axis=1)].iloc[0]!r} for a model's name")
+    grid[["num_dil", "num_lstm"]] = found.astype(int)
+    grid["Learning Rate"] = _rates_by_history(tree.grid, labels, grid)
+    grid = grid.astype({name: int for name in PARAMETERS if name not in ("arch_type", "Learning Rate")})
+    grid = grid[[*PARAMETERS, "loss"]].reset_index(drop=True)
+    grid["sweep"] = _sweeps(grid)
+    return grid
+
+
+def _rates_by_history(folder: Path, labels: pd.Series, grid: pd.DataFrame) -> pd.Series:
+    """The learning rate of each row, from the loss history that has its label and its lowest loss, if there is one."""
+    rates = grid["Learning Rate"].copy()
+    for path in sorted((folder / LOSS_HISTORY_FOLDER).glob("*_log.csv")):
+        history = _history(path)
+        if history is None or "lr" not in history:
+            continue
+        lowest = history["val_loss"].min()
+        own = [path.name.startswith(label) for label in labels] & np.isclose(grid["loss"], lowest, rtol=1e-6)
+        rates[own] = history["lr"].iloc[0]
+    return rates
+
+
+def _history(path: Path) -> pd.DataFrame | None:
+    """A loss history; None for a file that is none."""
+    try:
+        history = pd.read_csv(path)
+    except (ValueError, OSError):
+        return None
+    return history if {"epoch", "val_loss"} <= set(history) and len(history) else None
+
+
+def base_values(grid: pd.DataFrame) -> pd.DataFrame:
+    """Base value of every parameter, a row a network type: what most runs of that type have, of equals the first."""
+    names = [name for name in PARAMETERS if name != "arch_type"]
+    return grid.groupby("arch_type", sort=False)[names].agg(lambda values: values.value_counts(sort=False).idxmax())
+
+
+def _sweeps(grid: pd.DataFrame) -> pd.Series:
+    base, sweeps = base_values(grid), pd.Series("base", index=grid.index)
+    names = list(base.columns)
+    for arch_type, rows in grid.groupby("arch_type", sort=False):
+        departs = rows[names].ne(base.loc[arch_type])  # (n_rows, n_parameters)
+        sweeps[rows.index[departs.sum(axis=1) > 1]] = "other"
+        single = rows.index[departs.sum(axis=1) == 1]
+        sweeps[single] = departs.loc[single].idxmax(axis=1)
+        for name in names:
+            own = _own_base_run(rows.index, sweeps, rows[name], name)
+            if own is not None:
+                sweeps[own] = name
+    return sweeps
+
+
+def _own_base_run(order: pd.Index, sweeps: pd.Series, values: pd.Series, name: str) -> int | None:
+    """The base run of one sweep, whose values stand in increasing order; None when it has none of its own."""
+    where = [place for place, row in enumerate(order) if sweeps[row] == name]
+    if not where:
+        return None
+    base = values[sweeps[order] == "base"]
+    if base.empty:
+        return None
+    smaller = [place for place in where if values[order[place]] < base.iloc[0]]
+    place = smaller[-1] + 1 if smaller else where[0] - 1
+    if not 0 <= place < len(order) or sweeps[order[place]] != "base":
+        return None
+    is_first_run = place == 0  # of this network type: it stands for the network type itself
+    return None if is_first_run else order[place]
+
+
+def sweep(grid: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The runs of one parameter's sweep, by network type and value; types with one value are left out.
+
+    A sweep without a base run of its own has the network type's first one.
+    """
+    parts = []
+    for arch_type, rows in grid.groupby("arch_type", sort=False):
+        part = rows[rows["sweep"] == name]
+        base = base_runs(grid).loc[lambda runs, kind=arch_type: runs["arch_type"] == kind]
+        if len(part) and not set(base[name]) & set(part[name]):
+            part = pd.concat([part, base])
+        if part[name].nunique() > 1:
+            parts.append(part.sort_values(name, kind="stable"))
+    return pd.concat(parts) if parts else grid.iloc[:0]
+
+
+def base_runs(grid: pd.DataFrame) -> pd.DataFrame:
+    """The base run of every network type: its first."""
+    return grid[grid["sweep"] == "base"].drop_duplicates("arch_type")
+
+
+def repeated_base_runs(grid: pd.DataFrame) -> pd.DataFrame:
+    """All runs of the base configuration of every network type, those of sweeps too."""
+    base = base_values(grid)
+    names = list(base.columns)
+    return grid[[(row[names] == base.loc[row["arch_type"]]).all() for _, row in grid.iterrows()]]
+
+
+def best_of_grid(grid: pd.DataFrame) -> dict[str, object]:
+    """The grid's best configuration: the network type with the lowest base run, and the best value of each sweep.
+
+    Of values whose losses are within TIE of the lowest, the smallest one is taken.
+    """
+    base = base_runs(grid)
+    if base.empty:
+        raise MissingError("best of the grid: it has no run of a base configuration")
+    arch_type = base.loc[base["loss"].idxmin(), "arch_type"]
+    best = {"arch_type": arch_type, **base_values(grid).loc[arch_type].to_dict()}
+    for name in best:
+        runs = sweep(grid, name) if name != "arch_type" else grid.iloc[:0]
+        runs = runs[runs["arch_type"] == arch_type]
+        if len(runs):
+            best[name] = runs.loc[runs["loss"] <= (1 + TIE) * runs["loss"].min(), name].min()
+    return {name: value for name, value in best.items() if value != 0}  # no dilation, no LSTM
+
+
+def read_types(tree: ResultsTree) -> pd.DataFrame:
+    """The type table: ``arch_type`` and ``loss``, a row a training of the grid."""
+    path, what = tree.grid / "type_val_csv.csv", "type table"
+    types = _read_csv(path, what, header=None)
+    if types.shape[1] != 2:
+        raise MissingError(f"{what}: {path} has {types.shape[1]} columns; type and validation loss are needed")
+    types.columns = ["arch_type", "loss"]
+    types["loss"] = pd.to_numeric(types["loss"], errors="coerce")
+    return _with_losses(types, "loss", path, what)
+
+
+def read_repeatability(tree: ResultsTree) -> pd.DataFrame:
+    """The repeated trainings: ``approach`` ("Grid Search" or "Optuna") and ``loss``, a row a training."""
+    path = tree.repeatability / "repeatability_summary.csv"
+    table = _read_table(path, "repeated trainings", ["Validation Loss"], ["Approach"])
+    return table[["Approach", "Validation Loss"]].set_axis(["approach", "loss"], axis=1)

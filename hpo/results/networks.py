@@ -1,0 +1,163 @@
+"""The final networks of a results tree, on blind traces."""
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from baseML import BaseMLClass
+from evaluation.blind import TraceProtocol, blind_test, blind_traces, known_beforehand, predict_in_data_units
+from evaluation.comparison import PROBLEMS, Row, best_baseline, compare
+from evaluation.scores import Interval
+from hpo.problem import Problem
+from hpo.results.grid import MissingError, _history
+from hpo.tree import APPROACHES, ResultsTree
+from networks.size import estimate
+
+BASELINE_TRACES = 50
+OWNERS = {"manual": "search", "final_model": "trained again", "model_update": "trained on"}  # of networks, for the eye
+
+
+# --- Final networks
+
+
+@dataclass(frozen=True)
+class FinalNetwork:
+    """The best network of an approach."""
+
+    approach: str
+    network: BaseMLClass | None  # None when there is none that can be loaded
+    provenance: Mapping[str, object]  # settings that it was trained with, empty where they are not known
+    history: pd.DataFrame | None  # epoch (from 0), val_loss
+    lacks: str = ""  # a sentence on what is missing
+
+
+def read_final_networks(tree: ResultsTree) -> list[FinalNetwork]:
+    """The final networks of both approaches, those that are there; of repeated trainings rather than of searches."""
+    found = [network for approach in APPROACHES if (network := _final_network(tree, approach))]
+    if not found:
+        folders = " or ".join(str(tree.final_model(approach)) for approach in APPROACHES)
+        raise MissingError(f"final networks: there is none in {folders}")
+    return found
+
+
+def _final_network(tree: ResultsTree, approach: str) -> FinalNetwork | None:
+    folder = tree.final_model(approach)
+    described = []
+    for path in sorted(folder.glob("*.json")):
+        with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, OSError):
+            told = json.loads(path.read_text(encoding="utf-8"))["run"]
+            if "updated_from" not in told:
+                described.append((told.get("owner") != "final_model", float(told["validation_loss"]), path.stem, told))
+    if described:
+        *_, stem, told = min(described, key=lambda known: known[:2])
+        history = _history(folder / f"{stem}_log.csv")
+        try:
+            return FinalNetwork(approach, BaseMLClass.load_model(folder / f"{stem}.keras"), told, history)
+        except ValueError as error:
+            return FinalNetwork(approach, None, told, history, f"network of {approach}: {error}")
+    histories = (_history(path) for path in sorted(folder.glob("*_log.csv")))
+    history = next((history for history in histories if history is not None), None)
+    lacks = f"network of {approach}: there is none in {folder} that can be loaded (.keras, with its .json)"
+    return None if history is None else FinalNetwork(approach, None, {}, history, lacks)
+
+
+@dataclass(frozen=True)
+class BlindTrace:
+    """One trace that no training saw, and what networks and the best classical method make of it; all (n_samples,)."""
+
+    time: np.ndarray  # s, two-way
+    actual: np.ndarray  # in the unit of the problem
+    predictions: dict[str, np.ndarray]
+
+
+def predict_blind_trace(problem: Problem, networks: Sequence[FinalNetwork]) -> BlindTrace:
+    """The first trace of the blind stream, and the prediction of every network that was loaded.
+
+    Beside them is that of the classical method that is best on the first BASELINE_TRACES blind traces. Raises
+    MissingError when there is no network, or when they were trained on traces that cannot be compared.
+    """
+    loaded = {final.approach: final.network for final in networks if final.network is not None}
+    if not loaded:
+        raise MissingError("blind trace: no final network could be loaded")
+    protocol, *others = {TraceProtocol.of(network) for network in loaded.values()}
+    if others:
+        raise MissingError("blind trace: the final networks were trained on traces of different lengths or noise")
+    x, y = blind_traces(problem.name, BASELINE_TRACES, protocol=protocol)
+    predictions = {
+        approach: predict_in_data_units(problem.name, network, x[:1])[0] for approach, network in loaded.items()
+    }
+    reference = known_beforehand(problem.name, 0, protocol)
+    best = best_baseline(compare(problem.name, x, y, {}, protocol.dt, reference=reference)).name
+    estimate = PROBLEMS[problem.name].baselines[best].estimate
+    predictions[best] = estimate(x[:1], reference or protocol.dt)[0]
+    return BlindTrace(np.arange(x.shape[1]) * protocol.dt, y[0], predictions)
+
+
+@dataclass(frozen=True)
+class RatedNetwork:
+    """A network on blind traces, and what it takes."""
+
+    name: str
+    arch_type: str
+    score: Interval  # the headline metric of the problem
+    parameters: int
+    operations: float  # multiplications and additions of its whole training, validation left out
+
+
+def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tuple[list[RatedNetwork], list[Row]]:
+    """All networks of the tree that were trained on alike traces, and the classical methods, on blind traces.
+
+    ``notes`` gets a sentence on each network that is left out. Raises MissingError when none is left.
+    """
+    loaded = {}
+    for path in sorted(tree.root.glob("Final_Model/*/*.keras")):
+        try:
+            network = BaseMLClass.load_model(path)
+            loaded[path] = network, TraceProtocol.of(network), _training_operations(network, path)
+        except (ValueError, LookupError, TypeError) as error:
+            notes.append(f"network {path.name}: {error}")
+    if not loaded:
+        raise MissingError(f"networks: there is none in {tree.root / 'Final_Model'} that can be loaded")
+    protocol = Counter(protocol for _, protocol, _ in loaded.values()).most_common(1)[0][0]
+    alike = {}
+    for path, (network, own, _) in loaded.items():
+        if own == protocol:
+            alike[path] = network
+        else:
+            notes.append(f"network {path.name}: it was trained on other traces than most")
+    rows = blind_test(
+        problem.name, {str(path): network for path, network in alike.items()}, BASELINE_TRACES, 0, protocol
+    )
+    headline = PROBLEMS[problem.name].headline
+    scores = {row.name: getattr(row.scores, headline) for row in rows if row.kind == "network"}
+    networks = [
+        RatedNetwork(
+            name=f"{network.config.arch_type}, {path.parent.name}, {_origin(network)}",
+            arch_type=network.config.arch_type,
+            score=scores[str(path)],
+            parameters=network.get_model().count_params(),
+            operations=loaded[path][2],
+        )
+        for path, network in alike.items()
+    ]
+    return networks, [row for row in rows if row.kind != "network"]
+
+
+def _origin(network: BaseMLClass) -> str:
+    """What trained a network, for the eye."""
+    return OWNERS.get(network.provenance.get("owner"), "search")
+
+
+def _training_operations(network: BaseMLClass, path: Path) -> float:
+    """Of the training that is described beside a network. Raises LookupError or TypeError where it is not."""
+    told, history = network.provenance, _history(path.with_name(f"{path.stem}_log.csv"))
+    epochs = told["num_epochs"] if history is None else len(history)
+    shape = (network.n_samples, network.n_channels, network.n_outputs)
+    step = estimate(network.config, *shape, batch_size=told["batch_size"]).operations
+    return step * epochs * told["num_datasets"] / told["batch_size"]

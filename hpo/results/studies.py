@@ -1,0 +1,201 @@
+"""The studies of a results tree."""
+
+import functools
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.problem import Problem
+from hpo.results.grid import PARAMETERS, MissingError, loss_unit
+from hpo.storage import open_to_read
+from hpo.study import is_of
+from hpo.tree import ResultsTree
+from hpo.urls import public_url
+from support.errors import UserError
+
+FEWEST_FOR_IMPORTANCE = 3  # trained trials
+KINDS = {  # of trials, in the words of a caption
+    "trained": "trained",
+    "skipped": "skipped as too large",
+    "pruned": "pruned",
+    "failed": "failed",
+    "running": "running",
+    "waiting": "waiting",
+}
+UNFINISHED = {TrialState.RUNNING: "running", TrialState.WAITING: "waiting"}
+
+
+# --- Studies
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResults:
+    """A study as it is plotted.
+
+    ``trials``: a row a trial: number, kind (a key of KINDS), score, seconds, and the parameters. ``study``: the
+    same trials in memory. ``trained``: only those that count as results.
+    """
+
+    name: str
+    problem: Problem
+    study: optuna.Study
+    trained: optuna.Study
+    trials: pd.DataFrame
+    unit: str  # of the score
+
+    @property
+    def parameters(self) -> list[str]:
+        """Parameters that the trained trials vary; all that they have when they vary none."""
+        known = {name for trial in self.trained.trials for name in trial.params}
+        found = [name for name in self.trials.columns if name in known]
+        values = self.trials[self.trials["kind"] == "trained"]
+        return [name for name in found if values[name].nunique() > 1] or found
+
+    @property
+    def best_parameters(self) -> list[str]:
+        """Those of `parameters` that the best trial has: a choice may bring parameters that other trials lack."""
+        return [name for name in self.parameters if name in self.trained.best_trial.params]
+
+    def left_out(self) -> str:
+        """What is not among the trained trials, in words; empty when there is nothing."""
+        counts = self.trials["kind"].value_counts()
+        return ", ".join(
+            f"{counts[kind]} {words}" for kind, words in KINDS.items() if kind in counts and kind != "trained"
+        )
+
+
+def read_study(
+    problem: Problem, tree: ResultsTree, storage_url: str | None = None, study_name: str | None = None
+) -> StudyResults:
+    """One study of a problem: the named one, else the newest, of a storage or of the tree's SQLite files."""
+    url = _study_file(problem, tree, study_name) if storage_url is None else storage_url
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            with open_to_read(url, Path(folder)) as storage:
+                study = _chosen_study(problem, storage, study_name, url)
+                trials, attributes = study.get_trials(), study.user_attrs
+        except UserError as error:
+            raise MissingError(f"study: {error}") from error
+    return study_results(problem, study.study_name, trials, attributes)
+
+
+def _study_file(problem: Problem, tree: ResultsTree, study_name: str | None) -> str:
+    name = study_name or tree.newest_study()
+    if name is None or not tree.database(name).is_file():
+        what = f"{name}.db" if name else "study (*.db)"
+        raise MissingError(f"study: there is no {what} in {tree.search}")
+    return tree.storage_url(name)
+
+
+def _chosen_study(
+    problem: Problem, storage: optuna.storages.BaseStorage, study_name: str | None, url: str
+) -> optuna.Study:
+    summaries = optuna.get_all_study_summaries(storage)
+    found = [summary for summary in summaries if is_of(problem, summary) and study_name in (None, summary.study_name)]
+    if not found:
+        wanted = repr(study_name) if study_name else f"of {problem.name}"
+        names = ", ".join(summary.study_name for summary in summaries) or "none"
+        raise MissingError(f"study: there is no study {wanted} in {public_url(url)}; there are: {names}")
+    newest = max(found, key=lambda summary: summary._study_id)  # dates change with the clock
+    return optuna.load_study(study_name=newest.study_name, storage=storage)
+
+
+def study_results(
+    problem: Problem, name: str, trials: Sequence[FrozenTrial], attributes: Mapping[str, object]
+) -> StudyResults:
+    """The results of a study from its trials and its user attributes."""
+    if not trials:
+        raise MissingError(f"study: {name} has no trial yet")
+    kinds = [trial_kind(trial, problem.skipped_score) for trial in trials]
+    rows = [
+        {**trial.params, "number": trial.number, "kind": kind, "score": _score(trial), "seconds": _seconds(trial)}
+        for trial, kind in zip(trials, kinds, strict=True)
+    ]
+    table = pd.DataFrame(rows)
+    order = ["number", "kind", "score", "seconds", *PARAMETERS]
+    columns = sorted(table.columns, key=lambda column: order.index(column) if column in order else len(order))
+    trained = [trial for trial, kind in zip(trials, kinds, strict=True) if kind == "trained"]
+    return StudyResults(
+        name=name,
+        problem=problem,
+        study=_in_memory(name, trials, attributes),
+        trained=_in_memory(name, trained, attributes),
+        trials=table[columns],
+        unit=loss_unit(problem, attributes),
+    )
+
+
+def trial_kind(trial: FrozenTrial, skipped_score: float) -> str:
+    """The kind of a trial, a key of KINDS.
+
+    A study of the published scripts tells a network that was too large by its score alone.
+    """
+    if trial.state in UNFINISHED:
+        return UNFINISHED[trial.state]
+    for kind in ("skipped", "failed"):
+        if kind in trial.user_attrs:
+            return kind
+    if trial.state != TrialState.COMPLETE:
+        return "pruned" if trial.state == TrialState.PRUNED else "failed"
+    if not np.isfinite(trial.value):
+        return "failed"
+    told = "n_parameters" in trial.user_attrs
+    return "skipped" if trial.value == skipped_score and not told else "trained"
+
+
+def _score(trial: FrozenTrial) -> float:
+    return trial.value if trial.state == TrialState.COMPLETE else np.nan
+
+
+def _seconds(trial: FrozenTrial) -> float:
+    """How long a trial took; of a trial that was cut off and trained again, the training that counts."""
+    if "seconds" in trial.user_attrs:
+        return float(trial.user_attrs["seconds"])
+    return trial.duration.total_seconds() if trial.duration else np.nan
+
+
+def _in_memory(name: str, trials: Iterable[FrozenTrial], attributes: Mapping[str, object]) -> optuna.Study:
+    study = optuna.create_study(study_name=name, direction="minimize")
+    study.add_trials([trial for trial in trials if trial.state not in UNFINISHED])
+    for key, value in attributes.items():
+        study.set_user_attr(key, value)
+    return study
+
+
+TARGETS = {"score": lambda trial: trial.value, "duration": _seconds}  # what importances are for
+
+
+@functools.cache
+def importances(results: StudyResults, target: str = "score") -> pd.Series:
+    """fANOVA importance of each parameter for the score or for the duration (a key of TARGETS), the largest first.
+
+    Over trained trials alone, those with the parameters of the best; seeded. Raises MissingError when they are too few,
+    or all alike.
+    """
+    names = results.best_parameters if results.trained.trials else []
+    usable = [
+        trial
+        for trial in results.trained.trials
+        if np.isfinite(TARGETS[target](trial)) and trial.params.keys() >= set(names)
+    ]
+    if len(usable) < FEWEST_FOR_IMPORTANCE:
+        raise MissingError(
+            f"importance for the {target}: {results.name} has {len(usable)} trained trials; "
+            f"at least {FEWEST_FOR_IMPORTANCE} are needed"
+        )
+    if np.ptp([TARGETS[target](trial) for trial in usable]) == 0:
+        raise MissingError(f"importance for the {target}: all trained trials of {results.name} are alike")
+    found = get_param_importances(
+        _in_memory(results.name, usable, {}),
+        evaluator=FanovaImportanceEvaluator(seed=0),
+        params=names,
+        target=TARGETS[target],
+    )
+    return pd.Series(found, dtype=float).sort_values(ascending=False)

@@ -1,0 +1,104 @@
+"""Tables 1 to 4."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, json_to_distribution
+
+from hpo.problem import PAPER_BASE, Problem
+from hpo.results.grid import PARAMETERS, MissingError, base_values, best_of_grid, sweep
+from hpo.results.studies import StudyResults
+from networks.rows import NETWORKS
+
+OTHER_NAMES = {  # of what else a study may search
+    **{"norm": "normalisation", "standard_units": "standard units", "optimizer": "optimiser"},
+    **{"weight_decay": "weight decay", "batch_size": "batch size", "loss": "lowest validation loss"},
+}
+
+
+# --- Tables 1 to 4
+
+
+def search_space(problem: Problem, results: StudyResults | None) -> Mapping[str, BaseDistribution]:
+    """What a study searches: as it keeps it, as its trials have it, or the paper's."""
+    if results is None:
+        return problem.search_space
+    stored = results.study.user_attrs.get("search_space")
+    if stored:
+        return {name: json_to_distribution(text) for name, text in stored.items()}
+    return {name: kind for trial in results.study.trials for name, kind in trial.distributions.items()}
+
+
+def table_of_ranges(problem: Problem, results: StudyResults | None, grid: pd.DataFrame | None) -> pd.DataFrame:
+    """Tables 1 and 2: of every parameter the range of the search, and the base value and values of the grid."""
+    base = PAPER_BASE | {"pool_val": problem.base_pool}
+    if grid is not None:
+        base |= base_values(grid).max().to_dict()  # of dilation and LSTM units, that of the networks that have any
+    rows = [
+        {
+            "Parameter": readable(name),
+            "Search range": describe_range(kind),
+            "Base value": short_number(base[name]) if name in base else "-",
+            "Grid values": _grid_values(grid, name),
+        }
+        for name, kind in search_space(problem, results).items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _grid_values(grid: pd.DataFrame | None, name: str) -> str:
+    if grid is None or name not in grid:
+        return "-"
+    values = grid[name].drop_duplicates() if name == "arch_type" else sorted(sweep(grid, name)[name].unique())
+    return ", ".join(map(short_number, values)) or "-"
+
+
+def table_of_best(problem: Problem, results: StudyResults | None, grid: pd.DataFrame | None) -> pd.DataFrame:
+    """Tables 3 and 4: the best hyperparameters of the grid and of the study, those that are there."""
+    columns = {}
+    if grid is not None:
+        columns["Grid Search"] = best_of_grid(grid) | {"loss": grid["loss"].min()}
+    if results is not None and results.trained.trials:
+        best = results.trained.best_trial
+        columns["Optuna"] = best.params | {"loss": best.value}
+    if not columns:
+        raise MissingError("best hyperparameters: there is neither a grid search nor a study with a trained trial")
+    networks = {approach: _used_parameters(problem, values) for approach, values in columns.items()}
+    present = dict.fromkeys(name for values in networks.values() for name in values)
+    names = [name for name in PARAMETERS if name in present]
+    names += [name for name in present if name not in (*names, "loss")] + ["loss"]
+    rows = [
+        {"Parameter": readable(name), **{key: short_number(values.get(name, "-")) for key, values in networks.items()}}
+        for name in names
+    ]
+    return pd.DataFrame(rows)
+
+
+def _used_parameters(problem: Problem, values: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that the network type has a use for."""
+    network = NETWORKS.get((values.get("arch_type"), problem.net_type))
+    unused = {"num_dil": network and not network.has_dilation, "num_lstm": network and not network.has_lstm}
+    return {name: value for name, value in values.items() if not unused.get(name)}
+
+
+def readable(name: str) -> str:
+    """A parameter's name for the eye; behind the choice that it belongs to, if it does."""
+    known = PARAMETERS | OTHER_NAMES
+    choice, _, own = name.rpartition(" ") if name not in known else ("", "", name)
+    return f"{choice} {known.get(own, own)}".strip()
+
+
+def describe_range(kind: BaseDistribution) -> str:
+    """A search range in words."""
+    if isinstance(kind, CategoricalDistribution):
+        return ", ".join(map(short_number, kind.choices))
+    scale = " (log)" if kind.log else ""
+    return f"{short_number(kind.low)} to {short_number(kind.high)}{scale}"
+
+
+def short_number(value: object) -> str:
+    """A value for the eye: five digits at most."""
+    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 10_000 or float(value).is_integer() else f"{value:.4g}"

@@ -1,0 +1,211 @@
+"""One run: what was asked for, its streams, and one training."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
+
+import baseML
+from baseML import BaseMLClass, RunResult
+from dataPreProcessing import CustomDataGen, channel_names
+from hpo.budget import Budget
+from hpo.problem import EXTENDED_BASE, PAPER_BASE, QUICK_BASE, SEARCHED_SETTINGS, Problem
+from hpo.settings import RunSettings
+from hpo.tree import ResultsTree
+from hpo.urls import public_url
+from networks.backends import memory_limit, versions
+from networks.rows import NetworkConfig
+from networks.size import Size, estimate
+from support.command_line import check_output, command_line
+from support.errors import UserError
+from support.files import is_header
+from support.stopping import stop_was_asked
+
+
+@dataclass
+class Run:
+    """One call of a run script: what was asked for."""
+
+    problem: Problem
+    mode: str
+    settings: RunSettings
+    tree: ResultsTree
+    study_name: str | None  # None: to be found
+    storage_url: str | None  # None: the default storage of the study
+    search_space: Mapping[str, BaseDistribution]
+    given: frozenset[str]  # fields of the settings that the command line names
+    n_workers: int = 1
+    is_worker: bool = False  # one of several processes that another one started
+    from_study: str | None = None
+    model: Path | None = None
+    dry_run: bool = False
+    deterministic: bool = False
+    arguments: Sequence[str] = ()  # the command line
+
+    @property
+    def loss_unit(self) -> str:
+        """Unit of the loss: that of the data, unless the network sees them scaled."""
+        return "scaled" if self.settings.scaling_flag else self.problem.unit
+
+    @property
+    def metric_name(self) -> str:
+        return f"validation loss ({self.loss_unit})" if self.loss_unit else "validation loss"
+
+    @property
+    def base(self) -> dict[str, object]:
+        """The base configuration: of the grid the parameters of the search space but the architecture, which varies."""
+        if self.settings.preset == "extended":
+            return {**EXTENDED_BASE, **self.problem.extended_base}
+        base = {**(QUICK_BASE if self.settings.preset == "quick" else PAPER_BASE), "pool_val": self.problem.base_pool}
+        return {name: value for name, value in base.items() if name in self.problem.search_space}
+
+    @property
+    def n_channels(self) -> int:
+        """Channels that the network gets of a trace."""
+        return len(channel_names(self.settings.transform, self.settings.n_samples))
+
+    def with_parameters(self, parameters: Mapping[str, object]) -> "Run":
+        """The run with those settings that are among a trial's parameters."""
+        searched = {name: parameters[name] for name in SEARCHED_SETTINGS if name in parameters}
+        return replace(self, settings=replace(self.settings, **searched)) if searched else self
+
+    def may_begin(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether the study's budget has room for one more trial."""
+        s = self.settings
+        return s.budget is None or Budget.of(s.budget).allows(trials, s.num_epochs)
+
+    @property
+    def url(self) -> str:
+        """URL of the storage of the study."""
+        return self.tree.storage_url(self.study_name) if self.storage_url is None else self.storage_url
+
+    def loss_text(self, loss: float) -> str:
+        return f"{short(loss)} {self.loss_unit}".rstrip()
+
+    def rmse_text(self, rmse: float) -> str:
+        return f"{short(rmse)} {self.problem.unit}".rstrip()
+
+
+def short(value: object) -> str:
+    """A value for the eye: four digits of a small number, all of a large one before its point."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def check_places(run: Run) -> None:
+    """UserError unless the run can write to the folders of its results, or make them; nothing is made."""
+    tree = run.tree
+    finals = [tree.final_model(approach) for approach in ("Grid Search", "Optuna")]
+    for place in [run.model.parent] if run.model else [tree.search, tree.grid, tree.repeatability, *finals]:
+        check_output(tree.output, place)
+
+
+def check_table(path: Path, columns: Sequence[str] = baseML.SUMMARY_COLUMNS) -> None:
+    """UserError for a table of results that is there, but that no row can be added to; nothing is made."""
+    if not path.exists():
+        return
+    try:
+        header = path.read_text(encoding="utf-8").partition("\n")[0]
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"the table {str(path)!r} cannot be read ({error}); move it, or give another --output"
+        ) from error
+    if not is_header(header, columns):
+        raise UserError(
+            f"the table {str(path)!r} has the columns {header[:200]!r}, not {','.join(columns)!r}; move it, "
+            "or give another --output"
+        )
+
+
+# --- One training
+
+
+def derived_seed(seed: int, *key: int) -> int:
+    """A 32-bit seed that belongs to (seed, key) alone."""
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
+
+
+def training_size(run: Run, config: NetworkConfig) -> Size:
+    """What a training of the run takes, before the network is built."""
+    s = run.settings
+    return estimate(config, s.n_samples, run.n_channels, batch_size=s.batch_size)
+
+
+def why_too_large(run: Run, config: NetworkConfig, size: Size) -> str | None:
+    """Why a network is not to be trained: above its parameter limit, or more than the memory holds; None if it is.
+
+    A process that wants more memory than there is would be killed, at some point, without a word.
+    """
+    limit = run.problem.parameter_limits[config.arch_type]
+    if size.parameters > limit:
+        return f"{size.parameters:,} parameters are more than {limit:,}"
+    memory = memory_limit()
+    if size.memory > memory:
+        return f"{size.memory / 1e9:.1f} GB are more than the {memory / 1e9:.1f} GB of memory"
+    return None
+
+
+def data_stream(
+    run: Run, stream: str, n: int, seed: int, batch_size: int | None = None, transform: str | None = None
+) -> CustomDataGen:
+    """Pairs of the run's problem, of one of the streams; fixed validation traces are those of the run's own seed.
+
+    ``batch_size`` and ``transform`` are the run's where they are not given.
+    """
+    s = run.settings
+    fixed = stream == "validation" and s.validation == "fixed"
+    of_stream = 1 if s.one_by_one and stream == "validation" else s.batch_size
+    return CustomDataGen(
+        batch_size=batch_size or of_stream,
+        n=n,
+        gen_type=run.problem.gen_type,
+        transform_type=transform or s.transform,
+        noisy_data=s.noisy_data,
+        scaling_flag=s.scaling_flag,
+        seed=s.seed if fixed else seed,
+        stream=stream,
+        n_samples=s.n_samples,
+        snr_db=s.snr_db,
+        validation="fixed" if fixed else "streaming",
+    )
+
+
+def train(
+    run: Run,
+    config: NetworkConfig,
+    folder: Path,
+    run_name: str,
+    seed: int,
+    owner: str,
+    **fit_options,
+) -> tuple[BaseMLClass, RunResult]:
+    """One training of the run's settings: its network and its result.
+
+    ``owner`` is what the network is the best of (`baseML.keep_best`); ``fit_options`` go to
+    `baseML.BaseMLClass.fit_model`. Files that it leaves in ``folder`` are for the caller to keep or remove. Raises what
+    `baseML.run_model` does.
+    """
+    s = run.settings
+    training = data_stream(run, "training", s.num_datasets, seed)
+    validation = data_stream(run, "validation", s.n_validation, seed)
+    origin = {"problem": run.problem.name, "owner": owner, **asdict(s), "versions": versions()}
+    if run.from_study:
+        origin["from_study"] = run.from_study
+    options = {"provenance": origin, "precision": s.precision, **fit_options}
+    trained = baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)
+    if stop_was_asked():  # a library may have swallowed the interrupt, and gone on without what it was doing then
+        raise KeyboardInterrupt
+    return trained
+
+
+def resume_command(run: Run) -> str:
+    """What to type to go on: the same command, with the study's name, without passwords."""
+    words = [sys.argv[0], *map(public_url, run.arguments)]
+    if run.study_name is not None and run.study_name not in words:
+        words += ["--study-name", run.study_name]
+    return command_line(["python", *words])

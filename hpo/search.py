@@ -1,0 +1,206 @@
+"""The search: one Optuna study, worked off by one process or several, on one machine or several.
+
+objective: hyperparameters -> NetworkConfig -> training -> lowest validation loss
+"""
+
+import gc
+import time
+from dataclasses import asdict
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+import baseML
+from baseML import RunResult
+from hpo.dashboard import upload_picture
+from hpo.problem import network_config
+from hpo.report import Progress, print_plan, print_result
+from hpo.run import Run, check_table, derived_seed, train, training_size, why_too_large
+from hpo.samplers import PRUNER_KINDS, make_sampler, suggest
+from hpo.settings import DEFAULTS
+from hpo.study import open_study
+from hpo.trials import TrialQueue, finished_trials, result_of, run_name_of, trained_trials
+from hpo.workers import POLL, supervise
+from networks.files import keep_best, loss_history_path, new_run_name, remove_run_files
+from support.errors import StoppedError, machine_fault
+from support.files import line_of, mend_table, note
+from support.startup import load_keras
+from support.stopping import stop_was_asked
+
+keras = load_keras()
+
+
+class Reporter(keras.callbacks.Callback):
+    """Tells Optuna the validation loss of every epoch, and stops the training when the pruner says so."""
+
+    def __init__(self, trial: Trial, progress: Progress) -> None:
+        super().__init__()
+        self.trial = trial
+        self.progress = progress
+        self.pruned = False
+        self._reported = set(trial.storage.get_trial(trial._trial_id).intermediate_values)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch not in self._reported:  # by a process that ended before this one tried again
+            self.trial.report(logs["val_loss"], epoch)
+        self.progress.epoch(self.trial, epoch)
+        if epoch + 1 < self.params["epochs"] and self.trial.should_prune():
+            self.pruned = True
+            self.model.stop_training = True
+
+
+def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> tuple[TrialState, float | None]:
+    """Train the network that a trial stands for; returns the trial's state and its score.
+
+    The score is the lowest validation loss. What a network cannot be trained for is said in the trial's attributes.
+    """
+    parameters = suggest(trial, run.search_space)
+    run, config = run.with_parameters(parameters), network_config(run.problem, parameters)
+    size = training_size(run, config)
+    trial.set_user_attr("n_parameters", size.parameters)
+    trial.set_user_attr("receptive_field", size.receptive_field)
+    paper = run.settings.preset == "paper"
+    if not paper and not trial.constraints:
+        limit = run.problem.parameter_limits[config.arch_type]
+        trial.set_constraint("parameters above the limit", size.parameters - limit)
+    if reason := why_too_large(run, config, size):
+        trial.set_user_attr("skipped", reason)
+        return (TrialState.COMPLETE, run.problem.skipped_score) if paper else (TrialState.PRUNED, None)
+    seed = derived_seed(run.settings.seed, trial.number, 1)
+    run_name = new_run_name(config, run.settings.transform)
+    for name, value in {"seed": seed, "run_name": run_name}.items():
+        trial.set_user_attr(name, value)
+    reporter = Reporter(trial, progress)
+    folder = run.tree.search
+    try:
+        options = {"resumable": False, "extra_callbacks": [reporter]}  # a trial that was cut off is begun anew
+        network, result = train(run, config, folder, run_name, seed, run.study_name, **options)
+        for name, value in asdict(result).items():
+            trial.set_user_attr(name, value)
+        if reporter.pruned:
+            return TrialState.PRUNED, None
+        _keep_if_best(run, trial, queue, network, result)
+        return TrialState.COMPLETE, result.validation_loss
+    except Exception as error:
+        if stop_was_asked():
+            raise KeyboardInterrupt from error
+        if isinstance(error, StoppedError) or machine_fault(error, run.tree.output):
+            raise  # no fault of the trial, which is to be trained again
+        reason = baseML.failure_reason(error)
+        trial.set_user_attr("failed", reason or f"error: {error}")
+        if reason is None:
+            queue.tell(trial, TrialState.FAIL, None)
+            raise
+        return TrialState.FAIL, None
+    finally:
+        remove_run_files(folder, run_name)
+
+
+def _keep_if_best(run: Run, trial: Trial, queue: TrialQueue, network: baseML.BaseMLClass, result: RunResult) -> None:
+    """Keep the network if it is the best of this tree; its picture goes to the trial if it is the study's best."""
+    destination = run.tree.final_model("Optuna")
+    with queue.mutex():
+        kept = keep_best(run.tree.search, destination, result.run_name)
+        trained = trained_trials(trial.study)
+        if kept and (not trained or result.validation_loss < trained[0].value):
+            upload_picture(run, trial, network, destination / f"{result.run_name}.png")
+
+
+# --- The search
+
+
+def work(run: Run, study: optuna.Study, storage: optuna.storages.BaseStorage, progress: Progress) -> None:
+    """Work off the study's trials until none is left, not even one that another process may leave behind."""
+    told_to_wait = False
+    with TrialQueue(study, storage, run.tree.search) as queue:
+        while True:
+            for sentence in queue.recover():
+                progress.say(sentence)
+            progress.update()
+            claimed = queue.claim(run.settings.n_trials, run.may_begin)
+            if claimed is not None:
+                _run_trial(run, claimed, queue, progress)
+                progress.update()
+            elif running := queue.others_running():
+                if not told_to_wait:
+                    told_to_wait = True
+                    progress.say(f"waiting for {len(running)} trials of other processes; Ctrl-C does them no harm")
+                time.sleep(POLL)
+            else:
+                break
+        with queue.mutex():
+            _complete_summary(run, study)
+
+
+def _run_trial(run: Run, claimed: FrozenTrial, queue: TrialQueue, progress: Progress) -> None:
+    """Train one claimed trial and tell its result; interrupted, it goes back into the queue."""
+    study = optuna.load_study(
+        study_name=run.study_name,
+        storage=queue.storage,
+        sampler=make_sampler(run.settings, claimed.number),
+        pruner=PRUNER_KINDS[run.settings.pruner](run.settings),
+    )
+    trial = Trial(study, claimed._trial_id)
+    state, score = objective(run, trial, queue, progress)
+    if not queue.tell(trial, state, score):
+        progress.say(f"trial {claimed.number:3d}  was taken over by another process; this result is dropped")
+    with queue.mutex():
+        _complete_summary(run, study)
+    gc.collect()
+
+
+def _complete_summary(run: Run, study: optuna.Study) -> None:
+    """Add the rows that the table of results lacks: one for each trained trial, whichever process trained it."""
+    path = baseML.init_results_file(run.tree.summary)
+    present = set(path.read_text(encoding="utf-8").splitlines())
+    for trial in sorted(trained_trials(study), key=lambda trial: trial.number):
+        row = _summary_row(run, trial)
+        if row is not None and line_of(row).strip() not in present:
+            baseML.append_results_to_file(path, row)
+
+
+def _summary_row(run: Run, trial: FrozenTrial) -> list[object] | None:
+    """The row of a trained trial; None for one that other software trained: a storage may be anybody's."""
+    result = result_of(trial)
+    if result is None:
+        return None
+    try:
+        config, own = network_config(run.problem, trial.params), run.with_parameters(trial.params)
+        own.n_channels  # noqa: B018 - raises for a transform that is none
+    except (ValueError, TypeError) as error:
+        note(f"trial {trial.number} is of no network of these scripts, and has no row: {error}")
+        return None
+    return baseML.summary_row(config, result, own.settings.transform)
+
+
+def _mend_tables(run: Run, study: optuna.Study) -> None:
+    """Take out what a crash cut off of the table of results, which is completed later, and of finished trainings."""
+    baseML.init_results_file(run.tree.summary)
+    for run_name in filter(None, map(run_name_of, finished_trials(study))):
+        mend_table(loss_history_path(run.tree.search, run_name))
+
+
+def run_search(run: Run) -> None:
+    """Modes optuna and optuna_resume: search, then test the best network."""
+    make_sampler(run.settings, 0)
+    check_table(run.tree.summary)
+    run, study = open_study(run)
+    storage = study._storage
+    if run.is_worker:
+        with Progress(run, study) as progress:
+            work(run, study, storage, progress)
+        return
+    base = {"arch_type": run.problem.final_configs["Optuna"].arch_type, **run.base}
+    if "transform" in run.search_space:
+        base["transform"] = DEFAULTS["transform"]
+    with TrialQueue(study, storage, run.tree.search) as queue:
+        queue.plan(run.settings.n_trials, base if run.settings.enqueue_base else None)
+        with queue.mutex():
+            _mend_tables(run, study)
+    print_plan(run, study)
+    with Progress(run, study) as progress:
+        if run.n_workers == 1:
+            work(run, study, storage, progress)
+        else:
+            supervise(run, study, progress)
+    print_result(run, study)

@@ -1,0 +1,191 @@
+"""A study: made or found, described, and checked against what a run asks for."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import optuna
+from optuna.distributions import distribution_to_json, json_to_distribution
+
+from dataPreProcessing import VALIDATIONS
+from hpo.budget import Budget
+from hpo.dashboard import write_note
+from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
+from hpo.run import Run, data_stream
+from hpo.samplers import PRUNER_KINDS, SAMPLER_KINDS
+from hpo.settings import DEFAULTS, MOST_EPOCHS, MOST_TRIALS, PRESETS
+from hpo.storage import open_storage
+from hpo.tree import check_study_name
+from hpo.trials import alone, trained_trials
+from networks.backends import versions
+from networks.rows import NetworkConfig
+from support.checks import check_choice, check_flag, check_whole
+from support.errors import UserError
+from support.files import replace_file
+
+FREE_TO_CHANGE = ("n_trials", "budget")  # of the settings, when a study is gone on with
+
+
+# --- Study
+
+
+def open_study(run: Run) -> tuple[Run, optuna.Study]:
+    """The study of this run, made or found, and the run as that study's settings make it.
+
+    Raises UserError when it is not there to be gone on with, or belongs to another problem or other settings.
+    """
+    run = _find_study(run)
+    check_study_name(run.study_name)  # it may come from a storage, and becomes a part of paths
+    other = run.tree.elsewhere(run.study_name)
+    if other:
+        raise UserError(
+            f"study {run.study_name!r} is of another problem (it is in {other.parent}); "
+            f"a study of {run.problem.name} is needed"
+        )
+    resumed = run.mode != "optuna"
+    if resumed and run.storage_url is None and not run.tree.database(run.study_name).is_file():
+        raise UserError(f"there is no study {run.study_name!r} in {run.tree.search}; --mode optuna starts one")
+    if run.storage_url is None:
+        run.tree.search.mkdir(parents=True, exist_ok=True)
+    url, storage = open_storage(run.url, run.tree.upgraded)
+    if url != run.url:
+        run = replace(run, storage_url=url)
+    known = optuna.get_all_study_names(storage)
+    if resumed and run.study_name not in known:
+        raise UserError(f"there is no study {run.study_name!r} in the storage; there are: {', '.join(known) or 'none'}")
+    study = optuna.create_study(storage=storage, study_name=run.study_name, direction="minimize", load_if_exists=True)
+    if "problem" not in study.user_attrs:
+        _describe(run, study)
+    run = _with_stored_settings(run, study.user_attrs)
+    if not run.is_worker:
+        study.set_user_attr("n_trials", run.settings.n_trials)
+        if run.storage_url is None:
+            replace_file(run.tree.last_study, run.study_name)
+    return run, study
+
+
+def _describe(run: Run, study: optuna.Study) -> None:
+    """Give a study that has no settings yet those of the run, once, whoever starts it at the same time.
+
+    Raises UserError for a study that was not begun, when it is to be gone on with, and for one of other software that
+    the run cannot go on with.
+    """
+    run.tree.search.mkdir(parents=True, exist_ok=True)
+    with alone(study, run.tree.search):
+        if "problem" in study.user_attrs:
+            return
+        if study.get_trials(deepcopy=False):
+            _with_stored_settings(run, study.user_attrs)
+        elif run.mode != "optuna":
+            raise UserError(f"study {run.study_name!r} was stopped before it began; repeat the command that started it")
+        else:
+            write_note(run, study)
+            with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+                study.set_metric_names([run.metric_name])
+        settings = {**_stored_settings(run), "versions": versions()}
+        for name in sorted(settings, key=lambda name: name == "problem"):  # last: with it, all are there
+            study.set_user_attr(name, settings[name])
+
+
+def _find_study(run: Run) -> Run:
+    """The run with the name of its study: the newest one of the problem when none is given."""
+    if run.study_name is not None:
+        return run
+    if run.storage_url is None:
+        name = run.tree.newest_study()
+    else:
+        url, storage = open_storage(run.storage_url, run.tree.upgraded)
+        run = replace(run, storage_url=url)
+        found = [study for study in optuna.get_all_study_summaries(storage) if is_of(run.problem, study)]
+        newest = max(found, key=lambda study: study._study_id, default=None)  # dates change with the clock
+        name = newest.study_name if newest else None
+    if name is None:
+        raise UserError(f"there is no study of {run.problem.name} to go on with; --mode optuna starts one")
+    return replace(run, study_name=name)
+
+
+def is_of(problem: Problem, study: optuna.study.StudySummary) -> bool:
+    """Whether a study is of the problem; those of the published scripts say it in their name only."""
+    if "problem" in study.user_attrs:
+        return study.user_attrs["problem"] == problem.name
+    return study.study_name.startswith(problem.study_prefix)
+
+
+def _stored_settings(run: Run) -> dict[str, object]:
+    """The configuration as the study keeps it."""
+    space = {name: distribution_to_json(kind) for name, kind in run.search_space.items()}
+    return {"problem": run.problem.name, **asdict(run.settings), "search_space": space}
+
+
+def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
+    """The run with the settings that its study was started with; UserError when the command line has others."""
+    if "problem" not in stored and run.study_name.startswith(run.problem.study_prefix):  # of the published scripts
+        if "preset" not in run.given:
+            raise UserError(f"study {run.study_name!r} does not say how it was run; add --preset paper, or quick")
+        return run
+    if stored.get("problem") != run.problem.name:
+        found = stored.get("problem", "unknown")
+        raise UserError(
+            f"study {run.study_name!r} is of another problem ({found}); a study of {run.problem.name} is needed"
+        )
+    asked = _stored_settings(run)
+    strict = run.mode == "optuna" and not run.is_worker
+    for name, value in asked.items():
+        compared = name not in FREE_TO_CHANGE and (strict or name in run.given)
+        found = stored.get(name, DEFAULTS.get(name, value))
+        if compared and found != value:
+            difference = "another search space" if name == "search_space" else f"{name} {found!r}, not {value!r}"
+            raise UserError(
+                f"study {run.study_name!r} was started with {difference}; go on with the options that it started with"
+            )
+    kept = {name: stored[name] for name in asdict(run.settings) if name in stored}
+    kept |= {name: asked[name] for name in FREE_TO_CHANGE if name in run.given}
+    try:
+        space = {name: json_to_distribution(text) for name, text in stored["search_space"].items()}
+        run = replace(run, settings=replace(run.settings, **kept), search_space=space)
+        _check_settings(run)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise UserError(
+            f"study {run.study_name!r} has settings that no run of these scripts could have given it ({error}); "
+            "give another --study-name"
+        ) from error
+    return run
+
+
+def _check_settings(run: Run) -> None:
+    """ValueError for settings outside their ranges; the command line has none, but a storage may be anybody's."""
+    s = run.settings
+    for name, valid in {"preset": PRESETS, "sampler": SAMPLER_KINDS, "pruner": PRUNER_KINDS}.items():
+        check_choice(name, getattr(s, name), valid)
+    for name, most in {"n_trials": MOST_TRIALS, "num_epochs": MOST_EPOCHS}.items():
+        check_whole(name, getattr(s, name), 1, most)
+    for name in ("enqueue_base", "one_by_one"):
+        check_flag(name, getattr(s, name))
+    if s.budget is not None:
+        Budget.of(s.budget)
+    check_choice("validation", s.validation, VALIDATIONS)
+    data_stream(run, "training", s.num_datasets, s.seed)  # refuses the rest
+    parameters = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask(dict(run.search_space)).params
+    network_config(run.problem, parameters)
+    run.with_parameters(parameters).n_channels  # noqa: B018 - raises for a transform that is none
+
+
+def best_configuration(run: Run) -> tuple[NetworkConfig, dict[str, object]]:
+    """Network of the best trial of the study ``run.from_study``, the study's transform, and what else was searched.
+
+    Raises UserError when there is none.
+    """
+    found, study = open_study(
+        replace(run, mode="optuna_resume", study_name=run.from_study, given=frozenset(), is_worker=True)
+    )
+    trained = trained_trials(study)
+    if not trained:
+        raise UserError(f"study {run.from_study!r} has no trained trial yet")
+    best = trained[0].params
+    try:
+        searched = {name: best[name] for name in SEARCHED_SETTINGS if name in best}
+        return network_config(run.problem, best), {"transform": found.settings.transform, **searched}
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"the best trial of study {run.from_study!r} is of no network of these scripts: {error}"
+        ) from error

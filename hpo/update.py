@@ -1,0 +1,98 @@
+"""Mode model_update: the training of a saved network goes on."""
+
+import shutil
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+import baseML
+from baseML import BaseMLClass, RunResult
+from dataPreProcessing import fit_input
+from hpo.plans import UPDATE_SEED, _result_text, claimed, stored_settings
+from hpo.run import Run, data_stream, derived_seed
+from networks.backends import versions
+from networks.files import UPDATE, loss_history_path
+from support.errors import StoppedError, UserError
+from support.startup import load_keras
+
+keras = load_keras()
+
+# between a network and the run that goes on with it
+MUST_AGREE = ("problem", "n_samples", "scaling_flag", "noisy_data", "precision")
+
+
+# --- Update of a network
+
+
+def run_model_update(run: Run) -> None:
+    """Mode model_update: train a saved network on; the result is ``<name>_update.keras`` beside it.
+
+    The network itself stays as it is. An update that was killed goes on after its last finished epoch. Raises UserError
+    for a file that is no network, or one of other data; StoppedError when the training fails for its own reason.
+    """
+    network = _load_for_update(run)
+    run = run.with_parameters({"transform": network.transform["transform_type"]})
+    name = run.model.stem + UPDATE
+    destination, working = run.model.with_name(f"{name}.keras"), run.model.with_name(f".{name}")
+    if destination.is_file():
+        print(f"{destination} is finished already; to train it on, give it as --model")
+        return
+    with claimed(working, run, otherwise="remove that folder"):
+        before, result = _update(run, network, working, name)
+        for path in (loss_history_path(working, name), working / f"{name}.json", working / f"{name}.keras"):
+            path.replace(run.model.with_name(path.name))  # the network last: with it, the update is finished
+    shutil.rmtree(working, ignore_errors=True)
+    print(
+        f"Before           loss {run.loss_text(before['loss'])}, RMSE {run.rmse_text(before['rmse'])}\n"
+        f"After            {_result_text(run, result)}\n"
+        f"Updated network  {destination}\n"
+        f"Loss curve       {destination.with_name(f'{name}_log.csv')}"
+    )
+
+
+def _load_for_update(run: Run) -> BaseMLClass:
+    """The network that is to be updated. UserError when it is none, or its data are not those of the run."""
+    try:
+        network = BaseMLClass.load_model(run.model)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    description = run.model.with_suffix(".json")
+    if not description.is_file():
+        raise UserError(f"{str(description)!r} is missing, which says what network {str(run.model)!r} is")
+    asked = stored_settings(run)
+    found = {**asked, **network.provenance, "n_samples": network.n_samples}
+    for name in MUST_AGREE:
+        if found[name] != asked[name]:
+            raise UserError(
+                f"{str(run.model)!r} was trained for {name} {found[name]!r}, not {asked[name]!r}; "
+                "give the script, --preset, --samples and --precision that it was trained with, or another --model"
+            )
+    return network
+
+
+def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tuple[dict[str, float], RunResult]:
+    """Train on in ``folder``; "loss" and "rmse" (in the data's unit) of the network as it was, and the result."""
+    s = run.settings
+    seed = derived_seed(s.seed, UPDATE_SEED, zlib.crc32(run_name.encode()))  # the update of an update has another one
+    keras.utils.set_random_seed(seed)
+    training = data_stream(run, "training", s.num_datasets, seed)
+    validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
+    network.choose_compilation(len(training), training.batch_size, validation.batch_size)
+    before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
+    before["rmse"] *= validation.unit_per_output
+    origin = {"problem": run.problem.name, "owner": "model_update", **asdict(s), "versions": versions()}
+    network.provenance = {**origin, "updated_from": run.model.name, "seed": seed}
+    print(f"Training {run.model} on for {s.num_epochs} epochs", flush=True)
+    with tqdm(total=s.num_epochs, unit="epoch", dynamic_ncols=True) as bar:
+        progress = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update(epoch + 1 - bar.n))
+        try:
+            return before, baseML.train_network(
+                network, training, validation, s.num_epochs, folder, run_name, extra_callbacks=[progress]
+            )
+        except Exception as error:
+            reason = baseML.failure_reason(error)
+            if reason is None:
+                raise
+            raise StoppedError(f"the update of {str(run.model)!r} failed: {reason}") from error

@@ -1,0 +1,1 @@
+"""The networks that `baseML` trains: rows, layers, callbacks, files."""

@@ -1,0 +1,136 @@
+"""The files of networks: their names, which of them are safe to load, and the best one of several."""
+
+import json
+import re
+import shutil
+import textwrap
+import uuid
+import zipfile
+import zlib
+from datetime import datetime
+from pathlib import Path
+
+from networks.layers import ActivityL1L2
+from networks.rows import NetworkConfig
+from support.files import note, remove_unfinished, replacing
+
+LOSS_HISTORY_FOLDER = "loss_history_all"
+# what is beside a network; the last one goes last, for `keep_best` finds the others by it
+RUN_FILES = (".keras", ".png", "_log.csv", "_learning.png", "_backup", ".json")
+RUN_NAME = re.compile(
+    r"\w+_LYR\d+_DNN\d+_DIL\d+_FIL\d+_KRNL\d+_POL\d+_LSTM\d+_[A-Z]+_\d{8}_\d{6}_[0-9a-f]{8}", re.ASCII
+)
+UPDATE = "_update"  # ending of the name of a network that was trained on
+OWN_MODULES = (ActivityL1L2.__module__, "baseML")  # where its class is, and was
+LIBRARIES_OF_MODELS = ("keras", "tcn")  # whose classes a model file may name
+RUN_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__")  # Keras' that do
+LONGEST_REASON = 200  # characters of a library's message
+UNREADABLE = (  # what the libraries raise for a file that is damaged, or is something else
+    *(ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+def _check_model_file(path: Path) -> None:
+    """ValueError unless a file is a .keras archive of known classes alone; no part of it is loaded to find out."""
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{str(path)!r} is not a Keras model that can be loaded: only whole .keras archives are, no pickles or HDF5"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = [json.loads(archive.read("config.json"))]
+    except UNREADABLE as error:
+        raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {_reason(error)}") from error
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict) and "class_name" in part:
+            _check_class(path, part.get("module"), part["class_name"])
+        parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+
+
+def _check_class(path: Path, module: object, name: object) -> None:
+    known = module in (None, "builtins") or str(module).split(".")[0] in LIBRARIES_OF_MODELS
+    known = known or (module in OWN_MODULES and name == ActivityL1L2.__name__)
+    if not known or name in RUN_CODE:
+        found = name if module is None else f"{module}.{name}"
+        raise ValueError(
+            f"{str(path)!r} is not loaded: it asks for {found!r}, which could run code; only layers of Keras that run "
+            "none, and the TCN, are valid"
+        )
+
+
+def _shape_of(model: object, path: Path) -> tuple[int, int, int]:
+    """Samples, channels and outputs of a loaded model. ValueError when it is no network on traces."""
+    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if not all(isinstance(shape, tuple) and list(map(type, shape[1:])) == [int, int] for shape in shapes):
+        raise ValueError(
+            f"{str(path)!r} is no network on traces: it goes from {shapes[0]} to {shapes[1]}, "
+            "and (batch, n_samples, channels) is valid for both"
+        )
+    return *shapes[0][1:], shapes[1][2]
+
+
+def _reason(error: Exception) -> str:
+    """A library's message in a few words; Keras' fill pages."""
+    return textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...") or type(error).__name__
+
+
+def new_run_name(config: NetworkConfig, transform_type: str = "NA") -> str:
+    """Name of a training's files: model label, transform, date, and what makes it unique."""
+    return f"{config.label}{transform_type}_{datetime.now():%Y%m%d_%H%M%S}_{uuid.uuid4().hex[:8]}"
+
+
+def loss_history_path(folder: str | Path, run_name: str) -> Path:
+    """The table of a training's losses."""
+    return Path(folder, LOSS_HISTORY_FOLDER, f"{run_name}_log.csv")
+
+
+def remove_run_files(folder: str | Path, run_name: str) -> None:
+    """Remove what a training left in ``folder``, except its loss history in the folder of these."""
+    names = [run_name + ending for ending in RUN_FILES]
+    remove_unfinished(folder, names)
+    for path in (Path(folder, name) for name in names):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def keep_best(folder: str | Path, destination: str | Path, run_name: str) -> bool:
+    """Move a training's network, its configuration and a copy of its loss history to ``destination`` if it is the best.
+
+    It is compared with the networks there that have the same "owner" in their provenance (a study, a mode); those that
+    are worse are removed. What else is there stays, copies of a network under another name too; a description that is
+    none is told. Returns whether it was the best.
+    """
+    destination = Path(destination)
+    destination.mkdir(parents=True, exist_ok=True)
+    new = _provenance(Path(folder, f"{run_name}.json"))
+    others = {path.stem: _provenance(path) for path in destination.glob("*.json") if path.stem != run_name}
+    rivals = {
+        name: run["validation_loss"]
+        for name, run in others.items()
+        if run is not None and run["owner"] == new["owner"] and RUN_NAME.fullmatch(name)
+    }
+    whole = [name for name in rivals if (destination / f"{name}.keras").is_file()]  # the others were cut off
+    if any(rivals[name] < new["validation_loss"] for name in whole):
+        return False
+    log_path = loss_history_path(folder, run_name)
+    Path(folder, f"{run_name}.json").replace(destination / f"{run_name}.json")
+    with replacing(destination / log_path.name) as unfinished:
+        shutil.copyfile(log_path, unfinished)
+    Path(folder, f"{run_name}.keras").replace(destination / f"{run_name}.keras")  # last: with it, all is there
+    for name in rivals:
+        remove_run_files(destination, name)
+    return True
+
+
+def _provenance(path: Path) -> dict | None:
+    """Where a described network comes from, with its "owner" and "validation_loss"; None for what is no description."""
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))["run"]
+        return {**run, "owner": run["owner"], "validation_loss": float(run["validation_loss"])}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        note(f"{str(path)!r} describes no network that was trained here ({_reason(error)}); it stays as it is")
+        return None

@@ -1,0 +1,196 @@
+"""Layers: how each kind is built, how many parameters it has, and how far it sees."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from support.startup import load_keras, silent_stderr
+
+keras = load_keras()
+
+ACTIVATION = "swish"
+L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
+DROPOUT_RATE = 0.1
+
+
+# --- Networks as rows
+
+
+class Layer(NamedTuple):
+    """One layer of a network; every layer of a kind uses the fields that it has a use for."""
+
+    kind: str  # a key of LAYER_KINDS
+    width: int = 0  # units, filters
+    kernel: int = 1
+    stride: int = 1  # of a convolution; factor of a pooling or upsampling layer
+    dilation: int = 1  # of a convolution; largest of a TCN
+    penalised: bool = False  # R on kernel, bias and activity
+    per_sample: bool = False  # activity penalty averaged over samples, as for the Dense layers behind a TCN
+    activation: str | None = ACTIVATION
+    norm: str = "none"  # of NORMALISATIONS; of a residual block
+
+
+# --- Layers: how each kind is built, and how many parameters it has
+
+
+def tcn_dilations(largest: int) -> list[int]:
+    """1, 2, 4 .. up to ``largest``."""
+    return [2**i for i in range(largest.bit_length())]
+
+
+@keras.saving.register_keras_serializable(package="seismic")
+class ActivityL1L2(keras.regularizers.L1L2):
+    """A penalty in float32 on activities of any precision: Keras adds no others to those on weights."""
+
+    def __call__(self, x):
+        return super().__call__(keras.ops.cast(x, "float32"))
+
+
+def _penalties(layer: Layer, n_samples: int) -> dict:
+    """R for one layer. Keras divides an activity penalty by the batch only; ``per_sample`` divides by samples too."""
+    if not layer.penalised:
+        return {}
+    divisor = n_samples if layer.per_sample else 1
+    exact = keras.config.dtype_policy().compute_dtype == "float32"
+    activity = keras.regularizers.L1L2 if exact else ActivityL1L2
+    return {
+        "kernel_regularizer": keras.regularizers.L1L2(L1, L2),
+        "bias_regularizer": keras.regularizers.L1L2(L1, L2),
+        "activity_regularizer": activity(L1 / divisor, L2 / divisor),
+    }
+
+
+def _convolution(layer: Layer, n_samples: int) -> keras.layers.Layer:
+    kind = keras.layers.Conv1D if layer.kind == "conv" else keras.layers.Conv1DTranspose
+    options = {"padding": "same", "activation": layer.activation, **_penalties(layer, n_samples)}
+    return kind(layer.width, layer.kernel, strides=layer.stride, dilation_rate=layer.dilation, **options)
+
+
+def _tcn_class() -> type[keras.layers.Layer]:
+    """keras-tcn's layer, registered with Keras from then on; it loads TensorFlow whatever the backend, so no sooner."""
+    with silent_stderr():
+        from tcn import TCN
+    return TCN
+
+
+def _tcn(layer: Layer, n_samples: int) -> keras.layers.Layer:
+    return _tcn_class()(
+        nb_filters=layer.width,
+        kernel_size=layer.kernel,
+        dilations=tcn_dilations(layer.dilation),
+        padding="same",
+        use_skip_connections=True,
+        return_sequences=True,
+        activation=layer.activation,
+    )
+
+
+NORMALISATIONS = {"none": keras.layers.Identity, "layer": keras.layers.LayerNormalization}
+
+
+def _residual(layer: Layer, n_samples: int) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
+    """What a block adds to its input: normalisation, dilated Conv1D, 1 x 1 convolution."""
+    normalised, mixed = NORMALISATIONS[layer.norm](), keras.layers.Dense(layer.width)
+    convolved = _convolution(layer._replace(kind="conv"), n_samples)
+    return lambda x: keras.layers.add([x, mixed(convolved(normalised(x)))])
+
+
+def _convolution_reach(layer: Layer) -> int:
+    return (layer.kernel - 1) * layer.dilation
+
+
+def _residual_parameters(layer: Layer, channels: int) -> int:
+    mixture, normalisation = (layer.width + 1) * layer.width, 2 * channels * (layer.norm == "layer")
+    return _convolution_parameters(layer, channels) + mixture + normalisation
+
+
+def _dense(layer: Layer, n_samples: int) -> keras.layers.Layer:
+    return keras.layers.Dense(layer.width, layer.activation, **_penalties(layer, n_samples))
+
+
+def _unfold(layer: Layer, n_samples: int) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
+    """Dense layer of which every sample becomes ``stride`` samples."""
+    unfolded = keras.layers.Reshape((n_samples * layer.stride, layer.width))
+    dense = _dense(layer._replace(width=layer.stride * layer.width), n_samples)
+    return lambda x: unfolded(dense(x))
+
+
+def _lstm(layer: Layer, n_samples: int) -> keras.layers.Layer:
+    return keras.layers.LSTM(layer.width, layer.activation, return_sequences=True, **_penalties(layer, n_samples))
+
+
+def _convolution_parameters(layer: Layer, channels: int) -> int:
+    return (channels * layer.kernel + 1) * layer.width
+
+
+def _tcn_parameters(layer: Layer, channels: int) -> int:
+    """Residual blocks of two convolutions; the first has a 1 x 1 convolution too where it changes the channels."""
+    inner = (layer.width * layer.kernel + 1) * layer.width
+    n_blocks = len(tcn_dilations(layer.dilation))
+    matching = (channels + 1) * layer.width if channels != layer.width else 0
+    return _convolution_parameters(layer, channels) + (2 * n_blocks - 1) * inner + matching
+
+
+class LayerKind(NamedTuple):
+    """How a kind of layer is built from (row, samples), and what it takes."""
+
+    build: Callable[[Layer, int], Callable[[keras.KerasTensor], keras.KerasTensor]]
+    parameters: Callable[[Layer, int], int] = lambda layer, channels: 0  # of (row, input channels)
+    length: Callable[[Layer, int], int] = lambda layer, length: length  # samples that come out of so many
+    arrays: Callable[[Layer], int] = lambda layer: 2  # as large as the output, kept until its gradient is there
+    compiling: Callable[[Layer], float] = lambda layer: 0.0  # bytes that XLA takes
+    reach: Callable[[Layer], float] = lambda layer: 0  # further input samples that an output depends on
+
+
+LAYER_KINDS = {
+    "dense": LayerKind(_dense, lambda layer, channels: (channels + 1) * layer.width),
+    "dropout": LayerKind(lambda layer, n_samples: keras.layers.Dropout(DROPOUT_RATE)),
+    "conv": LayerKind(
+        _convolution,
+        _convolution_parameters,
+        length=lambda layer, length: -(-length // layer.stride),
+        reach=_convolution_reach,
+    ),
+    "deconv": LayerKind(
+        _convolution,
+        _convolution_parameters,
+        length=lambda layer, length: length * layer.stride,
+        reach=lambda layer: -(-(layer.kernel - 1) // layer.stride),
+    ),
+    "unfold": LayerKind(
+        _unfold,
+        lambda layer, channels: (channels + 1) * layer.width * layer.stride,
+        length=lambda layer, length: length * layer.stride,
+        compiling=lambda layer: 270e6,  # for all of a residual network, of which it is the end
+    ),
+    "lstm": LayerKind(
+        _lstm,
+        lambda layer, channels: 4 * (channels + layer.width + 1) * layer.width,
+        arrays=lambda layer: 16,
+        compiling=lambda layer: 400e6,
+        reach=lambda layer: math.inf,
+    ),
+    "tcn": LayerKind(
+        _tcn,
+        _tcn_parameters,
+        arrays=lambda layer: 8 * len(tcn_dilations(layer.dilation)),
+        compiling=lambda layer: 60e6 * len(tcn_dilations(layer.dilation)),
+        reach=lambda layer: 2 * (layer.kernel - 1) * sum(tcn_dilations(layer.dilation)),
+    ),
+    "residual": LayerKind(
+        _residual,
+        _residual_parameters,
+        arrays=lambda layer: 5 + 2 * (layer.norm == "layer"),
+        compiling=lambda layer: 13e6 * (layer.norm == "layer"),
+        reach=_convolution_reach,
+    ),
+    "pool": LayerKind(
+        lambda layer, n_samples: keras.layers.MaxPooling1D(layer.stride),
+        length=lambda layer, length: length // layer.stride,
+        reach=lambda layer: layer.stride - 1,
+    ),
+    "upsample": LayerKind(
+        lambda layer, n_samples: keras.layers.UpSampling1D(layer.stride),
+        length=lambda layer, length: length * layer.stride,
+    ),
+}

@@ -1,0 +1,1 @@
+"""The pictures that `dataPlotting` offers, by what they show."""

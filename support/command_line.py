@@ -1,0 +1,52 @@
+"""What all command lines share: errors in one sentence, whole numbers, quoting, folders that can be written."""
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from support.errors import UserError
+
+LARGEST_SEED = 2**63 - 1
+
+
+class OneSentenceParser(argparse.ArgumentParser):
+    """A command line whose mistakes are answered with one sentence, without the usage, and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}\n")
+
+
+def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    """Converter of an option that is a whole number of at least ``lowest`` and at most ``highest``."""
+
+    def convert(text: str) -> int:
+        digits = re.fullmatch(r"\s*[+-]?0*(\d*)\s*", text)
+        if not digits or not re.search(r"\d", text) or (len(digits[1]) < 20 and int(text) < lowest):
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number of at least {lowest}")
+        if len(digits[1]) >= 20 or int(text) > highest:
+            raise argparse.ArgumentTypeError(
+                f"{text[:40]!r} is too large: a whole number of at most {highest} is valid"
+            )
+        return int(text)
+
+    return convert
+
+
+def check_output(output: Path, place: Path | None = None) -> None:
+    """UserError unless a folder, below ``output`` or itself, can be written, or made; nothing is made."""
+    place = (place or output).absolute()
+    nearest = next(path for path in (place, *place.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        name = f"--output {str(output)!r}" if place.is_relative_to(output.absolute()) else repr(str(place))
+        raise UserError(f"{name} cannot be written: {str(nearest)!r} is not a writable folder")
+
+
+def command_line(words: Sequence[str], platform: str = sys.platform) -> str:
+    """A command to be typed, quoted for the shell of the platform."""
+    return subprocess.list2cmdline(words) if platform == "win32" else shlex.join(words)

@@ -1,0 +1,1 @@
+"""Parts of the generator that `dataGeneration` puts together: wavelets, noise, gaps, checks."""

@@ -1,0 +1,53 @@
+"""Limits of traces, and checks of what should be traces, times or noise levels."""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+DT_LIMITS = (0.0001, 0.1)  # s
+SNR_LIMITS = (-100.0, 100.0)  # dB
+SHORTEST_TRACE = 3  # samples: a reflection coefficient needs a sample on either side
+LONGEST_TRACE = 1_000_000  # samples: 250 times the paper's, and still within a laptop's memory
+MOST_TRACES = 10_000_000  # in a set; more are a slip of the finger
+
+
+def check_time(dt: float, t0: float) -> tuple[float, float]:
+    """(dt, t0) in s as floats; ValueError for a dt outside DT_LIMITS, or a t0 that is not finite and at least 0."""
+    limits = {"dt": (dt, *DT_LIMITS), "t0": (t0, 0.0, sys.float_info.max)}
+    for what, (value, low, high) in limits.items():
+        is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        if not is_real or not low <= value <= high:
+            raise ValueError(f"{what} must be a time of {low:g} to {high:g} s, not {value!r}")
+    return float(dt), float(t0)
+
+
+# --- Noise and gaps
+
+
+def _are_real(values: np.ndarray) -> bool:
+    return np.issubdtype(values.dtype, np.integer) or np.issubdtype(values.dtype, np.floating)
+
+
+def check_block(what: str, values: np.ndarray) -> np.ndarray:
+    """``values`` as a float array (n_traces, n_samples) of finite numbers; ValueError when it is something else."""
+    block = np.asarray(values)
+    if block.ndim != 2 or block.size == 0 or not _are_real(block):
+        raise ValueError(f"{what} must be numbers (n_traces, n_samples), not {block.dtype} of shape {block.shape}")
+    if not np.isfinite(block).all():
+        raise ValueError(f"{what} must be finite, but {np.count_nonzero(~np.isfinite(block))} samples are not")
+    return block if block.dtype in (np.float32, np.float64) else block.astype(np.float64)
+
+
+def check_snr(snr_db: float | Sequence[float] | None) -> tuple[float, float] | None:
+    """A noise level as its (lowest, highest) dB, or None; ValueError unless it is None, a number or such a pair."""
+    if snr_db is None:
+        return None
+    try:
+        low, high = (float(level) for level in ((snr_db, snr_db) if np.isscalar(snr_db) else snr_db))
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not SNR_LIMITS[0] <= low <= high <= SNR_LIMITS[1]:
+        limits = "{:g} to {:g}".format(*SNR_LIMITS)
+        raise ValueError(f"snr_db must be None, a number of dB, or (lowest, highest) dB, of {limits}, not {snr_db!r}")
+    return low, high

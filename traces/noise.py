@@ -1,0 +1,90 @@
+"""Noise and gaps of traces."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from support.checks import check_seed
+from traces.checks import _are_real, check_block, check_snr
+
+NOISE_RANGE = (0.001, 1.0)
+PAPER_SNR = -10 * np.log10((NOISE_RANGE[0] ** 2 + NOISE_RANGE[0] * NOISE_RANGE[1] + NOISE_RANGE[1] ** 2) / 3)  # dB
+
+
+class Gap(NamedTuple):
+    """The muted samples of each trace, top <= i < bottom: two integer arrays (n_traces,)."""
+
+    top: np.ndarray
+    bottom: np.ndarray
+
+
+def data_noise(
+    clean: np.ndarray,
+    seed: int | np.random.Generator | None = None,
+    snr_db: float | Sequence[float] | None = None,
+) -> np.ndarray:
+    """clean + u g with u ~ U(0.001, 1) and g ~ Normal(mean(clean), std(clean)) per sample: noise of 0.577 the RMS.
+
+    ``clean`` and the result are (n_traces, n_samples); mean and standard deviation are those of each trace.
+    ``snr_db``: None for that noise, which is at 4.8 dB; a number, or a (lowest, highest) to draw from for each trace,
+    for the same noise louder or softer.
+    """
+    clean = check_block("clean", clean)
+    return _with_noise(check_seed(seed), clean, check_snr(snr_db))
+
+
+def _with_noise(rng: np.random.Generator, clean: np.ndarray, snr_db: tuple[float, float] | None) -> np.ndarray:
+    n_samples = clean.shape[1]
+    low, high = NOISE_RANGE
+    mean = clean.sum(axis=1, keepdims=True) / n_samples
+    std = np.sqrt(np.maximum(np.vecdot(clean, clean)[:, None] / n_samples - mean**2, 0))
+    noise = rng.standard_normal(clean.shape, np.float32)
+    noise *= std
+    noise += mean
+    weight = rng.random(clean.shape, np.float32)
+    weight *= high - low
+    weight += low
+    noise *= weight
+    if snr_db is not None:
+        noise *= 10 ** ((PAPER_SNR - rng.uniform(*snr_db, (len(clean), 1))) / 20)
+    noise += clean
+    return noise
+
+
+def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int) -> Gap:
+    """A gap between two random samples for every trace."""
+    return Gap(*np.sort(rng.integers(n_samples, size=(2, n_traces)), axis=0))
+
+
+def _inside(gap: Gap, traces: np.ndarray) -> np.ndarray:
+    """Whether a sample is in the gap, bool (n_traces, n_samples); ValueError when the gap does not fit the traces."""
+    shape = traces.shape
+    if len(shape) != 2 or not _are_real(traces):
+        raise ValueError(f"traces must be numbers (n_traces, n_samples), not {traces.dtype} of shape {shape}")
+    if not isinstance(gap, Gap) or not all(np.issubdtype(np.asarray(edge).dtype, np.integer) for edge in gap):
+        raise ValueError(f"a gap must be Gap(top, bottom) of whole numbers, an array (n_traces,) each, not {gap!r}")
+    top, bottom = (np.asarray(edge).reshape(-1, 1) for edge in gap)
+    if (top > bottom).any():
+        wrong = np.flatnonzero(top > bottom)[0]
+        found = f"{top.flat[wrong]} and {bottom.flat[wrong]}"
+        raise ValueError(f"top mute below bottom mute: every gap needs top <= bottom, not {found}")
+    if (top < 0).any() or (bottom > shape[1]).any():
+        raise ValueError(f"a gap must lie between sample 0 and sample {shape[1]}, not {top.min()} and {bottom.max()}")
+    sample = np.arange(shape[1])
+    return (sample >= top) & (sample < bottom)
+
+
+def data_gaps(traces: np.ndarray, gap: Gap) -> np.ndarray:
+    """Traces (n_traces, n_samples) with the samples top <= i < bottom of each set to zero."""
+    traces = np.asarray(traces)
+    return np.where(_inside(gap, traces), np.zeros((), traces.dtype), traces)
+
+
+def data_average(logs: np.ndarray, gap: Gap) -> np.ndarray:
+    """Logs (n_traces, n_samples) with the samples top <= i < bottom of each replaced by their mean."""
+    logs = np.asarray(logs)
+    inside = _inside(gap, logs)
+    total = np.where(inside, logs, 0.0).sum(axis=1, keepdims=True, dtype=np.float64)
+    mean = total / np.maximum(inside.sum(axis=1, keepdims=True), 1)
+    return np.where(inside, mean.astype(logs.dtype), logs)
