@@ -1,183 +1,118 @@
-"""Block diagrams of networks (Figs 3i, 7i)."""
+"""Block diagrams of networks (Figs 3i, 7i).
 
+A block is (name, details, output shape, parameters) of a layer: three texts and the number of its parameters. Details
+may be empty, and long ones are wrapped. Blocks with parameters are coloured; their total stands below the diagram.
+"""
+
+import math
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.path import Path as Polyline
 
-from plots.style import COLOURS, PICTURE_STYLE, _finish
+from plots.style import COLOURS, PAGE_WIDTH, picture
+from support.checks import check_whole
 
-FLOW_COLUMNS = 6  # boxes in a row of a network's flow
+FLOW_COLUMNS = 6  # boxes in a row, in a panel of a larger figure
 FLOW_ROW, FLOW_TOTAL = 0.9, 0.25  # inch that such a row takes, and the total below the rows
+# In a picture of its own: boxes in a row, inch that a row takes and each line of details adds, letters of such a line.
+NETWORK_COLUMNS, NETWORK_ROW, NETWORK_LINE, NETWORK_LETTERS = 4, 0.5, 0.14, 22
+# Edges of a box in its cell, which is 1 wide and 1 high.
+LEFT, RIGHT, TOP, BOTTOM = 0.06, 0.94, 0.02, 0.88
+
+_Blocks = Sequence[tuple[str, str, str, int]]
 
 
-@plt.rc_context(PICTURE_STYLE)
-def plot_network(
-    blocks: Sequence[tuple[str, str, str, int]], *, title: str = "", save_path: str | Path | None = None
-) -> Figure:
-    """Block diagram of a network, from its input at the top to its output (Figs 3i, 7i).
+@picture
+def plot_network(blocks: _Blocks) -> Figure:
+    """The block diagram of `draw_network_flow` as a picture of its own, whose height grows with the blocks.
 
-    Parameters
-    ----------
-    blocks : sequence of (str, str, str, int)
-        Of each layer the name, details (may be empty; long ones are wrapped), output shape and number of
-        parameters.
-    title : str
-        Title of the figure.
-    save_path : str or Path, optional
-        Where to save the figure, whose height grows with the blocks.
-
-    Returns
-    -------
-    Figure
-        With one Axes in inches; the total of the parameters stands below the blocks.
-
-    Raises
-    ------
-    ValueError
-        If there is no block.
+    >>> figure = plot_network([("Input", "", "(8, 1)", 0), ("Conv1D", "filters 4, kernel 3", "(8, 4)", 16)])
+    >>> figure.axes[0].texts[-1].get_text()
+    'Total parameters: 16'
     """
     _check_blocks(blocks)
-    details = [textwrap.wrap(block[1], width=78) for block in blocks]
-    tops, heights = _block_places([len(lines) for lines in details])
-    bottom = tops[-1] + heights[-1] + 0.3
-    fig, ax = plt.subplots(figsize=(5.2, bottom + (0.5 if title else 0.2)), layout="constrained")
-    ax.set(xlim=(0.0, 5.0), ylim=(bottom, -0.05))
-    ax.axis("off")
-    for block, lines, top, height in zip(blocks, details, tops, heights, strict=True):
-        _draw_block(ax, block, lines, top, height)
-    arrow = {"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
-    for above, below in zip(tops[:-1] + heights[:-1], tops[1:], strict=True):
-        ax.annotate("", (2.5, below), (2.5, above), arrowprops=arrow)
-    ax.text(2.5, bottom, _total_text(blocks), ha="center", va="bottom")
-    return _finish(fig, title, save_path)
+    n_rows = math.ceil(len(blocks) / NETWORK_COLUMNS)
+    n_lines = math.ceil(max(len(details) for _, details, _, _ in blocks) / NETWORK_LETTERS)
+    height = n_rows * (NETWORK_ROW + NETWORK_LINE * n_lines) + FLOW_TOTAL + 0.3  # inch; the last is for a title
+    fig, ax = plt.subplots(figsize=(PAGE_WIDTH, height), layout="constrained")
+    draw_network_flow(ax, blocks, n_columns=NETWORK_COLUMNS, font_size=7.0)
+    return fig
 
 
 def flow_height(n_blocks: int) -> float:
-    """Inches that the rows of `draw_network_flow` need in a panel of PAGE_WIDTH, without a title."""
-    return FLOW_ROW * -(-n_blocks // FLOW_COLUMNS) + FLOW_TOTAL
+    """Inches that the rows of `draw_network_flow` need in a panel of PAGE_WIDTH, without a title.
+
+    >>> flow_height(7)
+    2.05
+    """
+    return FLOW_ROW * math.ceil(n_blocks / FLOW_COLUMNS) + FLOW_TOTAL
 
 
-def draw_network_flow(
-    ax: Axes, blocks: Sequence[tuple[str, str, str, int]], *, n_columns: int = FLOW_COLUMNS, font_size: float = 6.0
-) -> None:
+def draw_network_flow(ax: Axes, blocks: _Blocks, *, n_columns: int = FLOW_COLUMNS, font_size: float = 6.0) -> None:
     """Block diagram of a network in a panel of a larger figure, from left to right and row by row (Figs 3i, 7i).
 
-    Parameters
-    ----------
-    ax : Axes
-        The panel; its axis lines go. With the defaults, PAGE_WIDTH x `flow_height` hold all texts; more columns need
-        a wider panel or a smaller `font_size`.
-    blocks : sequence of (str, str, str, int)
-        Of each layer the name, details (may be empty; long ones are wrapped), output shape and number of
-        parameters, as for `plot_network`.
-    n_columns : int
-        Most boxes in a row; the rows share the boxes evenly.
-    font_size : float
-        Size of the text in points.
+    The axis lines of ``ax`` go. With the defaults, PAGE_WIDTH x `flow_height` hold all texts; more columns need a
+    wider panel or a smaller ``font_size``, in points. A row has ``n_columns`` boxes at most, and the rows share the
+    boxes evenly. Raises ValueError if there is no block, or ``n_columns`` is below 1.
 
-    Raises
-    ------
-    ValueError
-        If there is no block, or `n_columns` is below 1.
+    >>> _, ax = plt.subplots(figsize=(PAGE_WIDTH, flow_height(2)))
+    >>> draw_network_flow(ax, [("Input", "", "(8, 1)", 0), ("Conv1D", "filters 4, kernel 3", "(8, 4)", 16)])
+    >>> len(ax.patches)  # two boxes and an arrow
+    3
     """
     _check_blocks(blocks)
-    if not isinstance(n_columns, int) or n_columns < 1:
-        raise ValueError(f"n_columns has to be at least 1, got {n_columns!r}.")
-    n_rows = -(-len(blocks) // n_columns)
-    n_columns = -(-len(blocks) // n_rows)
-    places = [divmod(i, n_columns) for i in range(len(blocks))]  # (row, column)
+    n_rows = math.ceil(len(blocks) / check_whole("n_columns", n_columns, 1))
+    n_columns = math.ceil(len(blocks) / n_rows)
     ax.set(xlim=(0, n_columns), ylim=(n_rows, 0))
     ax.axis("off")
-    for block, (row, column) in zip(blocks, places, strict=True):
-        _draw_flow_box(ax, block, row, column, font_size)
-    for start, end in zip(places[:-1], places[1:], strict=True):
-        _draw_flow_arrow(ax, start, end)
-    ax.text(n_columns / 2, n_rows, _total_text(blocks), size=font_size, ha="center", va="top")
+    for i, block in enumerate(blocks):
+        _draw_box(ax, block, divmod(i, n_columns), font_size)
+        if i:
+            _draw_arrow(ax, divmod(i - 1, n_columns), divmod(i, n_columns))
+    total = f"Total parameters: {sum(block[3] for block in blocks):,}"
+    ax.text(n_columns / 2, n_rows, total, size=font_size, ha="center", va="top")
 
 
-def _check_blocks(blocks: Sequence[tuple[str, str, str, int]]) -> None:
+def _check_blocks(blocks: _Blocks) -> None:
     needed = "(name, details, output shape, parameters)"
-    if not isinstance(blocks, Sequence):
-        raise ValueError(f"blocks needs a list of {needed}, got {blocks!r}.")
-    if not len(blocks):
-        raise ValueError(f"blocks is empty; at least one {needed} is needed.")
+    if not isinstance(blocks, Sequence) or not len(blocks):
+        raise ValueError(f"blocks needs a list of at least one {needed}, got {blocks!r}.")
     for block in blocks:
         kinds = [type(part) for part in block] if isinstance(block, Sequence) else []
         if kinds[:3] != [str, str, str] or len(kinds) != 4 or not issubclass(kinds[3], (int, np.integer)):
             raise ValueError(f"A block needs to be {needed}, got {block!r}.")
 
 
-def _block_places(n_lines: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Top and height in inches, downwards, of boxes with so many lines of details under their name."""
-    heights = 0.22 + 0.14 * np.asarray(n_lines)
-    gaps = 0.16 * np.arange(len(n_lines))  # room for an arrow above each box but the first
-    return np.cumsum(heights) - heights + gaps, heights
-
-
-def _draw_block(ax: Axes, block: tuple[str, str, str, int], lines: list[str], top: float, height: float) -> None:
-    """One box; lengths in inches."""
-    name, _, shape, parameters = block
-    look = {"boxstyle": "round,pad=0,rounding_size=0.06"} | _block_look(parameters)
-    ax.add_patch(FancyBboxPatch((0.1, top), 4.8, height, **look))
-    ax.text(0.2, top + 0.05, name, weight="bold", va="top")
-    ax.text(4.8, top + 0.05, f"{shape}   {_count_text(parameters)}", ha="right", va="top")
-    ax.text(0.2, top + 0.19, "\n".join(lines), va="top", linespacing=1.2)
-
-
-def _block_look(parameters: int) -> dict:
-    """Blocks with parameters are coloured."""
-    colour = COLOURS["sky blue"] if parameters else "0.7"
-    return {"facecolor": (colour, 0.3), "edgecolor": "black", "linewidth": 0.8}
-
-
-def _count_text(parameters: int) -> str:
-    return f"{parameters:,} parameters" if parameters else "no parameters"
-
-
-def _total_text(blocks: Sequence[tuple[str, str, str, int]]) -> str:
-    return f"Total parameters: {sum(block[3] for block in blocks):,}"
-
-
-# A box of the flow diagram within its cell, which is 1 wide and 1 high.
-_FLOW_LEFT, _FLOW_RIGHT, _FLOW_TOP, _FLOW_BOTTOM = 0.06, 0.94, 0.02, 0.88
-
-
-def _draw_flow_box(ax: Axes, block: tuple[str, str, str, int], row: int, column: int, font_size: float) -> None:
-    """One box with its texts, whose lines are as many points apart as their size demands."""
+def _draw_box(ax: Axes, block: tuple[str, str, str, int], place: tuple[int, int], font_size: float) -> None:
+    """One box at (row, column) with its texts, whose lines are as many points apart as their size demands."""
     name, details, shape, parameters = block
-    left, top, width = column + _FLOW_LEFT, row + _FLOW_TOP, _FLOW_RIGHT - _FLOW_LEFT
-    ax.add_patch(Rectangle((left, top), width, _FLOW_BOTTOM - _FLOW_TOP, **_block_look(parameters)))
-    points = 72 * width * ax.bbox.width / ax.figure.dpi / np.ptp(ax.get_xlim())
+    row, column = place
+    colour = COLOURS["sky blue"] if parameters else "0.7"
+    look = {"facecolor": (colour, 0.3), "edgecolor": "black", "linewidth": 0.8}
+    ax.add_patch(Rectangle((column + LEFT, row + TOP), RIGHT - LEFT, BOTTOM - TOP, **look))
+    points = 72 * (RIGHT - LEFT) * ax.bbox.width / ax.figure.dpi / np.ptp(ax.get_xlim())
     lines = textwrap.wrap(details, width=max(1, int(points / (0.52 * font_size))))  # a letter's mean width
-    texts = {3: (name, "bold"), 3 + 1.3 * font_size: ("\n".join([*lines, shape, _count_text(parameters)]), "normal")}
-    for points_below, (text, weight) in texts.items():
-        ax.annotate(
-            text,
-            (left + width / 2, top),
-            xytext=(0, -points_below),
-            textcoords="offset points",
-            size=font_size,
-            weight=weight,
-            ha="center",
-            va="top",
-        )
+    count = f"{parameters:,} parameters" if parameters else "no parameters"
+    below = "\n".join([*lines, shape, count])
+    place = {"xy": (column + 0.5, row + TOP), "textcoords": "offset points", "ha": "center", "va": "top"}
+    ax.annotate(name, xytext=(0, -3), size=font_size, weight="bold", **place)
+    ax.annotate(below, xytext=(0, -3 - 1.3 * font_size), size=font_size, **place)
 
 
-def _draw_flow_arrow(ax: Axes, start: tuple[int, int], end: tuple[int, int]) -> None:
+def _draw_arrow(ax: Axes, start: tuple[int, int], end: tuple[int, int]) -> None:
     """Arrow between the boxes at two places (row, column), through the gap between the rows where they differ."""
     (row, column), (end_row, end_column) = start, end
-    middle = (_FLOW_TOP + _FLOW_BOTTOM) / 2
-    points = [(column + _FLOW_RIGHT, row + middle), (end_column + _FLOW_LEFT, end_row + middle)]
+    middle = (TOP + BOTTOM) / 2
+    points = [(column + RIGHT, row + middle), (end_column + LEFT, end_row + middle)]
     if row != end_row:
-        gap = row + (1 + _FLOW_BOTTOM + _FLOW_TOP) / 2
+        gap = row + (1 + BOTTOM + TOP) / 2
         x, end_x = column + 0.5, end_column + 0.5
-        points = [(x, row + _FLOW_BOTTOM), (x, gap), (end_x, gap), (end_x, end_row + _FLOW_TOP)]
+        points = [(x, row + BOTTOM), (x, gap), (end_x, gap), (end_x, end_row + TOP)]
     arrow = {"arrowstyle": "-|>", "mutation_scale": 6, "facecolor": "black", "fill": True, "linewidth": 0.8}
     ax.add_patch(FancyArrowPatch(path=Polyline(points), **arrow))

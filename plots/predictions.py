@@ -1,7 +1,7 @@
-"""Pictures of what a network makes of a trace (Figs 6a, 10a)."""
+"""Pictures of what a network makes of a trace (Figs 6a, 10a), or of many traces."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,22 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from plots.style import (
-    COLOURS,
-    PAGE_WIDTH,
-    PICTURE_STYLE,
-    PREDICTION_COLOURS,
-    _check,
-    _draw_trace,
-    _finish,
-    _legend_above,
-    _named,
-    _set_symmetric,
-    axis_label,
-)
+from plots.checks import check_arrays, named
+from plots.style import COLOURS, PAGE_WIDTH, PREDICTION_COLOURS, axis_label
+from plots.style import draw_trace, legend_above, marker_size, picture, rmse_text, set_symmetric
 
 
-@plt.rc_context(PICTURE_STYLE)
+@picture
 def plot_refl_compare(
     time: ArrayLike,
     actual: ArrayLike,
@@ -33,44 +23,52 @@ def plot_refl_compare(
     labels: tuple[str, str] = ("Actual", "Predicted"),
     quantity: str = "Amplitude",
     unit: str = "",
-    title: str = "",
-    save_path: str | Path | None = None,
 ) -> Figure:
     """Actual trace and predictions over two-way time, and under them their differences (Figs 6a, 10a).
 
-    Parameters
-    ----------
-    time : array_like, shape (n_samples,)
-        Two-way time in s.
-    actual : array_like, shape (n_samples,)
-        The true trace, in `unit`.
-    predicted : array_like, shape (n_samples,), or mapping of str to such arrays
-        One prediction, or several under their names, in `unit`.
-    labels : tuple of str
-        Names of the actual trace and of a single prediction.
-    quantity, unit : str
-        What the traces are and their unit; an empty unit is left out.
-    title : str
-        Title of the figure.
-    save_path : str or Path, optional
-        Where to save the figure.
+    ``time`` (n_samples,) is in s, ``actual`` and ``predicted`` (n_samples,) in ``unit``; several predictions come
+    under their names. ``labels`` names the actual trace and a single prediction, ``quantity`` what the traces are.
+    The limits of the upper Axes are symmetric where ``actual`` crosses zero, those of the lower one always; the
+    lower legend holds each RMSE, sqrt(mean((predicted - actual)^2)).
 
-    Returns
-    -------
-    Figure
-        With two Axes. The upper limits are symmetric where `actual` crosses zero, the lower ones always; the
-        lower legend holds each RMSE, sqrt(mean((predicted - actual)^2)).
-
-    Raises
-    ------
-    ValueError
-        If there is no prediction, or arrays are empty or differ in length.
+    >>> figure = plot_refl_compare([0.0, 0.001, 0.002], [0.0, 1.0, -1.0], [0.5, 1.5, -0.5])
+    >>> figure.axes[1].get_legend().get_texts()[0].get_text()
+    'Predicted − Actual: RMSE 0.5'
     """
     predictions = predicted if isinstance(predicted, Mapping) else {labels[1]: predicted}
-    _check({"time": time, "actual": actual} | _named("prediction", predictions))
+    check_arrays({"time": time, "actual": actual} | named("prediction", predictions))
     fig, axes = plt.subplots(2, 1, sharex=True, figsize=(PAGE_WIDTH, 4.8), layout="constrained")
     draw_comparison(axes, time, actual, predictions, labels[0], quantity, unit)
-    return _finish(fig, title, save_path)
+    return fig
+
+
+@picture
+def plot_ae_predict_raw(
+    time: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    y_predicted: ArrayLike,
+    *,
+    input_name: str = "Noisy trace",
+    quantity: str = "Amplitude",
+    unit: str = "",
+) -> Figure:
+    """A network's input, its target with the prediction, and their difference (blind traces, Figs 6, 10).
+
+    All arrays are (n_samples,): ``time`` in s, the input ``x``, an amplitude without unit, and target and prediction
+    in ``unit``, which are amplitudes (denoising) or velocities in ft/s (inversion) as ``quantity`` says. The lower
+    two of the three Axes are as in `plot_refl_compare`.
+
+    >>> len(plot_ae_predict_raw([0.0, 0.001], [0.0, 1.0], [8e3, 9e3], [8.1e3, 9e3], unit="ft/s").axes)
+    3
+    """
+    check_arrays({"time": time, "x": x, "y": y, "y_predicted": y_predicted})
+    fig, axes = plt.subplots(3, 1, sharex=True, figsize=(PAGE_WIDTH, 6.6), layout="constrained")
+    draw_trace(axes[0], time, x, input_name)
+    axes[0].set_ylabel("Amplitude")
+    legend_above(axes[0])
+    draw_comparison(axes[1:], time, y, {"Predicted": y_predicted}, "Actual", quantity, unit)
+    return fig
 
 
 def draw_comparison(
@@ -85,90 +83,68 @@ def draw_comparison(
 ) -> None:
     """Actual and predictions in the first of two Axes, their differences with each RMSE in the second.
 
-    ``axes``: two, which share the time axis; ``colours``: of predictions, by name, where they are not to be those of
-    PREDICTION_COLOURS in turn; the rest is as for `plot_refl_compare`.
+    The two ``axes`` share the time axis. ``colours`` gives those of predictions, by name, that are not to be those of
+    PREDICTION_COLOURS in turn. The other arguments are as for `plot_refl_compare`.
+
+    >>> _, axes = plt.subplots(2, 1, sharex=True)
+    >>> draw_comparison(axes, [0.0, 0.001], [8e3, 9e3], {"Optuna": [8.1e3, 9e3]}, "Actual", "Velocity", "ft/s")
+    >>> axes[1].get_ylabel()
+    'Difference (ft/s)'
     """
     above, below = axes
-    differences = _differences(actual, predictions)
+    differences = {name: np.asarray(values, dtype=float) - actual for name, values in predictions.items()}
+    colours = _prediction_colours(predictions, colours)
     above.plot(time, actual, color=COLOURS["black"], linewidth=1.0, label=actual_name)
-    for i, (name, values) in enumerate(predictions.items()):
-        colour = (colours or {}).get(name, PREDICTION_COLOURS[i % len(PREDICTION_COLOURS)])
-        line = {"color": colour, "linewidth": 0.7}
-        difference, rmse = differences[name]
-        above.plot(time, values, label=name, **line)
-        below.plot(time, difference, label=f"{name} − {actual_name}: {_rmse_text(rmse, unit)}", **line)
+    for name, difference in differences.items():
+        line = {"color": colours[name], "linewidth": 0.7}
+        above.plot(time, predictions[name], label=name, **line)
+        below.plot(time, difference, label=f"{name} − {actual_name}: {rmse_text(difference, unit)}", **line)
     if np.min(actual) < 0 < np.max(actual):
-        _set_symmetric(above.set_ylim, actual, *predictions.values())
-    _set_symmetric(below.set_ylim, *(difference for difference, _ in differences.values()))
+        set_symmetric(above.set_ylim, actual, *predictions.values())
+    set_symmetric(below.set_ylim, *differences.values())
     above.set_ylabel(axis_label(quantity, unit))
     below.set(xlabel="Two-way time (s)", ylabel=axis_label("Difference", unit))
     below.margins(x=0)
     below.axhline(0.0, color="0.6", linewidth=0.4, zorder=0)
     for ax in axes:
-        _legend_above(ax)
+        legend_above(ax)
 
 
-@plt.rc_context(PICTURE_STYLE)
-def plot_ae_predict_raw(
-    time: ArrayLike,
-    x: ArrayLike,
-    y: ArrayLike,
-    y_predicted: ArrayLike,
-    *,
-    input_name: str = "Noisy trace",
-    quantity: str = "Amplitude",
-    unit: str = "",
-    title: str = "",
-    save_path: str | Path | None = None,
-) -> Figure:
-    """A network's input, its target with the prediction, and their difference (blind traces, Figs 6, 10).
+def draw_actual_predicted(
+    axes: Axes,
+    actual: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    actual_name: str,
+    quantity: str,
+    unit: str,
+    colours: Mapping[str, str] | None = None,
+) -> None:
+    """Predicted against actual values of many traces in one Axes, with the 1:1 line, on which they would be equal.
 
-    Parameters
-    ----------
-    time : array_like, shape (n_samples,)
-        Two-way time in s.
-    x : array_like, shape (n_samples,)
-        The input trace, an amplitude without unit.
-    y, y_predicted : array_like, shape (n_samples,)
-        Target and prediction in `unit`: amplitudes (denoising) or velocities in ft/s (inversion).
-    input_name : str
-        Name of the input trace.
-    quantity, unit : str
-        What target and prediction are and their unit; an empty unit is left out.
-    title : str
-        Title of the figure.
-    save_path : str or Path, optional
-        Where to save the figure.
+    It serves predictions that are one value or a few values per trace: ``actual`` and each prediction have one shape,
+    such as (n_traces, n_values), in ``unit``. The legend holds each RMSE over all values; ``colours`` is as for
+    `draw_comparison`. Raises ValueError if there is no prediction, or arrays are empty or differ in shape.
 
-    Returns
-    -------
-    Figure
-        With three Axes; limits and RMSE as in `plot_refl_compare`.
-
-    Raises
-    ------
-    ValueError
-        If arrays are empty or differ in length.
+    >>> _, ax = plt.subplots()
+    >>> draw_actual_predicted(ax, [[40.0], [80.0]], {"Optuna": [[43.0], [77.0]]}, "Actual", "Thickness", "ft")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['1:1 line', 'Optuna: RMSE 3 ft']
     """
-    _check({"time": time, "x": x, "y": y, "y_predicted": y_predicted})
-    fig, axes = plt.subplots(3, 1, sharex=True, figsize=(PAGE_WIDTH, 6.6), layout="constrained")
-    _draw_trace(axes[0], time, x, input_name)
-    axes[0].set_ylabel("Amplitude")
-    _legend_above(axes[0])
-    draw_comparison(axes[1:], time, y, {"Predicted": y_predicted}, "Actual", quantity, unit)
-    return _finish(fig, title, save_path)
+    check_arrays({"actual": actual} | named("prediction", predictions), ndim=None)
+    actual = np.ravel(np.asarray(actual, dtype=float))
+    colours, size = _prediction_colours(predictions, colours), marker_size(actual.size)
+    axes.axline((actual[0], actual[0]), slope=1.0, color=COLOURS["black"], linewidth=0.6, label="1:1 line")
+    for name, values in predictions.items():
+        values = np.ravel(np.asarray(values, dtype=float))
+        look = {"color": colours[name], "alpha": 0.6, "linewidths": 0, "rasterized": True}
+        axes.scatter(actual, values, size, label=f"{name}: {rmse_text(values - actual, unit)}", **look)
+    limits = [extreme([*axes.get_xlim(), *axes.get_ylim()]) for extreme in (min, max)]
+    axes.set(xlim=limits, ylim=limits, aspect="equal")
+    axes.set(xlabel=f"{actual_name}: {axis_label(quantity, unit)}", ylabel=f"Predicted: {axis_label(quantity, unit)}")
+    axes.grid(alpha=0.3)
+    # Few predictions are so wrong that they stand in this corner.
+    axes.legend(loc="upper left", markerscale=float(6 / np.sqrt(size)), handlelength=1, framealpha=0.6)
 
 
-def _differences(actual: ArrayLike, predictions: Mapping[str, ArrayLike]) -> dict[str, tuple[np.ndarray, float]]:
-    """Of each prediction, predicted - actual (n_samples,) and its RMSE, both in the unit of the data."""
-    differences = {name: np.asarray(values, dtype=float) - actual for name, values in predictions.items()}
-    return {name: (values, _rms(values)) for name, values in differences.items()}
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(values**2)))
-
-
-def _rmse_text(rmse: float, unit: str) -> str:
-    number = f"{rmse:.0f}" if rmse >= 100 else f"{rmse:.3g}"
-    return f"RMSE {number} {unit}".rstrip()
+def _prediction_colours(names: Iterable[str], colours: Mapping[str, str] | None) -> dict[str, str]:
+    return dict(zip(names, cycle(PREDICTION_COLOURS), strict=False)) | dict(colours or {})

@@ -1,15 +1,19 @@
-"""What the pictures share: sizes, colours, fonts, limits, legends, checks of arrays, saving."""
+"""What the pictures share: sizes, colours, fonts, limits, legends, axes, and the way to a saved Figure."""
 
-from collections.abc import Mapping, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from support.checks import check_path
 from support.files import replacing
 
 COLUMN_WIDTH = 3.5  # inch, one column of a journal
@@ -49,17 +53,12 @@ LITHOLOGY_STYLES = {
 
 
 def font_sizes_defaults(small: int = 8, medium: int = 9, large: int = 11) -> dict[str, int]:
-    """Font sizes that stay legible at a journal's column width.
+    """Font sizes in points that stay legible at a journal's column width, as rcParams for ``plt.rc_context``.
 
-    Parameters
-    ----------
-    small, medium, large : int
-        Size in points of tick labels and legends, of axis labels and axis titles, and of figure titles.
+    ``small`` is for tick labels and legends, ``medium`` for axis labels and axis titles, ``large`` for figure titles.
 
-    Returns
-    -------
-    dict
-        Matplotlib's rcParams, for ``plt.rc_context``; nothing global is changed.
+    >>> font_sizes_defaults(small=7)["legend.fontsize"]
+    7
     """
     return {
         "font.size": small,
@@ -76,24 +75,41 @@ def font_sizes_defaults(small: int = 8, medium: int = 9, large: int = 11) -> dic
 PICTURE_STYLE = font_sizes_defaults() | {"hatch.linewidth": 0.4}
 
 
+def picture(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Give a function that draws a Figure the PICTURE_STYLE and the options ``title`` and ``save_path`` of all."""
+
+    @plt.rc_context(PICTURE_STYLE)
+    def drawn(*arrays: object, title: str = "", save_path: str | Path | None = None, **options: object) -> Figure:
+        fig = draw(*arrays, **options)
+        if title:
+            fig.suptitle(title)
+        if save_path is not None:
+            save(fig, save_path)
+        return fig
+
+    # help() shows the signature of `draw` followed by the two options.
+    own = inspect.signature(draw)
+    shared = [inspect.signature(drawn).parameters[name] for name in ("title", "save_path")]
+    functools.update_wrapper(drawn, draw).__signature__ = own.replace(parameters=[*own.parameters.values(), *shared])
+    return drawn
+
+
+def save(fig: Figure, path: str | Path) -> None:
+    """Save the figure at 300 dpi as a whole file, in a folder that is made if need be."""
+    path = check_path("save_path", path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as unfinished:
+        fig.savefig(unfinished, dpi=300)
+
+
 def max_axis_value(*arrays: ArrayLike) -> float:
-    """Largest absolute finite value over all arrays, to serve as a symmetric axis limit.
+    """Largest absolute finite value over arrays of any shapes and one unit, to serve as a symmetric axis limit.
 
-    Parameters
-    ----------
-    *arrays : array_like
-        Values of any shape, all in one unit.
+    It is 1.0 where the arrays are empty, all zero or nowhere finite, so that ``(-value, value)`` is always a valid
+    pair of limits. Raises ValueError if an array holds anything but real numbers.
 
-    Returns
-    -------
-    float
-        The value in the unit of the arrays; 1.0 where they are empty, all zero or nowhere finite, so that
-        ``(-value, value)`` is always a valid pair of limits.
-
-    Raises
-    ------
-    ValueError
-        If an array holds anything but real numbers.
+    >>> max_axis_value([0.5, -2.0], [[1.0]])
+    2.0
     """
     try:
         values = np.concatenate([np.ravel(np.asarray(array, dtype=float)) for array in arrays] or [[]])
@@ -104,69 +120,33 @@ def max_axis_value(*arrays: ArrayLike) -> float:
 
 
 def axis_label(quantity: str, unit: str) -> str:
-    """An axis label such as "Velocity (ft/s)"; an empty unit is left out."""
+    """The label of an axis; an empty unit is left out.
+
+    >>> axis_label("Velocity", "ft/s"), axis_label("Amplitude", "")
+    ('Velocity (ft/s)', 'Amplitude')
+    """
     return f"{quantity} ({unit})" if unit else quantity
 
 
-def _check(arrays: Mapping[str, ArrayLike], lithology_names: Sequence[str] = (), *, ndim: int | None = 1) -> None:
-    """Raise ValueError unless the arrays agree in shape, hold something and name known lithologies."""
-    shapes = {name: np.shape(array) for name, array in arrays.items()}
-    found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-    if len(set(shapes.values())) > 1:
-        raise ValueError(f"Arrays of one shape are needed, got {found}.")
-    shape = next(iter(shapes.values()))
-    if 0 in shape or (ndim is not None and len(shape) != ndim):
-        raise ValueError(f"Arrays of {ndim or 'any'} dimension with at least one value are needed, got {found}.")
-    for name, array in arrays.items():
-        _check_numbers(name, array)
-    if isinstance(lithology_names, str) or not isinstance(lithology_names, Sequence):
-        raise ValueError(f"lithology_names needs a list of names, got {lithology_names!r}.")
-    for name in lithology_names:
-        if name not in LITHOLOGY_STYLES:
-            raise ValueError(f"Unknown lithology {name!r}; known are {', '.join(LITHOLOGY_STYLES)}.")
-    valid = dict(enumerate(lithology_names))
-    for code in np.unique(arrays.get("lithology", [])).tolist():
-        if code not in valid:
-            raise ValueError(f"Unknown lithology code {code}; valid are {valid}.")
+def rmse_text(difference: np.ndarray, unit: str = "") -> str:
+    """The root mean square of ``difference``, predicted - actual in ``unit``, for a legend or a title."""
+    rmse = np.sqrt(np.mean(difference**2))
+    number = f"{rmse:.0f}" if rmse >= 100 else f"{rmse:.3g}"
+    return f"RMSE {number} {unit}".rstrip()
 
 
-def _check_numbers(name: str, values: ArrayLike) -> None:
-    kind = np.asarray(values).dtype
-    if not any(np.issubdtype(kind, valid) for valid in (np.number, np.bool_)):
-        raise ValueError(f"{name} needs numbers, got {kind}.")
+def marker_size(n_points: int) -> float:
+    """Size of a scatter's markers in points squared: many points need small markers."""
+    return float(np.clip(4000 / n_points, 4, 16))
 
 
-def _check_values(name: str, values: ArrayLike, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless the values have this shape and are finite."""
-    if np.shape(values) != shape:
-        raise ValueError(f"{name} needs the shape {shape}, got {np.shape(values)}.")
-    _check_numbers(name, values)
-    n_lost = np.count_nonzero(~np.isfinite(values))
-    if n_lost:
-        raise ValueError(f"{name} needs finite values, got {n_lost} of {np.size(values)} that are NaN or infinite.")
-
-
-def _check_order(name: str, values: ArrayLike, *, may_decrease: bool = False) -> None:
-    """Raise ValueError unless there are two values or more, and each is larger than the last."""
-    _check_values(name, values, (np.size(values),))
-    steps = np.diff(values)
-    if not len(steps) or not (np.all(steps > 0) or (may_decrease and np.all(steps < 0))):
-        order = "increase or decrease" if may_decrease else "increase"
-        found = np.array2string(np.asarray(values), threshold=8)
-        raise ValueError(f"{name} needs at least two values, which {order} throughout, got {found}.")
-
-
-def _named(kind: str, arrays: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:
-    """The arrays under names for `_check`; an empty array stands for an empty mapping."""
-    return {f"{kind} {name!r}": array for name, array in arrays.items()} or {kind: []}
-
-
-def _set_symmetric(set_limits, *arrays: ArrayLike) -> None:
+def set_symmetric(set_limits: Callable[[float, float], object], *arrays: ArrayLike) -> None:
+    """Set an axis' limits, with a margin, to the largest absolute value of the arrays on both sides of zero."""
     limit = 1.05 * max_axis_value(*arrays)
     set_limits(-limit, limit)
 
 
-def _legend_above(ax: Axes, side: str = "left") -> None:
+def legend_above(ax: Axes, side: str = "left") -> None:
     """A legend above the panel, where it hides no sample, with as many columns as its width has room for, up to 3."""
     corner = {"left": (0.0, 1.0), "right": (1.0, 1.0)}[side]
     longest = max(len(label) for label in ax.get_legend_handles_labels()[1])
@@ -175,17 +155,18 @@ def _legend_above(ax: Axes, side: str = "left") -> None:
     ax.legend(loc=f"lower {side}", bbox_to_anchor=corner, ncols=ncols, frameon=False, borderaxespad=0.1)
 
 
-def _draw_trace(ax: Axes, time: ArrayLike, trace: ArrayLike, name: str) -> None:
+def draw_trace(ax: Axes, time: ArrayLike, trace: ArrayLike, name: str) -> None:
+    """One trace over time as a black line, with symmetric limits."""
     ax.plot(time, trace, color=COLOURS["black"], linewidth=0.6, label=name)
-    _set_symmetric(ax.set_ylim, trace)
+    set_symmetric(ax.set_ylim, trace)
 
 
-def _stacked_size(n_axes: int) -> tuple[float, float]:
-    """Size in inches of a figure of `_stacked_axes`."""
+def stacked_size(n_axes: int) -> tuple[float, float]:
+    """Size in inches of a figure of `stacked_axes`."""
     return PAGE_WIDTH, 0.6 + 0.9 * n_axes
 
 
-def _stacked_axes(fig: FigureBase, time: ArrayLike, names: Sequence[str], *, sharey: bool = False) -> np.ndarray:
+def stacked_axes(fig: FigureBase, time: ArrayLike, names: Sequence[str], *, sharey: bool = False) -> np.ndarray:
     """Axes for amplitudes one under the other over one time axis, each headed by its name."""
     axes = fig.subplots(len(names), 1, sharex=True, sharey=sharey, squeeze=False)[:, 0]
     for ax, name in zip(axes, names, strict=True):
@@ -194,18 +175,3 @@ def _stacked_axes(fig: FigureBase, time: ArrayLike, names: Sequence[str], *, sha
     axes[-1].set(xlabel="Two-way time (s)", xlim=(np.min(time), np.max(time)))
     fig.supylabel("Amplitude")
     return axes
-
-
-def _save(fig: Figure, path: str | Path) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as unfinished:
-        fig.savefig(unfinished, dpi=300)
-
-
-def _finish(fig: Figure, title: str, save_path: str | Path | None) -> Figure:
-    """Give the finished figure its title, save it if wanted, and return it."""
-    if title:
-        fig.suptitle(title)
-    if save_path is not None:
-        _save(fig, save_path)
-    return fig

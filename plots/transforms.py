@@ -1,391 +1,180 @@
 """Pictures of wavelet transforms and of multiresolution analyses."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import ArrayLike
 
-from plots.predictions import _rms, _rmse_text
-from plots.style import (
-    COLOURS,
-    PAGE_WIDTH,
-    PICTURE_STYLE,
-    PREDICTION_COLOURS,
-    _check_order,
-    _check_values,
-    _draw_trace,
-    _finish,
-    _legend_above,
-    _set_symmetric,
-    _stacked_axes,
-    _stacked_size,
-    max_axis_value,
-)
+from plots.checks import check_columns, check_order
+from plots.style import COLOURS, PAGE_WIDTH, PREDICTION_COLOURS, max_axis_value
+from plots.style import draw_trace, legend_above, picture, rmse_text, set_symmetric, stacked_axes, stacked_size
 
 
-@plt.rc_context(PICTURE_STYLE)
+@picture
 def plot_cwt_real_imag(
-    time: ArrayLike,
-    frequency: ArrayLike,
-    coefficients: ArrayLike,
-    *,
-    trace: ArrayLike | None = None,
-    title: str = "",
-    save_path: str | Path | None = None,
+    time: ArrayLike, frequency: ArrayLike, coefficients: ArrayLike, *, trace: ArrayLike | None = None
 ) -> Figure:
-    """Real and imaginary part of a trace's continuous wavelet transform over time and frequency.
+    """Real and imaginary part of a trace's continuous wavelet transform, which share one symmetric colour scale.
 
-    Parameters
-    ----------
-    time : array_like, shape (n_samples,)
-        Two-way time in s, increasing; at least two samples.
-    frequency : array_like, shape (n_scales,)
-        Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
-    coefficients : array_like of complex, shape (n_samples, n_scales)
-        Continuous wavelet transform in the unit of the trace, as one of `dataPreProcessing.cwt_coefficients`.
-    trace : array_like, shape (n_samples,), optional
-        The trace itself (no unit), for a panel above.
-    title : str
-        Title of the figure.
-    save_path : str or Path, optional
-        Where to save the figure.
+    ``time`` (n_samples,) is in s and increases; ``frequency`` (n_scales,) is that of each scale in Hz, above 0, and
+    increases or decreases; both have at least two values. ``coefficients`` (n_samples, n_scales) are complex, in the
+    unit of the trace, as one transform of `dataPreProcessing.cwt_coefficients`. A ``trace`` (n_samples,) is drawn in a
+    panel above. All values are finite.
 
-    Returns
-    -------
-    Figure
-        With the trace, if given, and the two parts, which share one symmetric colour scale.
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree, `time` or `frequency` is not in order, or a value is NaN or infinite.
+    >>> len(plot_cwt_real_imag([0.0, 0.001], [20.0, 40.0], [[1j, 0], [0, 1]]).axes)  # with that of the colour bar
+    3
     """
-    _check_cwt(time, frequency, {"coefficients": coefficients}, trace)
-    fig, axes = _cwt_panels(time, trace, 2)
+    fig, axes = _cwt_panels(time, frequency, {"coefficients": coefficients}, trace, 2)
     parts = {"Real part": np.real(coefficients), "Imaginary part": np.imag(coefficients)}
     limit = max_axis_value(*parts.values())
-    for ax, (name, values) in zip(axes, parts.items(), strict=True):
-        image = _draw_cwt(ax, time, frequency, values, name, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    _add_colour_bar(axes, image, "Amplitude")
-    return _finish(fig, title, save_path)
+    _draw_images(axes, time, frequency, parts, "Amplitude", cmap="RdBu_r", vmin=-limit, vmax=limit)
+    return fig
 
 
-@plt.rc_context(PICTURE_STYLE)
+@picture
 def plot_cwt_magn(
-    time: ArrayLike,
-    frequency: ArrayLike,
-    coefficients: ArrayLike,
-    *,
-    trace: ArrayLike | None = None,
-    title: str = "",
-    save_path: str | Path | None = None,
+    time: ArrayLike, frequency: ArrayLike, coefficients: ArrayLike, *, trace: ArrayLike | None = None
 ) -> Figure:
-    """Magnitude of a trace's continuous wavelet transform over time and frequency.
+    """Magnitude of a trace's continuous wavelet transform, in colours from 0; arrays as for `plot_cwt_real_imag`.
 
-    Parameters
-    ----------
-    time : array_like, shape (n_samples,)
-        Two-way time in s, increasing; at least two samples.
-    frequency : array_like, shape (n_scales,)
-        Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
-    coefficients : array_like of complex, shape (n_samples, n_scales)
-        Continuous wavelet transform in the unit of the trace, as one of `dataPreProcessing.cwt_coefficients`.
-    trace : array_like, shape (n_samples,), optional
-        The trace itself (no unit), for a panel above.
-    title : str
-        Title of the figure.
-    save_path : str or Path, optional
-        Where to save the figure.
-
-    Returns
-    -------
-    Figure
-        With the trace, if given, and the magnitude, whose colour scale begins at 0.
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree, `time` or `frequency` is not in order, or a value is NaN or infinite.
+    >>> plot_cwt_magn([0.0, 0.001], [20.0, 40.0], [[1j, 0], [0, 1]], trace=[0.5, -1.0]).axes[0].get_ylabel()
+    'Amplitude'
     """
-    _check_cwt(time, frequency, {"coefficients": coefficients}, trace)
-    fig, axes = _cwt_panels(time, trace, 1)
+    fig, axes = _cwt_panels(time, frequency, {"coefficients": coefficients}, trace, 1)
     _draw_magnitudes(axes, time, frequency, {"Magnitude": np.abs(coefficients)})
-    return _finish(fig, title, save_path)
+    return fig
 
 
-@plt.rc_context(PICTURE_STYLE)
+@picture
 def plot_cwt_magn_phase(
-    time: ArrayLike,
-    frequency: ArrayLike,
-    coefficients: ArrayLike,
-    *,
-    trace: ArrayLike | None = None,
-    title: str = "",
-    save_path: str | Path | None = None,
+    time: ArrayLike, frequency: ArrayLike, coefficients: ArrayLike, *, trace: ArrayLike | None = None
 ) -> Figure:
-    """Magnitude and phase of a trace's continuous wavelet transform over time and frequency.
+    """Magnitude of a trace's continuous wavelet transform from 0, and its phase from -pi to pi in cyclic colours.
 
-    Parameters
-    ----------
-    time : array_like, shape (n_samples,)
-        Two-way time in s, increasing; at least two samples.
-    frequency : array_like, shape (n_scales,)
-        Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
-    coefficients : array_like of complex, shape (n_samples, n_scales)
-        Continuous wavelet transform in the unit of the trace, as one of `dataPreProcessing.cwt_coefficients`.
-    trace : array_like, shape (n_samples,), optional
-        The trace itself (no unit), for a panel above.
-    title : str
-        Title of the figure.
-    save_path : str or Path, optional
-        Where to save the figure.
+    The arrays are as for `plot_cwt_real_imag`.
 
-    Returns
-    -------
-    Figure
-        With the trace, if given, the magnitude from 0 and the phase from -pi to pi in cyclic colours.
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree, `time` or `frequency` is not in order, or a value is NaN or infinite.
+    >>> plot_cwt_magn_phase([0.0, 0.001], [20.0, 40.0], [[1j, 0], [0, 1]]).axes[-1].get_ylabel()
+    'Phase (rad)'
     """
-    _check_cwt(time, frequency, {"coefficients": coefficients}, trace)
-    fig, axes = _cwt_panels(time, trace, 2)
+    fig, axes = _cwt_panels(time, frequency, {"coefficients": coefficients}, trace, 2)
     _draw_magnitudes(axes[:1], time, frequency, {"Magnitude": np.abs(coefficients)})
-    phase = np.angle(coefficients)
-    image = _draw_cwt(axes[1], time, frequency, phase, "Phase", cmap="twilight", vmin=-np.pi, vmax=np.pi)
-    bar = _add_colour_bar(axes[1:], image, "Phase (rad)")
+    turn = {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}
+    bar = _draw_images(axes[1:], time, frequency, {"Phase": np.angle(coefficients)}, "Phase (rad)", **turn)
     bar.set_ticks([-np.pi, -np.pi / 2, 0, np.pi / 2, np.pi], labels=["−π", "−π/2", "0", "π/2", "π"])
-    return _finish(fig, title, save_path)
+    return fig
 
 
-@plt.rc_context(PICTURE_STYLE)
-def plot_cwt_magn_predict(
-    time: ArrayLike,
-    frequency: ArrayLike,
-    actual: ArrayLike,
-    predicted: ArrayLike,
-    *,
-    title: str = "",
-    save_path: str | Path | None = None,
-) -> Figure:
+@picture
+def plot_cwt_magn_predict(time: ArrayLike, frequency: ArrayLike, actual: ArrayLike, predicted: ArrayLike) -> Figure:
     """Magnitudes of an actual and of a predicted continuous wavelet transform, and of their difference.
 
-    Parameters
-    ----------
-    time : array_like, shape (n_samples,)
-        Two-way time in s, increasing; at least two samples.
-    frequency : array_like, shape (n_scales,)
-        Frequency of each scale in Hz, above 0, increasing or decreasing; at least two scales.
-    actual, predicted : array_like of complex, shape (n_samples, n_scales)
-        The two transforms, in the unit of the trace.
-    title : str
-        Title of the figure.
-    save_path : str or Path, optional
-        Where to save the figure.
+    The arrays are as for `plot_cwt_real_imag`. |actual| and |predicted| share one colour scale, |predicted - actual|
+    has its own, and both begin at 0. The last panel's title holds the RMSE of the complex coefficients,
+    sqrt(mean(|predicted - actual|^2)).
 
-    Returns
-    -------
-    Figure
-        With three panels: |actual| and |predicted| in one colour scale, |predicted - actual| in its own, all from
-        0. The last one's title holds the RMSE of the complex coefficients, sqrt(mean(|predicted - actual|^2)).
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree, `time` or `frequency` is not in order, or a value is NaN or infinite.
+    >>> figure = plot_cwt_magn_predict([0.0, 0.001], [20.0, 40.0], np.eye(2), 1j + np.eye(2))
+    >>> figure.axes[2].get_title(loc="left")
+    '|Predicted − Actual|: RMSE 1'
     """
-    _check_cwt(time, frequency, {"actual": actual, "predicted": predicted})
+    fig, axes = _cwt_panels(time, frequency, {"actual": actual, "predicted": predicted}, None, 3)
     difference = np.abs(np.asarray(predicted) - np.asarray(actual))
-    name = f"|Predicted − Actual|: {_rmse_text(_rms(difference), '')}"
-    fig, axes = _cwt_panels(time, None, 3)
     _draw_magnitudes(axes[:2], time, frequency, {"Actual": np.abs(actual), "Predicted": np.abs(predicted)})
-    _draw_magnitudes(axes[2:], time, frequency, {name: difference})
-    return _finish(fig, title, save_path)
+    _draw_magnitudes(axes[2:], time, frequency, {f"|Predicted − Actual|: {rmse_text(difference)}": difference})
+    return fig
 
 
-@plt.rc_context(PICTURE_STYLE)
-def plot_mra(
-    time: ArrayLike,
-    trace: ArrayLike,
-    components: ArrayLike,
-    names: Sequence[str],
-    *,
-    title: str = "",
-    save_path: str | Path | None = None,
-) -> Figure:
-    """Multiresolution analysis of a trace: the trace, and below it each component in a panel of its own.
+@picture
+def plot_mra(time: ArrayLike, trace: ArrayLike, components: ArrayLike, names: Sequence[str]) -> Figure:
+    """A trace, and below it each component of its multiresolution analysis, all with the same symmetric limits.
 
-    Parameters
-    ----------
-    time : array_like, shape (n_samples,)
-        Two-way time in s, increasing; at least two samples.
-    trace : array_like, shape (n_samples,)
-        Amplitude, without unit.
-    components : array_like, shape (n_samples, n_components)
-        What the trace is made of, in its unit.
-    names : sequence of str
-        Name of each component, such as "D3: 62-125 Hz".
-    title : str
-        Title of the figure.
-    save_path : str or Path, optional
-        Where to save the figure, whose height grows with the components.
+    ``time`` (n_samples,) is in s and increases; ``trace`` (n_samples,) is an amplitude without unit, as are the
+    ``components`` (n_samples, n_components), whose ``names`` are such as "D3: 62-125 Hz". All values are finite.
 
-    Returns
-    -------
-    Figure
-        With 1 + n_components Axes. All have the same symmetric limits, so that amplitudes compare.
-
-    Raises
-    ------
-    ValueError
-        If there is no name, shapes disagree, time does not increase, or a value is NaN or infinite.
+    >>> len(plot_mra([0.0, 0.001], [0.5, -1.0], [[0.4, 0.1], [-0.6, -0.4]], ["A1", "D1"]).axes)
+    3
     """
-    _check_mra(time, names, {"components": components}, trace)
+    check_columns(time, names, {"components": components}, trace)
     names = ["Trace", *names]
-    fig = plt.figure(figsize=_stacked_size(len(names)), layout="constrained")
-    axes = _stacked_axes(fig, time, names, sharey=True)
+    fig = plt.figure(figsize=stacked_size(len(names)), layout="constrained")
+    axes = stacked_axes(fig, time, names, sharey=True)
     for ax, name, values in zip(axes, names, [trace, *np.asarray(components).T], strict=True):
-        _draw_trace(ax, time, values, name)
-    _set_symmetric(axes[0].set_ylim, trace, components)
-    return _finish(fig, title, save_path)
+        draw_trace(ax, time, values, name)
+    set_symmetric(axes[0].set_ylim, trace, components)
+    return fig
 
 
-@plt.rc_context(PICTURE_STYLE)
-def plot_ae_mra_predict(
-    time: ArrayLike,
-    actual: ArrayLike,
-    predicted: ArrayLike,
-    names: Sequence[str],
-    *,
-    title: str = "",
-    save_path: str | Path | None = None,
-) -> Figure:
+@picture
+def plot_ae_mra_predict(time: ArrayLike, actual: ArrayLike, predicted: ArrayLike, names: Sequence[str]) -> Figure:
     """Actual and predicted components of a multiresolution analysis over each other, panel by panel.
 
-    Parameters
-    ----------
-    time : array_like, shape (n_samples,)
-        Two-way time in s, increasing; at least two samples.
-    actual, predicted : array_like, shape (n_samples, n_components)
-        Amplitudes of the components, without unit.
-    names : sequence of str
-        Name of each component, such as "D3: 62-125 Hz".
-    title : str
-        Title of the figure.
-    save_path : str or Path, optional
-        Where to save the figure, whose height grows with the components.
+    The arrays are as for `plot_mra`. Each panel has symmetric limits of its own, so that weak components are seen too,
+    and its RMSE in its legend, sqrt(mean((predicted - actual)^2)).
 
-    Returns
-    -------
-    Figure
-        With n_components Axes. Each has symmetric limits of its own, so that weak components are seen too, and in
-        its legend its RMSE, sqrt(mean((predicted - actual)^2)).
-
-    Raises
-    ------
-    ValueError
-        If there is no name, shapes disagree, time does not increase, or a value is NaN or infinite.
+    >>> len(plot_ae_mra_predict([0.0, 0.001], [[0.4, 0.1], [-0.6, -0.4]], np.zeros((2, 2)), ["A1", "D1"]).axes)
+    2
     """
-    _check_mra(time, names, {"actual": actual, "predicted": predicted})
-    fig = plt.figure(figsize=_stacked_size(len(names)), layout="constrained")
-    for ax, *pair in zip(_stacked_axes(fig, time, names), np.asarray(actual).T, np.asarray(predicted).T, strict=True):
-        rmse = _rmse_text(_rms(np.subtract(*pair)), "")
+    check_columns(time, names, {"actual": actual, "predicted": predicted})
+    fig = plt.figure(figsize=stacked_size(len(names)), layout="constrained")
+    for ax, *pair in zip(stacked_axes(fig, time, names), np.asarray(actual).T, np.asarray(predicted).T, strict=True):
+        label = f"Predicted: {rmse_text(np.subtract(*pair))}"
         ax.plot(time, pair[0], color=COLOURS["black"], linewidth=1.0, label="Actual")
-        ax.plot(time, pair[1], color=PREDICTION_COLOURS[0], linewidth=0.7, label=f"Predicted: {rmse}")
-        _set_symmetric(ax.set_ylim, *pair)
-        _legend_above(ax, "right")
-    return _finish(fig, title, save_path)
+        ax.plot(time, pair[1], color=PREDICTION_COLOURS[0], linewidth=0.7, label=label)
+        set_symmetric(ax.set_ylim, *pair)
+        legend_above(ax, "right")
+    return fig
 
 
-def _check_cwt(
-    time: ArrayLike, frequency: ArrayLike, coefficients: Mapping[str, ArrayLike], trace: ArrayLike | None = None
-) -> None:
-    """Raise ValueError unless all arrays are finite and fit the two axes, which are in order."""
-    _check_order("time", time)
-    _check_order("frequency", frequency, may_decrease=True)
+def _cwt_panels(
+    time: ArrayLike, frequency: ArrayLike, arrays: Mapping[str, ArrayLike], trace: ArrayLike | None, n_images: int
+) -> tuple[Figure, np.ndarray]:
+    """A figure for arrays, once checked, with the trace on top if there is one, and the Axes of images below it."""
+    check_order("frequency", frequency, may_decrease=True)
     if np.min(frequency) <= 0:
         raise ValueError(f"frequency needs values above 0 Hz, got {np.min(frequency)}.")
-    for name, values in coefficients.items():
-        _check_values(name, values, (np.size(time), np.size(frequency)))
+    check_columns(time, frequency, arrays, trace)
+    heights = [1.1] * (trace is not None) + [2.0] * n_images  # inch
+    size = {"figsize": (PAGE_WIDTH, sum(heights) + 0.6), "height_ratios": heights, "layout": "constrained"}
+    fig, axes = plt.subplots(len(heights), 1, sharex=True, squeeze=False, **size)
+    axes = axes[:, 0]
     if trace is not None:
-        _check_values("trace", trace, np.shape(time))
+        draw_trace(axes[0], time, trace, "Trace")
+        axes[0].set_title("Trace", loc="left")
+        axes[0].set_ylabel("Amplitude")
+    axes[-1].set(xlabel="Two-way time (s)", xlim=(np.min(time), np.max(time)))
+    return fig, axes[-n_images:]
 
 
-def _check_mra(
-    time: ArrayLike, names: Sequence[str], components: Mapping[str, ArrayLike], trace: ArrayLike | None = None
-) -> None:
-    """Raise ValueError unless there is a component, time increases, and all arrays are finite and fit."""
-    _check_order("time", time)
-    if not len(names):
-        raise ValueError("names is empty; at least one component is needed.")
-    for name, values in components.items():
-        _check_values(name, values, (np.size(time), len(names)))
-    if trace is not None:
-        _check_values("trace", trace, np.shape(time))
+def _draw_magnitudes(axes: np.ndarray, time: ArrayLike, frequency: ArrayLike, images: Mapping[str, np.ndarray]) -> None:
+    limit = max_axis_value(*images.values())
+    _draw_images(axes, time, frequency, images, "Magnitude", cmap="viridis", vmin=0.0, vmax=limit)
+
+
+def _draw_images(
+    axes: np.ndarray, time: ArrayLike, frequency: ArrayLike, images: Mapping[str, np.ndarray], label: str, **colours
+) -> Colorbar:
+    """Images (n_samples, n_scales) over time and logarithmic frequency, each below its name, and their colour bar."""
+    times = _bin_edges(np.asarray(time, dtype=float))
+    frequencies = np.exp(_bin_edges(np.log(np.asarray(frequency, dtype=float))))
+    low, high = np.min(frequencies), np.max(frequencies)
+    for ax, (name, values) in zip(axes, images.items(), strict=True):
+        # Pixels inside a PDF, as for the points of a crossplot.
+        image = ax.pcolormesh(times, frequencies, values.T, rasterized=True, **colours)
+        ax.set_title(name, loc="left")
+        ax.set(yscale="log", ylim=(low, high), ylabel="Frequency (Hz)")
+        # A narrow band may lie between two of the numbers 1, 2, 5, 10, 20 ...
+        wide = high > 8 * low
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(4, steps=(1, 2, 5, 10)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.minorticks_off()
+    # The bar is as wide beside several Axes as beside one.
+    return axes[0].figure.colorbar(image, ax=axes, label=label, aspect=20 * len(axes))
 
 
 def _bin_edges(centres: np.ndarray) -> np.ndarray:
     """Edges (n + 1,) half-way between the centres (n,) of bins, and as far outside the first and the last."""
     inner = (centres[1:] + centres[:-1]) / 2
     return np.concatenate([[2 * centres[0] - inner[0]], inner, [2 * centres[-1] - inner[-1]]])
-
-
-def _cwt_panels(time: ArrayLike, trace: ArrayLike | None, n_images: int) -> tuple[Figure, np.ndarray]:
-    """A figure with the trace on top if there is one, and the Axes below it for so many images."""
-    heights = [1.1] * (trace is not None) + [2.0] * n_images  # inch
-    fig, axes = plt.subplots(
-        *(len(heights), 1),
-        sharex=True,
-        squeeze=False,
-        figsize=(PAGE_WIDTH, sum(heights) + 0.6),
-        layout="constrained",
-        height_ratios=heights,
-    )
-    if trace is not None:
-        _draw_trace(axes[0, 0], time, trace, "Trace")
-        axes[0, 0].set_title("Trace", loc="left")
-        axes[0, 0].set_ylabel("Amplitude")
-    axes[-1, 0].set(xlabel="Two-way time (s)", xlim=(np.min(time), np.max(time)))
-    return fig, axes[-n_images:, 0]
-
-
-def _draw_cwt(
-    ax: Axes, time: ArrayLike, frequency: ArrayLike, values: np.ndarray, name: str, **colours: str | float
-) -> QuadMesh:
-    """Image of values (n_samples, n_scales) over time and logarithmic frequency, its name above."""
-    times = _bin_edges(np.asarray(time, dtype=float))
-    frequencies = np.exp(_bin_edges(np.log(np.asarray(frequency, dtype=float))))
-    # Pixels inside a PDF, as for the points of a crossplot.
-    image = ax.pcolormesh(times, frequencies, values.T, rasterized=True, **colours)
-    ax.set_title(name, loc="left")
-    low, high = np.min(frequencies), np.max(frequencies)
-    ax.set(yscale="log", ylim=(low, high), ylabel="Frequency (Hz)")
-    # A narrow band may lie between two of the numbers 1, 2, 5, 10, 20 ...
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 8 * low else MaxNLocator(4, steps=(1, 2, 5, 10)))
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
-    return image
-
-
-def _draw_magnitudes(
-    axes: Sequence[Axes], time: ArrayLike, frequency: ArrayLike, magnitudes: Mapping[str, np.ndarray]
-) -> None:
-    """An image a magnitude and one colour bar for all of them."""
-    limit = max_axis_value(*magnitudes.values())
-    for ax, (name, values) in zip(axes, magnitudes.items(), strict=True):
-        image = _draw_cwt(ax, time, frequency, values, name, cmap="viridis", vmin=0.0, vmax=limit)
-    _add_colour_bar(axes, image, "Magnitude")
-
-
-def _add_colour_bar(axes: np.ndarray, image: QuadMesh, label: str) -> Colorbar:
-    """One colour bar beside all the Axes, as wide beside several as beside one."""
-    return axes[0].figure.colorbar(image, ax=axes, label=label, aspect=20 * len(axes))

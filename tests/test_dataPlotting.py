@@ -1,7 +1,12 @@
 """dataPlotting, checked through what stands on the axes."""
 
+import importlib.util
+import inspect
+import os
+import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib
@@ -82,8 +87,17 @@ def figure_of(name: str, **options):
 
 CWT_PLOTS = ["plot_cwt_real_imag", "plot_cwt_magn", "plot_cwt_magn_phase"]
 PLOTS = [
-    *("plot_model", "plot_xplot", "plot_refl", "plot_earth_model_and_traces", "plot_refl_compare"),
-    *("plot_ae_predict_raw", *CWT_PLOTS, "plot_cwt_magn_predict", "plot_mra", "plot_ae_mra_predict", "plot_network"),
+    "plot_model",
+    "plot_xplot",
+    "plot_refl",
+    "plot_earth_model_and_traces",
+    "plot_refl_compare",
+    "plot_ae_predict_raw",
+    *CWT_PLOTS,
+    "plot_cwt_magn_predict",
+    "plot_mra",
+    "plot_ae_mra_predict",
+    "plot_network",
 ]
 
 
@@ -137,6 +151,21 @@ def test_a_figure_drawn_later_keeps_its_small_tick_labels():
 )
 def test_max_axis_value_is_the_largest_finite_absolute_value(arrays, expected):
     assert dataPlotting.max_axis_value(*arrays) == expected
+
+
+# What all share
+
+
+def test_pictures_need_neither_keras_nor_optuna():
+    code = "import sys, dataPlotting, dataGeneration; print({'keras', 'tensorflow', 'jax', 'optuna'} & {*sys.modules})"
+    root = Path(dataPlotting.__file__).parent
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True).stdout == b"set()\n"
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_help_shows_a_title_and_a_path(name):
+    *_, title, save_path = inspect.signature(getattr(dataPlotting, name)).parameters.values()
+    assert (title.name, title.default, save_path.name, save_path.default) == ("title", "", "save_path", None)
 
 
 # Saving
@@ -308,6 +337,73 @@ def test_predict_raw_input_limits_are_symmetric():
     assert figure_of("plot_ae_predict_raw").axes[0].get_ylim() == pytest.approx((-1.05, 1.05))
 
 
+# Predictions that are not traces
+
+
+THICKNESS = np.array([[40.0, 10.0], [80.0, 30.0], [120.0, 20.0]])  # (n_traces, n_values), ft
+
+
+def scatter(predictions, **options):
+    ax = plt.figure().subplots()
+    dataPlotting.draw_actual_predicted(ax, THICKNESS, predictions, "Actual", "Thickness", "ft", **options)
+    return ax
+
+
+def test_predicted_values_stand_over_actual_ones():
+    points = scatter({"Grid Search": THICKNESS + 3, "Optuna": THICKNESS}).collections
+    np.testing.assert_array_equal(points[0].get_offsets(), np.stack([THICKNESS, THICKNESS + 3], axis=-1).reshape(-1, 2))
+    assert len(points) == 2
+
+
+def test_the_legend_of_values_holds_each_rmse():
+    ax = scatter({"Grid Search": THICKNESS + [3, -3], "Optuna": THICKNESS})
+    assert legend_texts(ax) == ["1:1 line", "Grid Search: RMSE 3 ft", "Optuna: RMSE 0 ft"]
+
+
+def test_both_axes_of_values_have_one_range_with_their_unit():
+    ax = scatter({"Optuna": THICKNESS - 300})
+    assert ax.get_xlim() == ax.get_ylim()
+    assert ax.get_xlim()[0] < -290 and ax.get_xlim()[1] > 120
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Actual: Thickness (ft)", "Predicted: Thickness (ft)")
+
+
+def test_the_range_of_values_need_not_hold_zero():
+    figure, ax = plt.subplots()
+    dataPlotting.draw_actual_predicted(ax, VELOCITY, {"Optuna": VELOCITY}, "Actual", "Velocity", "ft/s")
+    assert ax.get_xlim()[0] > 8000
+
+
+def test_equal_values_lie_on_the_line():
+    (line,) = scatter({"Optuna": THICKNESS}).get_lines()
+    assert line.get_slope() == 1.0 and line.get_xy1() == (40.0, 40.0)
+
+
+def test_predicted_values_take_their_colours_by_name():
+    ax = scatter({"Optuna": THICKNESS, "Grid Search": THICKNESS}, colours={"Optuna": dataPlotting.COLOURS["green"]})
+    first, second = (matplotlib.colors.to_hex(points.get_facecolor()[0]).upper() for points in ax.collections)
+    assert (first, second) == (dataPlotting.COLOURS["green"], dataPlotting.PREDICTION_COLOURS[1])
+
+
+def test_one_value_per_trace_can_be_drawn():
+    figure, ax = plt.subplots()
+    dataPlotting.draw_actual_predicted(ax, [5.0, 5.0], {"Optuna": [5.0, 5.0]}, "Actual", "Q", "")
+    figure.canvas.draw()
+    assert (ax.get_xlabel(), legend_texts(ax)) == ("Actual: Q", ["1:1 line", "Optuna: RMSE 0"])
+
+
+@pytest.mark.parametrize(
+    ("predictions", "message"),
+    [
+        ({"Optuna": THICKNESS.T}, r"actual \(3, 2\), prediction 'Optuna' \(2, 3\)"),
+        ({}, r"prediction \(0,\)"),
+        ({"Optuna": THICKNESS.astype(str)}, "prediction 'Optuna' needs numbers"),
+    ],
+)
+def test_predicted_values_that_do_not_fit_are_refused(predictions, message):
+    with pytest.raises(ValueError, match=message):
+        scatter(predictions)
+
+
 # Model, crossplot and traces on one page
 
 
@@ -471,15 +567,22 @@ def test_mra_names_may_repeat():
 # The network
 
 
-def test_network_names_every_layer_and_the_total():
-    texts = diagram_texts(figure_of("plot_network"))
+def assert_names_every_layer_and_the_total(figure):
+    texts = diagram_texts(figure)
     for expected in (
         "InputLayer",
-        "4 filters, kernel 3",
-        "(None, 8, 4)   16 parameters",
+        "4 filters",
+        "kernel 3",
+        "(None, 8, 4)",
+        "16 parameters",
+        "no parameters",
         "Total parameters: 21",
     ):
         assert expected in texts
+
+
+def test_network_names_every_layer_and_the_total():
+    assert_names_every_layer_and_the_total(figure_of("plot_network"))
 
 
 def assert_boxes_hold(boxes, texts):
@@ -490,15 +593,17 @@ def assert_boxes_hold(boxes, texts):
         assert box.x0 <= text.x0 and text.x1 <= box.x1 and box.y0 <= text.y0 and text.y1 <= box.y1
 
 
+@pytest.mark.parametrize("n_details", [0, 1, 3, 6, 12])
 @pytest.mark.parametrize("n_blocks", [1, 3, 20])
-def test_network_texts_stay_inside_their_boxes(n_blocks):
-    block = ("BatchNormalization", "a detail of the layer, " * 6, "(None, 4096, 3824)", 12_345_678)
+def test_network_texts_stay_inside_their_boxes(n_blocks, n_details):
+    block = ("BatchNormalization", "a detail of the layer, " * n_details, "(None, 4096, 3824)", 12_345_678)
     figure = dataPlotting.plot_network([block] * n_blocks, title="Deep")
     figure.canvas.draw()
-    boxes = [patch.get_window_extent() for patch in figure.axes[0].patches if hasattr(patch, "get_boxstyle")]
-    extents = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()][:-1]
-    assert len(boxes) == n_blocks and len(extents) == 3 * n_blocks
+    boxes = [patch.get_window_extent() for patch in figure.axes[0].patches if isinstance(patch, plt.Rectangle)]
+    *extents, total = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == n_blocks and len(extents) == 2 * n_blocks
     assert_boxes_hold(boxes, extents)
+    assert 0 <= total.y0 and total.y1 <= boxes[-1].y0
 
 
 def flow(n_blocks: int, **options):
@@ -515,16 +620,7 @@ def flow(n_blocks: int, **options):
 def test_flow_names_every_layer_and_the_total():
     figure, ax = plt.subplots()
     dataPlotting.draw_network_flow(ax, BLOCKS)
-    texts = diagram_texts(figure)
-    for expected in (
-        "InputLayer",
-        "kernel 3",
-        "(None, 8, 4)",
-        "16 parameters",
-        "no parameters",
-        "Total parameters: 21",
-    ):
-        assert expected in texts
+    assert_names_every_layer_and_the_total(figure)
 
 
 @pytest.mark.parametrize("n_blocks", [1, 4, 6, 7, 12, 15])
@@ -597,7 +693,7 @@ def test_an_unknown_code_is_named_with_the_valid_ones():
 
 
 def test_an_unknown_name_is_named_with_the_known_ones():
-    with pytest.raises(ValueError, match="'basalt'; known are shale, sandstone"):
+    with pytest.raises(ValueError, match="'basalt' is unknown; valid: shale, sandstone"):
         dataPlotting.plot_xplot([1.0], [1.0], [0], ("basalt",))
 
 
@@ -607,14 +703,14 @@ def test_depths_have_to_increase():
 
 
 def test_a_network_without_blocks_is_refused():
-    with pytest.raises(ValueError, match="blocks is empty"):
+    with pytest.raises(ValueError, match="blocks needs a list of at least one .*, got \\[\\]"):
         dataPlotting.plot_network([])
-    with pytest.raises(ValueError, match="blocks is empty"):
+    with pytest.raises(ValueError, match="blocks needs a list of at least one"):
         dataPlotting.draw_network_flow(plt.figure().subplots(), [])
 
 
 def test_a_flow_needs_a_column():
-    with pytest.raises(ValueError, match="n_columns has to be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_columns must be a whole number of at least 1, not 0"):
         dataPlotting.draw_network_flow(plt.figure().subplots(), BLOCKS, n_columns=0)
 
 
@@ -685,11 +781,11 @@ def test_the_page_names_what_is_wrong(change, message):
 # The progress of a training
 
 
-def fit(callback, **options):
+def fit(*callbacks, **options):
     model = keras.Sequential([keras.Input((4, 1)), keras.layers.Dense(1)])
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss="mse")
     x = np.ones((4, 4, 1), dtype="float32")
-    model.fit(x, 2 * x, epochs=2, verbose=0, callbacks=[callback], **options)
+    model.fit(x, 2 * x, epochs=2, verbose=0, callbacks=list(callbacks), **options)
 
 
 def test_learning_is_drawn_through_a_real_fit(tmp_path):
@@ -699,6 +795,23 @@ def test_learning_is_drawn_through_a_real_fit(tmp_path):
     assert callback.history["learning_rate"] == pytest.approx([0.01, 0.01])
     assert np.all(np.isfinite([callback.history["loss"], callback.history["val_loss"]]))
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["learning.png"]
+
+
+def test_learning_follows_a_fit_whose_learning_rate_changes(tmp_path):
+    callback = dataPlotting.PlotLearning(tmp_path / "learning.png")
+    fit(callback, keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2))
+    assert callback.history["learning_rate"] == pytest.approx([0.005, 0.0025])
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_learning_follows_a_fit_on_another_backend(backend):
+    if backend == keras.backend.backend() or importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} runs the other tests, or is not installed")
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k"]
+    chosen = "learning and fit and not another_backend"
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    result = subprocess.run([*tests, chosen], env=environment, capture_output=True, text=True)
+    assert result.returncode == 0 and " passed" in result.stdout, result.stdout
 
 
 def test_learning_keeps_the_format_and_leaves_no_figure_open(tmp_path):
@@ -737,7 +850,7 @@ def test_a_viewer_that_holds_the_file_does_not_stop_the_training(tmp_path, monke
     def refuse(source, target):
         raise PermissionError(target)
 
-    monkeypatch.setattr(dataPlotting.os, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     fit(dataPlotting.PlotLearning(tmp_path / "learning.png"))
     assert list(tmp_path.iterdir()) == []
 
@@ -751,7 +864,7 @@ def test_a_failed_drawing_leaves_the_last_picture_whole(tmp_path, monkeypatch):
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(dataPlotting.Figure, "savefig", half)
+    monkeypatch.setattr(plt.Figure, "savefig", half)
     with pytest.raises(OSError, match="disk full"):
         fit(callback)
     assert callback.save_path.read_bytes() == whole
@@ -827,7 +940,7 @@ def test_trainings_share_one_window(window, tmp_path):
 
 def test_the_file_is_the_same_with_and_without_a_window(window, monkeypatch, tmp_path):
     learn(dataPlotting.PlotLearning(tmp_path / "with.png"), 1)
-    monkeypatch.setattr(plots.learning, "_live_view", lambda: plots.learning._no_view)
+    monkeypatch.setattr(plots.learning, "_live_view", lambda: None)
     learn(dataPlotting.PlotLearning(tmp_path / "without.png"), 1)
     assert (tmp_path / "with.png").read_bytes() == (tmp_path / "without.png").read_bytes()
 
