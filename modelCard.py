@@ -9,7 +9,6 @@ their intervals, of all traces and of each wavelet and noise level.
 """
 
 import argparse
-import io
 import json
 import sys
 import zipfile
@@ -17,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from baseML import BaseMLClass, create_model
@@ -26,12 +24,10 @@ from evaluation.comparison import PROBLEMS
 from evaluation.scores import Interval, score
 from support.checks import check_choice
 from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
-from support.files import replace_file
+from support.files import replace_file, replacing
 from traces.checks import MOST_TRACES
 
-BLIND, CHECKED = 1000, 300  # traces
-WEIGHTS = "model.weights.h5"  # in a .keras archive
-CHUNKED = 1024  # weights; HDF5 compresses no fewer to advantage
+BLIND, CHECKED = 1000, 300  # traces of a new card, and traces that a card is checked with
 
 
 def publish(network: BaseMLClass, path: Path) -> BaseMLClass:
@@ -42,7 +38,7 @@ def publish(network: BaseMLClass, path: Path) -> BaseMLClass:
     if "problem" not in network.provenance:
         raise ValueError("the network does not say what it was trained for: there is no description beside it")
     size = (network.n_samples, network.n_channels, network.n_outputs)
-    published = create_model(network.config, *size, network.transform, network.precision)
+    published = create_model(network.config, *size, network.transform, network.precision, network.loss)
     with np.errstate(over="ignore"):
         weights = [weight.astype(np.float16).astype(np.float32) for weight in network.get_model().get_weights()]
     if not all(np.isfinite(weight).all() for weight in weights):
@@ -50,35 +46,17 @@ def publish(network: BaseMLClass, path: Path) -> BaseMLClass:
     published.get_model().set_weights(weights)
     published.provenance = network.provenance
     published.save_model(path)
-    replace_file(path, _compressed(path))
-    return BaseMLClass.load_model(path)
+    _compress(path)
+    return BaseMLClass.load_model(path, network.loss)
 
 
-def _compressed(path: Path) -> bytes:
-    """A .keras archive with its arrays compressed, which takes half of rounded weights' size."""
-    written = io.BytesIO()
-    with zipfile.ZipFile(path) as before, zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as after:
-        for name in before.namelist():
-            content = before.read(name)
-            after.writestr(name, _compressed_arrays(content) if name == WEIGHTS else content)
-    return written.getvalue()
-
-
-def _compressed_arrays(content: bytes) -> bytes:
-    written = io.BytesIO()
-    with h5py.File(io.BytesIO(content)) as before, h5py.File(written, "w") as after:
-
-        def copy(name: str, found: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(found, h5py.Dataset):
-                packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
-                made = after.create_dataset(name, data=found[()], **(packing if found.size >= CHUNKED else {}))
-            else:
-                made = after.require_group(name)
-            made.attrs.update(found.attrs)
-
-        before.visititems(copy)
-        after.attrs.update(before.attrs)
-    return written.getvalue()
+def _compress(path: Path) -> None:
+    """Compress the parts of a .keras archive, which Keras itself only stores. Rounded weights take half of the size."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
+        for name, content in parts.items():
+            new.writestr(name, content)
 
 
 def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[str, dict[str, dict[str, Interval]]]:
