@@ -1,7 +1,8 @@
 """The seven networks, their training with the paper's callbacks, and the files that a training leaves.
 
-A network is a list of `Layer` rows: the same rows are built by Keras and counted without being built. L, U, D, F, K,
-P, H in the docstrings are the study's num_layers, num_dnn, num_dil, num_filt, krnl_size, pool_val, num_lstm.
+A network is a list of `Layer` rows: Keras builds the network from them, and `estimate` counts without building it.
+The letters L, U, D, F, K, P and H in the docstrings stand for the study's num_layers, num_dnn, num_dil, num_filt,
+krnl_size, pool_val and num_lstm.
 """
 
 import csv
@@ -10,24 +11,16 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dataPreProcessing import (
-    CustomDataGen,
-    channel_names,
-    fit_input,
-    root_mean_squared_error,
-    trace_root_mean_squared_error,
-    transform_traces,
-)
+from dataPreProcessing import RMSE, CustomDataGen, Loss, channel_names, fit_input, transform_traces
 from networks.backends import PRECISIONS, _gradients_forgotten, _precision, choose_compilation, make_deterministic
 from networks.callbacks import (
     CLR_CB,
-    LOG_COLUMNS,
     OPTIMIZERS,
     SCHEDULES,
     Backup,
@@ -35,21 +28,11 @@ from networks.callbacks import (
     Dwell_CB,
     LossHistory,
     _FirstEpoch,
+    log_columns,
 )
 from networks.files import UNREADABLE, _check_model_file, _reason, _shape_of, keep_best, loss_history_path
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer, _tcn_class
-from networks.rows import (
-    NETWORKS,
-    NetworkConfig,
-    _cnn_ae_layers,
-    _cnn_layers,
-    _cnn_lstm_layers,
-    _cnn_variant_layers,
-    _dnn_layers,
-    _residual_layers,
-    _tcn_ae_layers,
-    _tcn_layers,
-)
+from networks.rows import NETWORKS, Network, NetworkConfig
 from networks.size import VALIDATION_BATCH, Size, _with_outputs, count_parameters, estimate
 from plots.learning import PlotLearning
 from plots.networks import plot_network
@@ -60,8 +43,6 @@ from traces.checks import SHORTEST_TRACE
 
 keras = load_keras()
 
-VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
-TRACE_UNIT, SUM_UNIT = 0.055, 0.5  # about the deviation of clean traces, and of their running sums
 RAW = {"transform_type": "NA"}  # traces as they are
 PREDICTION_BATCH = 8  # traces
 
@@ -73,7 +54,7 @@ def _checked_config(config: object) -> NetworkConfig:
 
 
 def _checked_transform(transform: object) -> dict[str, object]:
-    """Keyword arguments of `transform_traces`. ValueError when they are none; the level depends on the traces."""
+    """Keyword arguments of `transform_traces`; its level can be checked with traces only. Raises ValueError."""
     if not isinstance(transform, Mapping) or "transform_type" not in transform or {*map(type, transform)} != {str}:
         raise ValueError(f"transform must be {RAW} or the like, as transform_traces takes it, not {transform!r}")
     channel_names(n_samples=SHORTEST_TRACE, **{name: transform[name] for name in transform if name != "level"})
@@ -81,13 +62,16 @@ def _checked_transform(transform: object) -> dict[str, object]:
 
 
 class BaseMLClass:
-    """One of the seven networks: built, trained, saved, loaded, asked for predictions.
+    """A network that can be built, trained, saved, loaded and asked for predictions.
 
     Parameters: ``config``, the hyperparameters; ``n_samples`` and ``n_channels`` of a trace; ``n_outputs``, channels of
-    the output; ``transform``, what `transform_traces` makes channels of a raw trace with (default: none). Any trace
-    length works: the input is padded to what pooling divides, and the output cropped back; ``precision``, one of
-    PRECISIONS. Raises ValueError for any of them that is none. Each of the methods seq_... builds ``model``, compiled
-    with a fresh Adam (amsgrad) and the paper's loss.
+    the output; ``transform``, the arguments with which `transform_traces` makes the channels of a raw trace (by
+    default, the trace is the only channel); ``precision``, one of PRECISIONS; ``loss``, what the network is trained
+    for. Raises ValueError for a parameter that is invalid.
+
+    Any trace length works: the input is padded to a multiple of `NetworkConfig.length_factor`, and an output of the
+    padded length is cropped back. Each of the methods seq_... builds one of the paper's networks as ``model``, and
+    compiles it with a new optimizer.
     """
 
     def __init__(
@@ -98,9 +82,11 @@ class BaseMLClass:
         n_outputs: int = 1,
         transform: Mapping[str, object] | None = None,
         precision: str = "float32",
+        loss: Loss = RMSE,
     ) -> None:
         check_choice("precision", precision, PRECISIONS)
         self.precision = precision
+        self.loss = loss
         self.config = NetworkConfig() if config is None else _checked_config(config)
         self.n_samples = check_whole("n_samples", n_samples, 1)
         self.n_channels = check_whole("n_channels", n_channels, 1)
@@ -112,56 +98,49 @@ class BaseMLClass:
 
     def seq_dnn_ml(self) -> keras.Model:
         """DNN: L x [Dense U, Dropout], Dense 1 (swish)."""
-        return self._build(_dnn_layers)
+        return self._build(NETWORKS["DNN", "SEQ"])
 
     def seq_cnn_ml(self) -> keras.Model:
         """CNN: L x Conv1D(F, K), Conv1D(1, K, linear)."""
-        return self._build(_cnn_layers)
+        return self._build(NETWORKS["CNN", "SEQ"])
 
     def seq_cnn_variant_ml(self) -> keras.Model:
         """CNN_VAR: L x [dilated Conv1D, Dense] with growing kernels; Conv1D(1, K, linear), Dense 1."""
-        return self._build(_cnn_variant_layers)
+        return self._build(NETWORKS["CNN_VAR", "SEQ"])
 
     def seq_cnn_lstm_ml(self) -> keras.Model:
         """CNN_LSTM: L x [2 dilated Conv1D, LSTM, Dense]; Conv1D(1, K, linear), Dense 1."""
-        return self._build(_cnn_lstm_layers)
+        return self._build(NETWORKS["CNN_LSTM", "SEQ"])
 
     def seq_tcn_ml(self) -> keras.Model:
         """TCN: L x [TCN, Dense]; Dense 1."""
-        return self._build(_tcn_layers)
+        return self._build(NETWORKS["TCN", "SEQ"])
 
     def seq_cnn_ae(self) -> keras.Model:
         """CNN autoencoder: L strided Conv1D, L strided Conv1DTranspose; Conv1D(U), Dense 1."""
-        return self._build(_cnn_ae_layers)
+        return self._build(NETWORKS["CNN", "AE"])
 
     def seq_tcn_ae(self) -> keras.Model:
         """TCN autoencoder: L x [TCN, Dense, MaxPool P], L x [TCN, Dense, UpSample P]; Dense 1."""
-        return self._build(_tcn_ae_layers)
+        return self._build(NETWORKS["TCN", "AE"])
 
-    def seq_residual_ml(self) -> keras.Model:
-        """RES: Conv1D(F, K), L x residual dilated blocks, Dense 1; not the paper's."""
-        return self._build(_residual_layers)
-
-    def seq_residual_ae(self) -> keras.Model:
-        """RES for denoising: the same, without pooling."""
-        return self._build(_residual_layers)
-
-    def _build(self, layers: Callable[[NetworkConfig], list[Layer]]) -> keras.Model:
+    def _build(self, network: Network) -> keras.Model:
         inputs = keras.Input((self.n_samples, self.n_channels))
-        x, in_units = _in_standard_units(self.config, inputs) if self.config.standard_units else (inputs, None)
+        x, in_data_units = self.config.units.convert(inputs)
         with _precision(self.precision):
-            outputs = self._connected(x, _with_outputs(self.config.rows_of(layers), self.n_outputs))
+            outputs = self._connected(x, _with_outputs(self.config.rows_of(network), self.n_outputs))
         if self.precision != "float32":
-            outputs = keras.layers.Activation("linear", dtype="float32")(outputs)  # what the loss is calculated from
-        outputs = in_units(outputs) if in_units else outputs
-        model = self.model = keras.Model(inputs, outputs, name=self.config.label)
+            # The loss is calculated in float32 whatever the layers calculate in.
+            outputs = keras.layers.Activation("linear", dtype="float32")(outputs)
+        model = self.model = keras.Model(inputs, in_data_units(outputs), name=self.config.label)
         optimizer = OPTIMIZERS[self.config.optimizer](self.config)
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the train step twice
         self._compile(optimizer)
         return model
 
-    def _compile(self, optimizer: keras.optimizers.Optimizer, loss: Callable = root_mean_squared_error) -> None:
-        metrics = [keras.metrics.MeanMetricWrapper(loss, name="rmse")]
+    def _compile(self, optimizer: keras.optimizers.Optimizer, one_by_one: bool = False) -> None:
+        loss = self.loss.of_trace if one_by_one else self.loss.of_batch
+        metrics = [keras.metrics.MeanMetricWrapper(loss, name=self.loss.name)]
         self.get_model().compile(optimizer=optimizer, loss=loss, metrics=metrics)
 
     def _connected(self, x: keras.KerasTensor, layers: Sequence[Layer]) -> keras.KerasTensor:
@@ -170,23 +149,24 @@ class BaseMLClass:
             x = keras.layers.ZeroPadding1D((0, padding))(x)
         for layer in layers:
             x = LAYER_KINDS[layer.kind].build(layer, x.shape[1])(x)
-        return keras.layers.Cropping1D((0, padding))(x) if padding else x
+        has_padding = padding and x.shape[1] == self.n_samples + padding
+        return keras.layers.Cropping1D((0, padding))(x) if has_padding else x
 
-    def choose_compilation(self, n_steps: int, batch_size: int = 1, validation_batch: int | None = None) -> bool:
-        """Have ``n_steps`` training steps run as the function of this name chooses; steps compiled before are dropped.
+    def compile_for(self, n_steps: int, batch_size: int = 1, validation_batch: int | None = None) -> bool:
+        """Compile the model for ``n_steps`` training steps, as `choose_compilation` says.
 
-        The loss is the paper's for batches of ``batch_size`` and, where it differs, ``validation_batch``: with 1 among
-        them each trace's own, so that validation can take several at once. Returns whether it is. `fit_model` does so
-        by itself; here for who calls Keras' own `fit`.
+        The loss is that of each trace when ``batch_size`` or ``validation_batch`` is 1, so that validation can take
+        several traces at once; else it is that of each batch. Returns whether it is that of each trace. `fit_model`
+        calls this method itself; it is public for those who call Keras' own `fit`.
         """
         model = self.get_model()
         one_by_one = 1 in (batch_size, validation_batch)
-        self._compile(model.optimizer, trace_root_mean_squared_error if one_by_one else root_mean_squared_error)
+        self._compile(model.optimizer, one_by_one)
         chosen = choose_compilation(self.config, n_steps, self.n_samples, batch_size)
         model.steps_per_execution = chosen.steps_per_execution
         if chosen.jit_compile is not None:
             model.jit_compile = chosen.jit_validation
-            model.make_test_function()  # Keras would have one choice for both
+            model.make_test_function()  # here, as Keras would have one choice for training and validation
             model.jit_compile = chosen.jit_compile
         return one_by_one
 
@@ -203,9 +183,9 @@ class BaseMLClass:
         resumable: bool = True,
         extra_callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> dict[str, list[float]]:
-        """Train with the paper's callbacks; returns Keras' history, a value an epoch.
+        """Train with the paper's callbacks; returns Keras' history, which has one value per epoch.
 
-        The loss is the paper's, of each trace when one of the streams gives them one by one, else of each batch. The
+        The loss is that of each trace when one of the streams gives them one by one, else that of each batch. The
         best model goes to ``folder/<run_name>.keras``, the loss history to `loss_history_path`. An interrupted
         training of this ``run_name`` goes on after the last epoch of its `Backup`, with the traces that it would have
         had; the history is that of all epochs. One that is not ``resumable`` writes its model at the end only, and the
@@ -228,13 +208,13 @@ class BaseMLClass:
             BestModel(self.best_model_path, lowest, at_end=not resumable),
             *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
             *before,
-            LossHistory(log_path, append=True),
+            LossHistory(log_path, log_columns(self.loss.name)),
             *([PlotLearning(folder / f"{run_name}_learning.png")] if plot_learning else []),
             *after,
             *([backup] if resumable else []),  # after them: what it keeps is then what the next epoch starts from
             *extra_callbacks,
         ]
-        one_by_one = self.choose_compilation(num_epochs * len(training), training.batch_size, validation.batch_size)
+        one_by_one = self.compile_for(num_epochs * len(training), training.batch_size, validation.batch_size)
         history = model.fit(
             fit_input(training),
             validation_data=fit_input(validation, VALIDATION_BATCH if one_by_one else None),
@@ -245,7 +225,7 @@ class BaseMLClass:
             verbose=0,
         )
         self._compile(model.optimizer)  # predictions are of few traces
-        whole = {name: past[name] + history.history.get(name, []) for name in LOG_COLUMNS}
+        whole = {name: past[name] + history.history.get(name, []) for name in log_columns(self.loss.name)}
         self.provenance["validation_loss"] = float(np.nanmin([*whole["val_loss"], np.inf]))
         self._write_config(self.best_model_path)
         return whole
@@ -262,11 +242,11 @@ class BaseMLClass:
         if not fits or not self._restored(backup):
             shutil.rmtree(backup.backup_dir, ignore_errors=True)
             log_path.unlink(missing_ok=True)
-            return {name: [] for name in LOG_COLUMNS}
+            return {name: [] for name in log_columns(self.loss.name)}
         lines = lines[: finished + 1]  # the header and a line an epoch; one after the last state is trained again
         replace_file(log_path, b"".join(lines))
         rows = list(csv.DictReader(line.decode() for line in lines))
-        return {name: [float(row[column]) for row in rows] for name, column in LOG_COLUMNS.items()}
+        return {name: [float(row[column]) for row in rows] for name, column in log_columns(self.loss.name).items()}
 
     def _restored(self, backup: Backup) -> bool:
         """Load the last state; returns whether it could be: a damaged one leaves weights and optimizer as they were."""
@@ -297,25 +277,26 @@ class BaseMLClass:
 
     @classmethod
     @_gradients_forgotten()
-    def load_model(cls, path: str | Path) -> "BaseMLClass":
-        """The network in a .keras file, with its configuration where that stands beside it (.json).
+    def load_model(cls, path: str | Path, loss: Loss = RMSE) -> "BaseMLClass":
+        """The network in a .keras file, with its configuration if a description (.json) stands beside it.
 
-        No code comes out of a file, whoever made it. Raises ValueError when the file is not there, is not a network on
-        traces, or asks for anything but the layers of Keras and of keras-tcn.
+        ``loss`` is what the network is trained for from then on. No code comes out of a file, whoever made it. Raises
+        ValueError when the file is missing, is not a network on traces, or asks for anything but the layers and
+        functions of Keras, of keras-tcn and of this project.
         """
         path = check_path("a model", path)
         if not os.path.isfile(path):  # Path's own raises for a name that is too long
             raise ValueError(f"there is no model file {str(path)!r}")
         config, provenance, transform, precision = cls._read_config(path)
         _check_model_file(path)
-        if config is None or config.arch_type == "TCN":
+        if config is None or any(layer.kind == "tcn" for layer in config.layers):
             _tcn_class()
         try:
-            with _precision(precision):  # which keras-tcn does not store
+            with _precision(precision):  # keras-tcn does not store it
                 model = keras.models.load_model(path, safe_mode=True)
         except UNREADABLE as error:
             raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {_reason(error)}") from error
-        network = cls(config, *_shape_of(model, path), transform, precision)
+        network = cls(config, *_shape_of(model, path), transform, precision, loss)
         network.model = model
         network.provenance = provenance
         network.best_model_path = path
@@ -323,7 +304,7 @@ class BaseMLClass:
 
     @staticmethod
     def _read_config(model_path: Path) -> tuple[NetworkConfig | None, dict, dict, str]:
-        """Configuration, provenance, transform and precision beside a model; nothing where there is no such file."""
+        """Configuration, provenance, transform and precision beside a model; the defaults if there is no such file."""
         path = model_path.with_suffix(".json")
         if not path.is_file():
             return None, {}, RAW, "float32"
@@ -343,7 +324,7 @@ class BaseMLClass:
         replace_file(model_path.with_suffix(".json"), json.dumps(stored, indent=2) + "\n")
 
     def blocks(self) -> list[tuple[str, str, str, int]]:
-        """Of each layer the name, main settings, output shape and number of parameters."""
+        """The name, main settings, output shape and number of parameters of each layer."""
         return [
             (type(layer).__name__, _details(layer), str(layer.output.shape[1:]), layer.count_params())
             for layer in self.get_model().layers
@@ -355,10 +336,11 @@ class BaseMLClass:
         return plot_network(self.blocks(), title=title, save_path=save_path)
 
     def predict_result(self, x: np.ndarray) -> np.ndarray:
-        """Outputs (n_traces, n_samples) for raw traces (n_traces, n_samples), or their channels (.., n_channels).
+        """Outputs (n_traces, n_out) for raw traces (n_traces, n_samples), or for their channels.
 
-        Those of an autoencoder of several channels are (n_traces, n_samples, n_outputs). Raises ValueError when length
-        or channels are not the network's.
+        Channels are (n_traces, n_samples, n_channels). The number of output samples n_out is n_samples, unless the
+        network's layers give another one. A network with several output channels gives (n_traces, n_out, n_outputs).
+        Raises ValueError for traces of another shape.
         """
         model, x = self.get_model(), np.asarray(x, np.float32)
         if x.ndim == 2 and x.shape[1] == self.n_samples:
@@ -373,32 +355,26 @@ class BaseMLClass:
         return type(self).load_model(self.best_model_path).predict_result(x)
 
 
-def _in_standard_units(
-    config: NetworkConfig, x: keras.KerasTensor
-) -> tuple[keras.KerasTensor, Callable[[keras.KerasTensor], keras.KerasTensor]]:
-    """Traces in units of their deviation, and what brings the network's output back to the data's unit.
-
-    For denoising it is each trace's own deviation: noise and signal grow together. For velocities, which are in the
-    amplitudes, it is the same for all traces.
-    """
-    if config.adds_running_sum:
-        mean, spread = VELOCITY_UNITS
-        channels = [x / TRACE_UNIT, keras.ops.cumsum(x, axis=1) / SUM_UNIT]
-        return keras.ops.concatenate(channels, axis=-1), lambda outputs: outputs * spread + mean
-    deviation = keras.ops.std(x, axis=(1, 2), keepdims=True) + keras.config.epsilon()
-    return x / deviation, lambda outputs: outputs * deviation
+WORDS = {  # for a layer's settings, by Keras' names
+    "units": "units",
+    "filters": "filters",
+    "nb_filters": "filters",
+    "kernel_size": "kernel",
+    "strides": "stride",
+    "dilation_rate": "dilation",
+    "dilations": "dilations",
+    "rate": "rate",
+    "pool_size": "factor",
+    "size": "factor",
+    "activation": "activation",
+}
 
 
 def _details(layer: keras.layers.Layer) -> str:
     """A layer's main settings in a few words."""
-    names = {
-        **{"units": "units", "filters": "filters", "nb_filters": "filters", "kernel_size": "kernel"},
-        **{"strides": "stride", "dilation_rate": "dilation", "dilations": "dilations", "rate": "rate"},
-        **{"pool_size": "factor", "size": "factor", "activation": "activation"},
-    }
     config = layer.get_config()
     words = {}
-    for key, word in names.items():
+    for key, word in WORDS.items():
         value = config.get(key)
         value = value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
         if value not in (None, "linear") and not (word in ("stride", "dilation") and value == 1):
@@ -411,7 +387,7 @@ def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     n_samples, n_channels = model.input_shape[1:]
     if x.ndim != 3 or x.shape[1:] != (n_samples, n_channels):
         raise ValueError(f"traces must be (n_traces, {n_samples}, {n_channels}) for this network, not {x.shape}")
-    if len(x) <= PREDICTION_BATCH:  # Keras would compile, which takes longer than they do
+    if len(x) <= PREDICTION_BATCH:  # Keras' predict would compile, which takes longer than so few traces
         return keras.ops.convert_to_numpy(model(x, training=False))
     return model.predict(x, batch_size=PREDICTION_BATCH, verbose=0)
 
@@ -423,16 +399,17 @@ def create_model(
     n_outputs: int = 1,
     transform: Mapping[str, object] | None = None,
     precision: str = "float32",
+    loss: Loss = RMSE,
 ) -> BaseMLClass:
-    """The network that ``config`` names, built and compiled; the rest is as for `BaseMLClass`."""
-    network = BaseMLClass(_checked_config(config), n_samples, n_channels, n_outputs, transform, precision)
-    getattr(network, NETWORKS[config.arch_type, config.net_type].method)()
+    """The network that ``config`` names, built and compiled; the other parameters are those of `BaseMLClass`."""
+    network = BaseMLClass(_checked_config(config), n_samples, n_channels, n_outputs, transform, precision, loss)
+    network._build(config.network)
     return network
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a training gave. Losses include the penalties; ``validation_rmse`` is plain, in the data's own unit."""
+    """What a training gave. Losses include the penalties; ``validation_plain`` does not, and is in the data's unit."""
 
     run_name: str  # model label and date, unique
     n_parameters: int
@@ -440,7 +417,7 @@ class RunResult:
     best_epoch: int  # from 1
     training_loss: float  # in the best epoch
     validation_loss: float  # the lowest
-    validation_rmse: float  # in the best epoch
+    validation_plain: float  # in the best epoch
     seconds: float
     seed: int
 
@@ -453,7 +430,10 @@ OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")  # TensorFlow's a
 
 
 def failure_reason(error: Exception) -> str | None:
-    """Why a training failed, when the reason is the network's own: diverged, out of memory; None for any other."""
+    """Why a training failed if the network itself is the reason: it diverged, or wanted more memory than there is.
+
+    None for any other error.
+    """
     if isinstance(error, DivergedError):
         return str(error)
     if isinstance(error, MemoryError) or type(error).__name__ in OUT_OF_MEMORY:
@@ -472,17 +452,18 @@ def run_model(
     seed: int,
     provenance: Mapping[str, object] | None = None,
     precision: str = "float32",
+    loss: Loss = RMSE,
     **fit_options,
 ) -> tuple[BaseMLClass, RunResult]:
     """Build and train one network from a clean Keras session; ``fit_options`` go to `BaseMLClass.fit_model`.
 
     ``seed`` decides the first weights and the dropout; the data have their own. ``provenance`` is written
-    beside the model; ``precision`` is one of PRECISIONS. Raises DivergedError.
+    beside the model; ``precision`` and ``loss`` are as for `BaseMLClass`. Raises DivergedError.
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     shape = (training.n_samples, training.n_channels, training.n_outputs)
-    network = create_model(config, *shape, training.transform, precision)
+    network = create_model(config, *shape, training.transform, precision, loss)
     network.provenance = dict(provenance or {}, seed=seed)
     return network, train_network(network, training, validation, num_epochs, folder, run_name, **fit_options)
 
@@ -497,7 +478,7 @@ def train_network(
     run_name: str,
     **fit_options,
 ) -> RunResult:
-    """Train a network that is there, built or loaded; its provenance names the "seed".
+    """Train a network that was built or loaded before; its provenance names the "seed".
 
     ``fit_options`` go to `BaseMLClass.fit_model`. Raises DivergedError.
     """
@@ -515,7 +496,7 @@ def train_network(
         best_epoch=best + 1,
         training_loss=float(history["loss"][best]),
         validation_loss=float(losses[best]),
-        validation_rmse=float(history["val_rmse"][best]) * validation.unit_per_output,
+        validation_plain=float(history[f"val_{network.loss.name}"][best]) * validation.unit_per_output,
         seconds=time.perf_counter() - started,
         seed=network.provenance["seed"],
     )
@@ -524,15 +505,25 @@ def train_network(
 # --- Result tables
 
 SUMMARY_COLUMNS = (
-    *("Model Name", "Type", "LYR", "DNN", "DIL", "FIL", "KRNL", "POL"),
-    *("Epochs", "Min Epoch Loss", "Training Loss", "Validation Loss"),
+    "Model Name",
+    "Type",
+    "LYR",
+    "DNN",
+    "DIL",
+    "FIL",
+    "KRNL",
+    "POL",
+    "Epochs",
+    "Min Epoch Loss",
+    "Training Loss",
+    "Validation Loss",
 )
 
 
 def init_results_file(path: str | Path, columns: Sequence[str] = SUMMARY_COLUMNS) -> Path:
-    """Start a table of results with its header row, unless it is there already; then rows that were cut off go.
+    """Start a table of results with its header row. Rows of an older table that were cut off are taken out.
 
-    Raises ValueError when a table with other columns is there.
+    Raises ValueError for an older table with other columns.
     """
     path = Path(path)
     start_table(path, columns)
@@ -552,14 +543,16 @@ def labelled(config: NetworkConfig, transform_type: str) -> str:
 def summary_row(config: NetworkConfig, result: RunResult, transform_type: str = "NA") -> list[object]:
     """One training as a row under SUMMARY_COLUMNS."""
     return [
-        *(
-            labelled(config, transform_type),
-            config.arch_type,
-            config.num_layers,
-            config.num_dnn,
-            config.num_dil,
-            config.num_filt,
-        ),
-        *(config.krnl_size, config.pool_val, result.epochs, result.best_epoch),
-        *(result.training_loss, result.validation_loss),
+        labelled(config, transform_type),
+        config.arch_type,
+        config.num_layers,
+        config.num_dnn,
+        config.num_dil,
+        config.num_filt,
+        config.krnl_size,
+        config.pool_val,
+        result.epochs,
+        result.best_epoch,
+        result.training_loss,
+        result.validation_loss,
     ]

@@ -495,3 +495,14 @@ def trace_root_mean_squared_error(y_true, y_pred):
 def log_root_mean_squared_error(y_true, y_pred):
     """Natural logarithm of `root_mean_squared_error`: weighs relative, not absolute, improvements."""
     return ops.log(root_mean_squared_error(y_true, y_pred) + keras.config.epsilon())
+
+
+class Loss(NamedTuple):
+    """What a network is trained for: a function of (y_true, y_pred), and its name in loss histories."""
+
+    name: str  # of the loss's plain value, without the networks' penalties
+    of_batch: Callable  # of a whole batch
+    of_trace: Callable  # of each trace, so that the mean does not depend on the batches
+
+
+RMSE = Loss("rmse", root_mean_squared_error, trace_root_mean_squared_error)

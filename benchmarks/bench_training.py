@@ -34,7 +34,7 @@ import run_DenoisingML_HPO_Paper as denoising
 import run_InversionML_HPO_Paper as inversion
 from baseML import NetworkConfig
 from benchmarks.bench_stream import InMemory
-from dataPreProcessing import CustomDataGen, fit_input
+from dataPreProcessing import CustomDataGen, fit_input, root_mean_squared_error
 from hpo.settings import VALIDATION_SHARE
 from networks.backends import hardware
 from tests import reference_generation as plain
@@ -161,7 +161,7 @@ def held_epoch(network: baseML.BaseMLClass, n_steps: int) -> float:
     """ms a step of an epoch without validation, callbacks or the making of traces."""
     watch = Stopwatch()
     held = fit_input(InMemory(streams(network.config, n_steps)[0]))
-    network.choose_compilation(PAPER_TRAINING)
+    network.compile_for(PAPER_TRAINING)
     network.get_model().fit(held, epochs=EPOCHS, callbacks=[watch], shuffle=False, verbose=0)
     return statistics.median(watch.parts["training"]) / n_steps * 1e3
 
@@ -204,8 +204,8 @@ def port(config: NetworkConfig) -> keras.Model:
     model = keras.Model(inputs, x)
     model.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate, amsgrad=True),
-        loss=baseML.root_mean_squared_error,
-        metrics=[keras.metrics.MeanMetricWrapper(baseML.root_mean_squared_error, name="rmse")],
+        loss=root_mean_squared_error,
+        metrics=[keras.metrics.MeanMetricWrapper(root_mean_squared_error, name="rmse")],
     )
     return model
 
@@ -244,7 +244,7 @@ def start_up(config: NetworkConfig, batch: tuple[np.ndarray, np.ndarray]) -> tup
     keras.utils.set_random_seed(0)
     started = time.perf_counter()
     network = baseML.create_model(config, N_SAMPLES)
-    network.choose_compilation(PAPER_TRAINING)
+    network.compile_for(PAPER_TRAINING)
     for kind in ("train", "test"):
         bare_step(network, batch, kind)()
     return network, time.perf_counter() - started

@@ -311,7 +311,7 @@ def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm)
 
 
 def _result_text(run: Run, result: RunResult) -> str:
-    loss, rmse = run.loss_text(result.validation_loss), run.rmse_text(result.validation_rmse)
+    loss, rmse = run.loss_text(result.validation_loss), run.rmse_text(result.validation_plain)
     return f"loss {loss}, RMSE {rmse}  (epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s)"
 
 

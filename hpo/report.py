@@ -38,7 +38,7 @@ def describe_trial(run: Run, trial: FrozenTrial) -> str:
     parameters = ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
     if result is None:  # of a study that other software ran
         return f"trial {trial.number:3d}  loss {run.loss_text(trial.value)}  {parameters}"
-    loss, rmse = run.loss_text(trial.value), run.rmse_text(result.validation_rmse)
+    loss, rmse = run.loss_text(trial.value), run.rmse_text(result.validation_plain)
     effort = f"epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s"
     return f"trial {trial.number:3d}  loss {loss}, RMSE {rmse}  ({effort})  {parameters}"
 

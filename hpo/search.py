@@ -5,7 +5,6 @@ objective: hyperparameters -> NetworkConfig -> training -> lowest validation los
 
 import gc
 import time
-from dataclasses import asdict
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -19,7 +18,7 @@ from hpo.run import Run, check_table, derived_seed, train, training_size, why_to
 from hpo.samplers import PRUNER_KINDS, make_sampler, suggest
 from hpo.settings import DEFAULTS
 from hpo.study import open_study
-from hpo.trials import TrialQueue, finished_trials, result_of, run_name_of, trained_trials
+from hpo.trials import TrialQueue, attributes_of, finished_trials, result_of, run_name_of, trained_trials
 from hpo.workers import POLL, supervise
 from networks.files import keep_best, loss_history_path, new_run_name, remove_run_files
 from support.errors import StoppedError, machine_fault
@@ -75,7 +74,7 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     try:
         options = {"resumable": False, "extra_callbacks": [reporter]}  # a trial that was cut off is begun anew
         network, result = train(run, config, folder, run_name, seed, run.study_name, **options)
-        for name, value in asdict(result).items():
+        for name, value in attributes_of(result).items():
             trial.set_user_attr(name, value)
         if reporter.pruned:
             return TrialState.PRUNED, None

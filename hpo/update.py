@@ -79,7 +79,7 @@ def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tupl
     keras.utils.set_random_seed(seed)
     training = data_stream(run, "training", s.num_datasets, seed)
     validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
-    network.choose_compilation(len(training), training.batch_size, validation.batch_size)
+    network.compile_for(len(training), training.batch_size, validation.batch_size)
     before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
     before["rmse"] *= validation.unit_per_output
     origin = {"problem": run.problem.name, "owner": "model_update", **asdict(s), "versions": versions()}

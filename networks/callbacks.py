@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,17 @@ from support.startup import load_keras
 keras = load_keras()
 
 BACKUP_SHARE = 0.05  # of the time of a training, spent on its backups at most
-LOG_COLUMNS = {
-    "loss": "loss",
-    "learning_rate": "lr",
-    "rmse": "rmse",
-    "val_loss": "val_loss",
-    "val_rmse": "val_rmse",
-}
+
+
+def log_columns(name: str) -> dict[str, str]:
+    """The columns of a loss history, by Keras' names; ``name`` is that of the loss's plain value."""
+    return {
+        "loss": "loss",
+        "learning_rate": "lr",
+        name: name,
+        "val_loss": "val_loss",
+        f"val_{name}": f"val_{name}",
+    }
 
 
 # --- Callbacks
@@ -128,10 +133,17 @@ OPTIMIZERS = {
 
 
 class LossHistory(keras.callbacks.CSVLogger):
-    """A row an epoch with the published column names (epoch, loss, lr, val_loss), and the plain RMSE beside them."""
+    """Writes one row per epoch with the published columns (epoch, loss, lr, val_loss) and the plain values beside them.
+
+    Parameters: ``path`` of the table; ``columns``, those of `log_columns`.
+    """
+
+    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+        super().__init__(path, append=True)
+        self.columns = columns
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        super().on_epoch_end(epoch, {column: logs[name] for name, column in LOG_COLUMNS.items() if name in logs})
+        super().on_epoch_end(epoch, {column: logs[name] for name, column in self.columns.items() if name in logs})
 
     def on_train_end(self, logs: dict | None = None) -> None:
         os.fsync(self.csv_file.fileno())

@@ -9,45 +9,42 @@ from support.startup import load_keras, silent_stderr
 keras = load_keras()
 
 ACTIVATION = "swish"
-L1, L2 = 1e-5, 1e-4  # R: penalties on kernel, bias and activity
+L1, L2 = 1e-5, 1e-4  # factors of the penalties R on kernel, bias and activity
 DROPOUT_RATE = 0.1
 
 
-# --- Networks as rows
-
-
 class Layer(NamedTuple):
-    """One layer of a network; every layer of a kind uses the fields that it has a use for."""
+    """One layer of a network, as a row. Each kind of layer reads the fields that have a meaning for it."""
 
     kind: str  # a key of LAYER_KINDS
-    width: int = 0  # units, filters
-    kernel: int = 1
+    width: int = 0  # units of a Dense or LSTM layer, filters of a convolution; 0 for layers that keep the channels
+    kernel: int = 1  # samples
     stride: int = 1  # of a convolution; factor of a pooling or upsampling layer
-    dilation: int = 1  # of a convolution; largest of a TCN
-    penalised: bool = False  # R on kernel, bias and activity
-    per_sample: bool = False  # activity penalty averaged over samples, as for the Dense layers behind a TCN
+    dilation: int = 1  # of a convolution; the largest one of a TCN
+    penalised: bool = False  # whether the loss has the penalties R on kernel, bias and activity
+    per_sample: bool = False  # whether the activity's penalty is a mean over samples, as behind a TCN
     activation: str | None = ACTIVATION
-    norm: str = "none"  # of NORMALISATIONS; of a residual block
+    norm: str = "none"  # a key of NORMALISATIONS; of a residual block
 
 
-# --- Layers: how each kind is built, and how many parameters it has
+# --- How each kind is built, and how many parameters it has
 
 
 def tcn_dilations(largest: int) -> list[int]:
-    """1, 2, 4 .. up to ``largest``."""
+    """The powers of two from 1 up to ``largest``, which need not be one."""
     return [2**i for i in range(largest.bit_length())]
 
 
 @keras.saving.register_keras_serializable(package="seismic")
 class ActivityL1L2(keras.regularizers.L1L2):
-    """A penalty in float32 on activities of any precision: Keras adds no others to those on weights."""
+    """A penalty in float32 on activities of any precision: Keras can add no other to the penalties on weights."""
 
     def __call__(self, x):
         return super().__call__(keras.ops.cast(x, "float32"))
 
 
 def _penalties(layer: Layer, n_samples: int) -> dict:
-    """R for one layer. Keras divides an activity penalty by the batch only; ``per_sample`` divides by samples too."""
+    """Keras' options for R. Keras divides an activity's penalty by the batch; ``per_sample`` divides by samples too."""
     if not layer.penalised:
         return {}
     divisor = n_samples if layer.per_sample else 1
@@ -67,7 +64,7 @@ def _convolution(layer: Layer, n_samples: int) -> keras.layers.Layer:
 
 
 def _tcn_class() -> type[keras.layers.Layer]:
-    """keras-tcn's layer, registered with Keras from then on; it loads TensorFlow whatever the backend, so no sooner."""
+    """The layer of keras-tcn, which Keras knows from this call on. It is imported here because it loads TensorFlow."""
     with silent_stderr():
         from tcn import TCN
     return TCN
@@ -89,7 +86,7 @@ NORMALISATIONS = {"none": keras.layers.Identity, "layer": keras.layers.LayerNorm
 
 
 def _residual(layer: Layer, n_samples: int) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
-    """What a block adds to its input: normalisation, dilated Conv1D, 1 x 1 convolution."""
+    """A block that adds to its input: normalisation, dilated Conv1D, 1 x 1 convolution."""
     normalised, mixed = NORMALISATIONS[layer.norm](), keras.layers.Dense(layer.width)
     convolved = _convolution(layer._replace(kind="conv"), n_samples)
     return lambda x: keras.layers.add([x, mixed(convolved(normalised(x)))])
@@ -109,7 +106,7 @@ def _dense(layer: Layer, n_samples: int) -> keras.layers.Layer:
 
 
 def _unfold(layer: Layer, n_samples: int) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
-    """Dense layer of which every sample becomes ``stride`` samples."""
+    """A Dense layer that makes ``stride`` samples of each sample."""
     unfolded = keras.layers.Reshape((n_samples * layer.stride, layer.width))
     dense = _dense(layer._replace(width=layer.stride * layer.width), n_samples)
     return lambda x: unfolded(dense(x))
@@ -124,7 +121,7 @@ def _convolution_parameters(layer: Layer, channels: int) -> int:
 
 
 def _tcn_parameters(layer: Layer, channels: int) -> int:
-    """Residual blocks of two convolutions; the first has a 1 x 1 convolution too where it changes the channels."""
+    """Each residual block has two convolutions; the first has a 1 x 1 convolution too if it changes the channels."""
     inner = (layer.width * layer.kernel + 1) * layer.width
     n_blocks = len(tcn_dilations(layer.dilation))
     matching = (channels + 1) * layer.width if channels != layer.width else 0
@@ -132,14 +129,22 @@ def _tcn_parameters(layer: Layer, channels: int) -> int:
 
 
 class LayerKind(NamedTuple):
-    """How a kind of layer is built from (row, samples), and what it takes."""
+    """How a kind of layer is built, and what it does to a trace; each function's first argument is the layer's row."""
 
+    # The second argument is the number of input samples.
     build: Callable[[Layer, int], Callable[[keras.KerasTensor], keras.KerasTensor]]
-    parameters: Callable[[Layer, int], int] = lambda layer, channels: 0  # of (row, input channels)
-    length: Callable[[Layer, int], int] = lambda layer, length: length  # samples that come out of so many
-    arrays: Callable[[Layer], int] = lambda layer: 2  # as large as the output, kept until its gradient is there
-    compiling: Callable[[Layer], float] = lambda layer: 0.0  # bytes that XLA takes
-    reach: Callable[[Layer], float] = lambda layer: 0  # further input samples that an output depends on
+    # Trainable parameters; the second argument is the number of input channels.
+    parameters: Callable[[Layer, int], int] = lambda layer, channels: 0
+    # Output samples for a number of input samples.
+    length: Callable[[Layer, int], int] = lambda layer, length: length
+    # Output channels for a number of input channels.
+    channels: Callable[[Layer, int], int] = lambda layer, channels: layer.width or channels
+    # Arrays as large as the output that stay in memory until the layer's gradient has been calculated.
+    arrays: Callable[[Layer], int] = lambda layer: 2
+    # Bytes that compiling with XLA takes.
+    compiling: Callable[[Layer], float] = lambda layer: 0.0
+    # Input samples, beyond the first, that an output sample depends on.
+    reach: Callable[[Layer], float] = lambda layer: 0
 
 
 LAYER_KINDS = {
@@ -161,7 +166,7 @@ LAYER_KINDS = {
         _unfold,
         lambda layer, channels: (channels + 1) * layer.width * layer.stride,
         length=lambda layer, length: length * layer.stride,
-        compiling=lambda layer: 270e6,  # for all of a residual network, of which it is the end
+        compiling=lambda layer: 270e6,  # of the whole residual network that it ends
     ),
     "lstm": LayerKind(
         _lstm,
@@ -192,5 +197,10 @@ LAYER_KINDS = {
     "upsample": LayerKind(
         lambda layer, n_samples: keras.layers.UpSampling1D(layer.stride),
         length=lambda layer, length: length * layer.stride,
+    ),
+    "mean": LayerKind(
+        lambda layer, n_samples: keras.layers.GlobalAveragePooling1D(keepdims=True),
+        length=lambda layer, length: 1,
+        reach=lambda layer: math.inf,
     ),
 }

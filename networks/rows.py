@@ -1,4 +1,4 @@
-"""The networks as rows of layers."""
+"""The networks as rows of layers, and what is particular to each type of network."""
 
 import math
 import numbers
@@ -7,21 +7,66 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from networks.callbacks import OPTIMIZERS, SCHEDULES
-from networks.layers import NORMALISATIONS, Layer, tcn_dilations
+from networks.layers import LAYER_KINDS, NORMALISATIONS, Layer, tcn_dilations
 from support.checks import check_choice, check_flag, check_whole
+from support.startup import load_keras
+
+keras = load_keras()
 
 MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
+VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
+TRACE_UNIT, SUM_UNIT = 0.055, 0.5  # about the deviation of clean traces, and of their running sums
+
+
+# --- Standard units
+
+
+class StandardUnits(NamedTuple):
+    """How a network works on numbers with a deviation of about 1.
+
+    ``convert`` takes the input (batch, samples, channels) and returns what the first layer gets, and the function that
+    brings the output of the last layer back to the data's unit.
+    """
+
+    convert: Callable[[keras.KerasTensor], tuple[keras.KerasTensor, Callable[[keras.KerasTensor], keras.KerasTensor]]]
+    channels: int = 1  # that the first layer gets for each channel of the input
+
+
+def _velocity_units(x: keras.KerasTensor) -> tuple[keras.KerasTensor, Callable]:
+    """Velocities are in the amplitudes, so that the unit is the same for all traces.
+
+    The network also gets the running sum of its input, which is nearer to velocity than the trace itself.
+    """
+    mean, spread = VELOCITY_UNITS
+    channels = [x / TRACE_UNIT, keras.ops.cumsum(x, axis=1) / SUM_UNIT]
+    return keras.ops.concatenate(channels, axis=-1), lambda outputs: outputs * spread + mean
+
+
+def _trace_units(x: keras.KerasTensor) -> tuple[keras.KerasTensor, Callable]:
+    """The unit is each trace's own deviation: noise and signal grow together."""
+    deviation = keras.ops.std(x, axis=(1, 2), keepdims=True) + keras.config.epsilon()
+    return x / deviation, lambda outputs: outputs * deviation
+
+
+DATA_UNITS = StandardUnits(lambda x: (x, lambda outputs: outputs))
+STANDARD_UNITS = {  # by type of network, for those types that have such units
+    "SEQ": StandardUnits(_velocity_units, channels=2),
+    "AE": StandardUnits(_trace_units),
+}
+
+
+# --- Hyperparameters
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
     """Hyperparameters of one network and its training, named as in the study; the defaults are the paper's.
 
-    Raises ValueError for an unknown network or a value outside its range.
+    Raises ValueError for an unknown network, for a value outside its range, and for one that the network cannot use.
     """
 
-    arch_type: str = "CNN"  # DNN, CNN, CNN_VAR, CNN_LSTM, TCN, and RES, which is not the paper's
-    net_type: str = "SEQ"  # SEQ: velocity inversion; AE: autoencoder, denoising
+    arch_type: str = "CNN"  # the first word of a key of NETWORKS
+    net_type: str = "SEQ"  # the second one; the paper's are SEQ (velocity inversion) and AE (autoencoder, denoising)
     num_layers: int = 1  # L, depth
     num_dnn: int = 1024  # U, dense units
     num_dil: int = 32  # D, largest dilation
@@ -30,12 +75,12 @@ class NetworkConfig:
     pool_val: int = 1  # P, pooling factor of the autoencoders, stride of the residual networks
     num_lstm: int = 10  # H, LSTM units
     learning_rate: float = 1e-4
-    norm: str = "none"  # of NORMALISATIONS; of residual blocks
-    standard_units: bool = False  # traces go in, and what is predicted comes out, with a deviation of about 1
-    penalties: bool = True  # R, in the loss
-    optimizer: str = "adam"  # of OPTIMIZERS
-    weight_decay: float = 0.0  # of adamw
-    schedule: str = "paper"  # of the learning rate, of SCHEDULES
+    norm: str = "none"  # a key of NORMALISATIONS; of residual blocks
+    standard_units: bool = False  # whether the layers work in the STANDARD_UNITS of the net_type
+    penalties: bool = True  # whether the loss has the penalties R
+    optimizer: str = "adam"  # a key of OPTIMIZERS
+    weight_decay: float = 0.0  # of the optimizer adamw
+    schedule: str = "paper"  # of the learning rate; a key of SCHEDULES
 
     def __post_init__(self) -> None:
         check_choice("network", f"{self.arch_type} {self.net_type}", [" ".join(key) for key in NETWORKS])
@@ -50,6 +95,11 @@ class NetworkConfig:
             check_choice(name, getattr(self, name), valid)
         for name in ("standard_units", "penalties"):
             object.__setattr__(self, name, check_flag(name, getattr(self, name)))
+        if self.standard_units and self.net_type not in STANDARD_UNITS:
+            raise ValueError(
+                f"standard_units must be False for {self.arch_type} {self.net_type}, not True: of the types of "
+                f"networks, {', '.join(STANDARD_UNITS)} have such units"
+            )
         for name, valid in {"learning_rate": "above 0", "weight_decay": "of at least 0"}.items():
             value = getattr(self, name)
             is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -62,7 +112,7 @@ class NetworkConfig:
         """Model label of the paper; dilation, LSTM and dense units are 0 where the network has none."""
         network = self.network
         dilation, lstm = self.num_dil * network.has_dilation, self.num_lstm * network.has_lstm
-        dense = self.num_dnn * network.is_paper_s
+        dense = self.num_dnn * network.has_dense
         return (
             f"{self.arch_type}_{self.net_type}_LYR{self.num_layers}_DNN{dense}_DIL{dilation}_FIL{self.num_filt}"
             f"_KRNL{self.krnl_size}_POL{self.pool_val}_LSTM{lstm}_"
@@ -70,27 +120,31 @@ class NetworkConfig:
 
     @property
     def network(self) -> "Network":
-        """What is particular to its architecture."""
+        """What is particular to this network."""
         return NETWORKS[self.arch_type, self.net_type]
 
     @property
     def layers(self) -> list[Layer]:
         """The network as rows, without the padding of its input."""
-        return self.rows_of(self.network.layers)
+        return self.rows_of(self.network)
 
-    def rows_of(self, layers: Callable[["NetworkConfig"], list[Layer]]) -> list[Layer]:
+    def rows_of(self, network: "Network") -> list[Layer]:
         """The rows of a network with these hyperparameters."""
-        return [row._replace(penalised=row.penalised and self.penalties) for row in layers(self)]
+        return [row._replace(penalised=row.penalised and self.penalties) for row in network.layers(self)]
 
     @property
-    def adds_running_sum(self) -> bool:
-        """Whether the network also gets its input's running sum: velocity is nearer to that than to the trace."""
-        return self.standard_units and self.net_type == "SEQ"
+    def units(self) -> StandardUnits:
+        """The units that the layers work in."""
+        return STANDARD_UNITS[self.net_type] if self.standard_units else DATA_UNITS
 
     @property
     def length_factor(self) -> int:
-        """The number of samples is padded to a multiple of this: what pooling or striding must divide."""
-        return math.prod(row.stride for row in self.layers if row.kind in ("conv", "pool"))
+        """The number of samples is padded to a multiple of this number, which pooling and striding divide it by."""
+        shortened = [row for row in self.layers if LAYER_KINDS[row.kind].length(row, row.stride) == 1]
+        return math.prod(row.stride for row in shortened)
+
+
+# --- The networks
 
 
 def _dnn_layers(c: NetworkConfig) -> list[Layer]:
@@ -124,7 +178,7 @@ def _cnn_lstm_layers(c: NetworkConfig) -> list[Layer]:
         layers.append(Layer("conv", width, c.krnl_size * 2**i, dilation=c.num_dil, penalised=True))
         if i % 2:
             layers += [
-                # Keras' own activation: the published run times need its fast path, which swish would rule out
+                # The published run times need Keras' fast LSTM, which there is for this activation alone.
                 Layer("lstm", c.num_lstm * (i + 1), penalised=True, activation="tanh"),
                 Layer("dense", c.num_dnn * (i + 1), penalised=True),
             ]
@@ -173,24 +227,24 @@ def _residual_layers(c: NetworkConfig) -> list[Layer]:
 
 
 class Network(NamedTuple):
-    """What is particular to one of the networks: the paper's seven, and the residual ones."""
+    """What is particular to one network: its layers, and which hyperparameters they use."""
 
-    method: str  # of BaseMLClass
     layers: Callable[[NetworkConfig], list[Layer]]
-    has_dilation: bool = False
-    has_lstm: bool = False
-    pools: bool = False
-    is_paper_s: bool = True
+    has_dilation: bool = False  # num_dil
+    has_lstm: bool = False  # num_lstm
+    has_dense: bool = True  # num_dnn, which the labels of all the paper's networks have
+    pools: bool = False  # pool_val
 
 
-NETWORKS = {
-    ("DNN", "SEQ"): Network("seq_dnn_ml", _dnn_layers),
-    ("CNN", "SEQ"): Network("seq_cnn_ml", _cnn_layers),
-    ("CNN_VAR", "SEQ"): Network("seq_cnn_variant_ml", _cnn_variant_layers, has_dilation=True),
-    ("CNN_LSTM", "SEQ"): Network("seq_cnn_lstm_ml", _cnn_lstm_layers, has_dilation=True, has_lstm=True),
-    ("TCN", "SEQ"): Network("seq_tcn_ml", _tcn_layers, has_dilation=True),
-    ("CNN", "AE"): Network("seq_cnn_ae", _cnn_ae_layers, pools=True),
-    ("TCN", "AE"): Network("seq_tcn_ae", _tcn_ae_layers, has_dilation=True, pools=True),
-    ("RES", "SEQ"): Network("seq_residual_ml", _residual_layers, has_dilation=True, pools=True, is_paper_s=False),
-    ("RES", "AE"): Network("seq_residual_ae", _residual_layers, has_dilation=True, pools=True, is_paper_s=False),
+_RESIDUAL = Network(_residual_layers, has_dilation=True, has_dense=False, pools=True)
+NETWORKS = {  # by arch_type and net_type: the paper's seven, and the residual ones
+    ("DNN", "SEQ"): Network(_dnn_layers),
+    ("CNN", "SEQ"): Network(_cnn_layers),
+    ("CNN_VAR", "SEQ"): Network(_cnn_variant_layers, has_dilation=True),
+    ("CNN_LSTM", "SEQ"): Network(_cnn_lstm_layers, has_dilation=True, has_lstm=True),
+    ("TCN", "SEQ"): Network(_tcn_layers, has_dilation=True),
+    ("CNN", "AE"): Network(_cnn_ae_layers, pools=True),
+    ("TCN", "AE"): Network(_tcn_ae_layers, has_dilation=True, pools=True),
+    ("RES", "SEQ"): _RESIDUAL,
+    ("RES", "AE"): _RESIDUAL,
 }

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from baseML import NETWORKS, BaseMLClass, NetworkConfig, count_parameters, create_model, estimate
+from networks.layers import LAYER_KINDS, Layer, LayerKind
+from networks.rows import STANDARD_UNITS, Network
 
 TCN_DENSE_ACTIVATION = "swish"  # of the Dense layers behind a TCN: "swish" or None (linear)
 
@@ -427,6 +429,87 @@ def test_count_without_building_equals_the_built_count(network):
         )
         n_samples = int(generator.integers(16, 65))
         assert create_model(config, n_samples).get_model().count_params() == count_parameters(config), config
+
+
+# --- Layers
+
+CHANNELS = 4
+ROWS = {  # for kinds of layers that need other fields than a width and a kernel
+    "dropout": [Layer("dropout")],
+    "conv": [Layer("conv", 5, 3, stride=2), Layer("conv", 5, 4, dilation=3)],
+    "deconv": [Layer("deconv", 5, 3, stride=2), Layer("deconv", 5, 2, stride=3)],
+    "unfold": [Layer("unfold", 5, stride=3)],
+    "tcn": [Layer("tcn", 5, 3, dilation=5), Layer("tcn", CHANNELS, 2, dilation=1)],
+    "residual": [Layer("residual", CHANNELS, 3, dilation=2, norm=norm) for norm in ("none", "layer")],
+    "pool": [Layer("pool", stride=3)],
+    "upsample": [Layer("upsample", stride=3)],
+    "mean": [Layer("mean")],
+}
+
+
+@pytest.mark.parametrize("kind", LAYER_KINDS)
+def test_a_row_says_what_keras_builds(kind):
+    for row in ROWS.get(kind, [Layer(kind, 5, 3)]):
+        for n_samples in (12, 13):
+            own, inputs = LAYER_KINDS[kind], keras.Input((n_samples, CHANNELS))
+            model = keras.Model(inputs, own.build(row, n_samples)(inputs))
+            assert model.output_shape == (None, own.length(row, n_samples), own.channels(row, CHANNELS)), row
+            assert model.count_params() == own.parameters(row, CHANNELS), row
+
+
+# --- A further network
+
+
+def bidirectional(layer, n_samples):
+    return keras.layers.Bidirectional(keras.layers.LSTM(layer.width, return_sequences=True))
+
+
+def arrival_layers(c):
+    """A number between 0 and 1 for each trace."""
+    return [
+        Layer("conv", c.num_filt, c.krnl_size, c.pool_val),
+        Layer("bidirectional", c.num_lstm),
+        Layer("dense", 1, activation="sigmoid"),
+        Layer("mean"),
+    ]
+
+
+@pytest.fixture
+def arrivals(monkeypatch):
+    """The configuration of a network of a type, and with a kind of layer, that only this test has."""
+    kind = LayerKind(
+        bidirectional,
+        lambda layer, channels: 2 * 4 * (channels + layer.width + 1) * layer.width,
+        channels=lambda layer, channels: 2 * layer.width,
+    )
+    monkeypatch.setitem(LAYER_KINDS, "bidirectional", kind)
+    own = Network(arrival_layers, has_lstm=True, has_dense=False, pools=True)
+    monkeypatch.setitem(NETWORKS, ("BILSTM", "ARRIVAL"), own)
+    return NetworkConfig("BILSTM", "ARRIVAL", num_filt=3, krnl_size=4, pool_val=2, num_lstm=5)
+
+
+def test_a_further_network_is_one_row(arrivals, tmp_path):
+    assert arrivals.label == "BILSTM_ARRIVAL_LYR1_DNN0_DIL0_FIL3_KRNL4_POL2_LSTM5_"
+    network = fixed_model(arrivals)
+    assert network.get_model().output_shape == (None, 1, 1)
+    by_hand = (4 * 1 * 3 + 3) + 2 * 4 * (3 + 5 + 1) * 5 + (2 * 5 + 1)
+    assert estimate(arrivals).parameters == network.get_model().count_params() == by_hand
+    x = np.random.default_rng(25).normal(0, 1, (3, SAMPLES))
+    predicted = network.predict_result(x)
+    assert predicted.shape == (3, 1) and np.all((0 < predicted) & (predicted < 1))
+    loaded = BaseMLClass.load_model(network.save_model(tmp_path / "network.keras"))
+    assert loaded.config == arrivals and np.allclose(loaded.predict_result(x), predicted)
+    assert create_model(arrivals, SAMPLES, n_outputs=2).predict_result(x).shape == (3, 1, 2)
+
+
+def test_a_type_of_networks_has_standard_units_where_it_has_a_row_of_them(arrivals, monkeypatch):
+    with pytest.raises(ValueError, match="standard_units must be False for BILSTM ARRIVAL.*SEQ, AE have such units"):
+        replace(arrivals, standard_units=True)
+    monkeypatch.setitem(STANDARD_UNITS, "ARRIVAL", STANDARD_UNITS["SEQ"])
+    config = replace(arrivals, standard_units=True)
+    predicted = fixed_model(config).predict_result(np.ones((1, SAMPLES)))
+    assert 12_000 < predicted[0, 0] < 16_500
+    assert estimate(config).parameters == create_model(config, SAMPLES).get_model().count_params()
 
 
 # --- Any trace length

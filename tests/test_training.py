@@ -13,8 +13,10 @@ import baseML
 import networks.backends
 import networks.callbacks
 import networks.files
-from baseML import CLR_CB, Dwell_CB, NetworkConfig
-from dataPreProcessing import CustomDataGen, fit_input
+from baseML import CLR_CB, NETWORKS, Dwell_CB, NetworkConfig
+from dataPreProcessing import CustomDataGen, Loss, fit_input
+from networks.layers import Layer
+from networks.rows import Network
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "paper" / "published" / "Inversion" / "Search" / "GridSearch"
 TINY = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=2, krnl_size=3, pool_val=2, learning_rate=1e-2)
@@ -115,7 +117,7 @@ def test_the_loss_history_has_the_published_columns_and_a_row_an_epoch(tmp_path)
     assert {"epoch", "loss", "lr", "val_loss"} <= set(rows[0])
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
     assert float(rows[result.best_epoch - 1]["val_loss"]) == pytest.approx(result.validation_loss)
-    assert float(rows[result.best_epoch - 1]["val_rmse"]) == pytest.approx(result.validation_rmse)
+    assert float(rows[result.best_epoch - 1]["val_rmse"]) == pytest.approx(result.validation_plain)
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published archive is not here")
@@ -125,7 +127,7 @@ def test_our_tables_read_like_the_published_ones():
     assert [name for name in published if name not in ("Num", "Learning Rate")] == list(baseML.SUMMARY_COLUMNS)
     histories = list((PUBLISHED / networks.files.LOSS_HISTORY_FOLDER).glob("*_log.csv"))
     columns = {tuple(path.read_text(encoding="utf-8-sig").splitlines()[0].split(",")) for path in histories}
-    assert all(set(found) <= {"epoch", *baseML.LOG_COLUMNS.values()} for found in columns) and columns
+    assert all(set(found) <= {"epoch", *baseML.log_columns("rmse").values()} for found in columns) and columns
 
 
 @pytest.mark.parametrize("resumable", [True, False])
@@ -140,7 +142,7 @@ def test_the_result_is_that_of_the_lowest_validation_loss(tmp_path, resumable):
     x, y = (np.concatenate(part) for part in zip(*(validation[i] for i in range(len(validation))), strict=True))
     predicted = network.predict_best_result(x)
     per_batch = np.sqrt(((predicted - y[..., 0]) ** 2).reshape(2, -1).mean(axis=1))
-    assert per_batch.mean() == pytest.approx(result.validation_rmse, rel=1e-4)
+    assert per_batch.mean() == pytest.approx(result.validation_plain, rel=1e-4)
 
 
 def test_the_same_seed_repeats_a_training_and_another_does_not(tmp_path):
@@ -176,7 +178,7 @@ def test_the_losses_are_the_same_without_what_makes_training_fast(tmp_path, monk
 @pytest.mark.parametrize("name", SMALL)
 def test_validation_of_several_traces_at_once_gives_the_mean_over_traces(name):
     network = baseML.create_model(SMALL[name], 65)
-    network.choose_compilation(1)
+    network.compile_for(1)
     traces = streams(batch_size=1, n=12, n_samples=65, validation="fixed")[1]
     one_by_one, together = (
         network.model.evaluate(fit_input(traces, size), return_dict=True, verbose=0) for size in (None, 5)
@@ -186,6 +188,40 @@ def test_validation_of_several_traces_at_once_gives_the_mean_over_traces(name):
     ]
     assert one_by_one["rmse"] == pytest.approx(np.mean(per_trace), rel=1e-6)
     assert together == pytest.approx(one_by_one, rel=1e-6)
+
+
+class Strong(CustomDataGen):
+    """Whether a trace has a strong arrival, 1 or 0, in place of y."""
+
+    def __getitem__(self, index):
+        x, _ = super().__getitem__(index)
+        return x, (x.max(axis=1, keepdims=True) > 0.2).astype(np.float32)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_a_network_is_trained_for_the_loss_of_its_problem(tmp_path, monkeypatch, batch_size):
+    def layers(c):
+        return [Layer("conv", c.num_filt, c.krnl_size), Layer("dense", 1, activation="sigmoid"), Layer("mean")]
+
+    monkeypatch.setitem(NETWORKS, ("CNN", "STRONG"), Network(layers))
+    loss = Loss("entropy", keras.losses.binary_crossentropy, keras.losses.binary_crossentropy)
+    config = NetworkConfig("CNN", "STRONG", num_filt=4, krnl_size=5, learning_rate=1e-2)
+    options = {"batch_size": batch_size, "n": 8, "n_samples": 65, "validation": "fixed"}
+    training, validation = Strong(**options), Strong(**options, stream="validation")
+    network, result = baseML.run_model(config, training, validation, 3, tmp_path, "run", 0, loss=loss)
+    with baseML.loss_history_path(tmp_path, "run").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert set(rows[0]) == {"epoch", "loss", "lr", "entropy", "val_loss", "val_entropy"}
+    assert float(rows[result.best_epoch - 1]["val_entropy"]) == pytest.approx(result.validation_plain)
+    assert len({row["loss"] for row in rows}) == 3
+    x, y = (np.concatenate(part) for part in zip(*map(validation.__getitem__, range(len(validation))), strict=True))
+    p, strong = network.predict_best_result(x)[:, 0], y[:, 0, 0] == 1
+    assert 0 < strong.sum() < len(strong)
+    by_hand = -np.mean(np.log(np.where(strong, p, 1 - p)))
+    loaded = baseML.BaseMLClass.load_model(tmp_path / "run.keras", loss)
+    found = loaded.get_model().evaluate(x, y, verbose=0, return_dict=True)
+    assert [result.validation_plain, found["loss"], found["entropy"]] == pytest.approx(3 * [by_hand], rel=1e-4)
+    assert baseML.train_network(loaded, training, validation, 1, tmp_path, "more").validation_plain < 2 * by_hand
 
 
 @pytest.mark.parametrize("name", ["CNN AE", "TCN"])
