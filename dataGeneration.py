@@ -13,6 +13,7 @@ the density polynomials are those of Mavko et al. (2020).
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,24 +23,14 @@ from support.checks import check_choice, check_flag, check_names, check_path, ch
 from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
 from support.files import replacing
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, _are_real, check_block, check_snr, check_time
-from traces.noise import Gap, _with_noise, data_average, data_gaps, data_noise, draw_gap
-from traces.wavelets import (
-    TRACE_FAMILIES,
-    WAVELET_NAMES,
-    WAVELETS,
-    convolve,
-    draw_wavelets,
-    klauder,
-    ormsby,
-    ricker,
-    wavelet_convolution,
-    wavelet_time,
-)
+from traces.noise import Gap, data_average, data_gaps, data_noise, draw_gap
+from traces.wavelets import FURTHER_WAVELETS, PUBLISHED_WAVELETS, TRACE_FAMILIES, WAVELETS, convolve, draw_wavelets
+from traces.wavelets import WAVELET_NAMES, klauder, ormsby, ricker, wavelet_convolution, wavelet_time
 
 FT_PER_KM = 3280.84
 TIME_STEPS = (0.001, 0.002, 0.004, 0.008)  # s, what variable_dt draws from
 DATA_LENGTHS = (400, 5999)  # samples, what variable_data_length draws from, both ends included
-LARGEST_RUN_NUMBER = 10**9 - 1  # ten digits in a file's name
+LARGEST_RUN_NUMBER = 10**9 - 1  # a file's name has ten digits for the number
 SEQUENCES_PER_MODEL = (1, 99)
 LAYERS_PER_SEQUENCE = (3, 9)
 LAYER_THICKNESS = (10.0, 1000.0)  # ft
@@ -47,13 +38,13 @@ STOPPING_DEPTH = (10_000.0, 25_000.0)  # ft
 COMPACTION_DEPTH = 10_000.0  # ft, where compaction ends
 VELOCITY_HETEROGENEITY = 500.0  # ft/s
 DENSITY_HETEROGENEITY = 0.09  # g/cm3
-SEQUENCES_PER_DRAW = 12  # more than nearly every model needs, so that one draw does
-TRACES_PER_BLOCK = 50  # of a stream: enough to share what a block costs, few enough to wait for
-SAMPLES_PER_PASS = 262_144  # samples worked on at a time, which bounds the memory of everything in between
+SEQUENCES_PER_DRAW = 12  # Nearly every model has fewer, so that one draw is enough.
+TRACES_PER_BLOCK = 50  # of a stream: many enough to share a block's fixed cost, few enough for the first to come soon
+SAMPLES_PER_PASS = 262_144  # are worked on at a time, which bounds the memory of all intermediate arrays
 
 
 class Lithology(NamedTuple):
-    """One row of the lithology table: density = a v^2 + b v + c with v in km/s; velocity limits in km/s."""
+    """One row of the lithology table: density = a v^2 + b v + c in g/cm3, with v and its limits in km/s."""
 
     name: str
     a: float
@@ -65,7 +56,7 @@ class Lithology(NamedTuple):
     high_divisor: float  # of v_high, at the surface
 
 
-LITHOLOGIES = (  # a lithology's code is its place in this table
+LITHOLOGIES = (  # A lithology's code is its place in this table.
     Lithology("shale", -0.0261, 0.373, 1.458, 1.50, 5.0, 1.5, 2.0),
     Lithology("sandstone", -0.0115, 0.261, 1.515, 1.50, 6.0, 1.5, 2.0),
     Lithology("limestone", -0.0296, 0.461, 0.963, 3.50, 6.4, 1.5, 1.8),
@@ -74,7 +65,7 @@ LITHOLOGIES = (  # a lithology's code is its place in this table
     Lithology("halite", -0.0455, 0.5892, 0.4358, 4.37, 4.8, 1.0, 1.0),
 )
 LITHOLOGY_NAMES = tuple(row.name for row in LITHOLOGIES)
-SEQUENCES = {  # kind of sequence: its probability, and that of each lithology in it
+SEQUENCES = {  # kind of sequence: its probability, and the probability of each lithology in it
     "clastic": (0.65, {"shale": 0.50, "sandstone": 0.50}),
     "carbonate": (0.30, {"shale": 0.30, "limestone": 0.30, "dolomite": 0.30, "anhydrite": 0.10}),
     "salt": (0.05, {"shale": 0.40, "anhydrite": 0.40, "halite": 0.20}),
@@ -87,16 +78,14 @@ PAIRS = {  # gen_type: names of (x, y) for clean and for noisy data
     "ML_VEL": (("CONV_REFL_CLEAN", "VEL"), ("CONV_REFL_GAPS", "VEL_GAPS")),
     "AE": (("CONV_REFL_CLEAN", "CONV_REFL_CLEAN"), ("CONV_REFL_NOISY", "CONV_REFL_NOISY")),
 }
-SAVED_KINDS = (
-    *("TIME", "DT", "VEL", "DENS", "REFL"),
-    *(TRACE_FAMILIES[code][version] for version in range(3) for code in WAVELETS),
-    *("VEL_GAPS", "DENS_GAPS"),
-)
+_TRACE_KINDS = (TRACE_FAMILIES[code][version] for version in range(3) for code in WAVELETS)
+SAVED_KINDS = ("TIME", "DT", "VEL", "DENS", "REFL", *_TRACE_KINDS, "VEL_GAPS", "DENS_GAPS")
+CROSSPLOT = {"velocity": "VEL", "density": "DENS", "lithology": "LITHOLOGY"}
 STREAMS = {"training": 0, "validation": 1, "blind": 2, "data set": 3}
 
 
 class Layers(NamedTuple):
-    """Layered models in depth: (n_traces, most layers), models with fewer layers padded with layers of no thickness."""
+    """Layered models in depth: arrays (n_traces, most layers), where layers of no thickness fill the shorter models."""
 
     lithology: np.ndarray  # code, int
     thickness: np.ndarray  # ft
@@ -109,20 +98,21 @@ class Layers(NamedTuple):
 def stream_generator(seed: int, stream: str, epoch: int = 0, block: int = 0) -> np.random.Generator:
     """Generator of one block of traces: no two of (seed, stream, epoch, block) share draws.
 
-    Raises ValueError for a stream that is not in STREAMS, or a number that is not a whole one >= 0.
+    Raises ValueError for a stream that is not in STREAMS, or a number that is not a whole number of at least 0.
+
+    >>> float(stream_generator(0, "training").random()) == float(stream_generator(0, "blind").random())
+    False
     """
-    check_choice("stream", stream, STREAMS)
-    seed = check_whole("seed", seed, 0)
-    epoch, block = check_whole("epoch", epoch, 0), check_whole("block", block, 0)
-    sequence = np.random.SeedSequence(seed, spawn_key=(STREAMS[stream], epoch, block))
-    return np.random.Generator(np.random.SFC64(sequence))
+    number = STREAMS[check_choice("stream", stream, STREAMS)]
+    key = (number, check_whole("epoch", epoch, 0), check_whole("block", block, 0))
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(check_whole("seed", seed, 0), spawn_key=key)))
 
 
 # --- Earth models in depth
 
 
 def _cumulative(probabilities: Sequence[float]) -> np.ndarray:
-    """Inner limits of the classes on [0, 1); rounded so that a class of probability 0 is never drawn."""
+    """Inner limits of the classes on [0, 1), rounded so that a class of probability 0 is never drawn."""
     return np.cumsum(probabilities, axis=-1).round(12)[..., :-1]
 
 
@@ -164,8 +154,11 @@ def draw_layers(rng: np.random.Generator, n_traces: int, density_empirical: bool
     """Random layered models with compaction.
 
     The very first layer drawn is dropped; depth counts from the top of the next one. Velocity is uniform between
-    bounds that close in with the depth of the layer's base; density follows from velocity, or is drawn at random
-    (U(0, 0.1) + U(1.9, 3.1) g/cm3) when ``density_empirical`` is False.
+    bounds that narrow with the depth of the layer's base. Density follows from velocity; with
+    ``density_empirical=False`` it is drawn from U(0, 0.1) + U(1.9, 3.1) g/cm3.
+
+    >>> draw_layers(np.random.default_rng(0), n_traces=3).n_layers.tolist()
+    [33, 22, 37]
     """
     present, thickness, lithology = _draw_sequences(rng, n_traces)
     present[:, 0] = False
@@ -181,11 +174,9 @@ def draw_layers(rng: np.random.Generator, n_traces: int, density_empirical: bool
     base_depth = thickness.cumsum(axis=1)
     a, b, c, v_low, v_high, low_factor, high_divisor = _LITHOLOGY_ROWS[lithology].transpose(2, 0, 1)
     compaction = np.minimum(base_depth / COMPACTION_DEPTH, 1.0)
-    bounds = (
-        v_low * (1 + (low_factor - 1) * compaction),
-        v_high / (high_divisor + (1 - high_divisor) * compaction),
-    )
-    v = rng.uniform(np.minimum(*bounds), np.maximum(*bounds))  # km/s; dolomite's bounds cross near the surface
+    low = v_low * (1 + (low_factor - 1) * compaction)
+    high = v_high / (high_divisor + (1 - high_divisor) * compaction)
+    v = rng.uniform(np.minimum(low, high), np.maximum(low, high))  # km/s; dolomite's bounds cross near the surface
     if density_empirical:
         density = (a * v + b) * v + c
     else:
@@ -199,7 +190,11 @@ def draw_layers(rng: np.random.Generator, n_traces: int, density_empirical: bool
 def samples_per_layer(layers: Layers, n_samples: int, dt: float, t0: float = 0.0) -> np.ndarray:
     """How many samples t0 + i dt (s) fall in each layer: integers (n_traces, most layers), each row sums to n_samples.
 
-    Two-way time of a layer is 2 thickness / velocity. What lies past the last layer counts to it.
+    Two-way time of a layer is 2 thickness / velocity. Samples below the last layer count to it.
+
+    >>> layers = draw_layers(np.random.default_rng(0), n_traces=3)
+    >>> samples_per_layer(layers, n_samples=1000, dt=0.001).sum(axis=1).tolist()
+    [1000, 1000, 1000]
     """
     base_time = (2 * layers.thickness / layers.velocity).cumsum(axis=1)
     end = np.ceil((base_time - t0) / dt).clip(0, n_samples).astype(np.int64)
@@ -208,12 +203,20 @@ def samples_per_layer(layers: Layers, n_samples: int, dt: float, t0: float = 0.0
 
 
 def log_in_time(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Blocky logs (n_traces, n_samples) from layer values and `samples_per_layer`, both (n_traces, most layers)."""
+    """Blocky logs (n_traces, n_samples) from layer values and `samples_per_layer`, both (n_traces, most layers).
+
+    >>> log_in_time(np.array([[9000, 12000]]), np.array([[3, 2]])).tolist()
+    [[9000, 9000, 9000, 12000, 12000]]
+    """
     return np.repeat(values.ravel(), counts.ravel()).reshape(len(values), -1)
 
 
 def heterogeneous_log(rng: np.random.Generator, values: np.ndarray, counts: np.ndarray, amplitude: float) -> np.ndarray:
-    """`log_in_time` plus U(-amplitude, amplitude) in every sample: (n_traces, n_samples) float32."""
+    """`log_in_time` plus U(-amplitude, amplitude) in every sample: (n_traces, n_samples) float32.
+
+    >>> heterogeneous_log(np.random.default_rng(0), np.array([[2.0, 2.5]]), np.array([[3, 2]]), 0.1).round(2).tolist()
+    []
+    """
     log = rng.random((len(values), counts[0].sum()), np.float32)
     log *= 2 * amplitude
     log += log_in_time((values - amplitude).astype(np.float32), counts)
@@ -221,7 +224,11 @@ def heterogeneous_log(rng: np.random.Generator, values: np.ndarray, counts: np.n
 
 
 def reflectivity(impedance: np.ndarray) -> np.ndarray:
-    """r[i] = (z[i+1] - z[i]) / (z[i+1] + z[i]) for i = 1 .. N-3, zero at the ends; z the impedance (..., n_samples)."""
+    """r[i] = (z[i+1] - z[i]) / (z[i+1] + z[i]) for i = 1 .. N-3, zero at the ends; z the impedance (..., n_samples).
+
+    >>> reflectivity(np.array([2.0, 2.0, 3.0, 3.0, 3.0])).tolist()
+    [0.0, 0.2, 0.0, 0.0, 0.0]
+    """
     above, below = impedance[..., 1:-2], impedance[..., 2:-1]
     r = np.zeros_like(impedance)
     np.subtract(below, above, out=r[..., 1:-2])
@@ -247,11 +254,14 @@ def generate_block(
 ) -> dict[str, np.ndarray]:
     """The data that ``names`` asks for, and only those: name -> (n_traces, n_samples) float32.
 
-    ``names`` are from BLOCK_NAMES; "LITHOLOGY" are codes, int. The layers, each log, the wavelets, the noise and the
-    gap have generators of their own, so that none of them changes with what else is asked for.
-    ``layers``: these models in depth instead of random ones. ``add_noise=False``: gaps in clean traces.
-    ``snr_db``: noise level, as in `data_noise`. Raises ValueError for a name, a size, a time or a level that is not
-    valid.
+    ``names`` are from BLOCK_NAMES; "LITHOLOGY" are codes, int. The layers, each log, the wavelets, each noise and the
+    gap have generators of their own, so that none of them changes with what else is asked for. ``layers`` are models
+    in depth to be used instead of random ones. ``add_noise=False`` leaves the traces with a gap without noise;
+    ``snr_db`` is the noise level, as in `data_noise`. Raises ValueError for an invalid name, size, time or level.
+
+    >>> block = generate_block(stream_generator(0, "training"), 2, ["VEL", "REFL_RW"], n_samples=500)
+    >>> {name: (values.shape, values.dtype.name) for name, values in sorted(block.items())}
+    {'REFL_RW': ((2, 500), 'float32'), 'VEL': ((2, 500), 'float32')}
     """
     snr_db = check_snr(snr_db)
     names = frozenset(check_names("data name", names, BLOCK_NAMES))
@@ -259,8 +269,9 @@ def generate_block(
     n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE, LONGEST_TRACE)
     dt, t0 = check_time(dt, t0)
     families = {family: wanted for family, wanted in TRACE_FAMILIES.items() if names.intersection(wanted)}
-    layer_rng, velocity_rng, density_rng, wavelet_rng, gap_rng, *noise_rngs = rng.spawn(5 + len(TRACE_FAMILIES))
-    noise_rng = dict(zip(TRACE_FAMILIES, noise_rngs, strict=True))
+    layer_rng, velocity_rng, density_rng, wavelet_rng, gap_rng, *noise_rngs = rng.spawn(6 + len(PUBLISHED_WAVELETS))
+    noise_rngs += noise_rngs[0].spawn(len(FURTHER_WAVELETS))
+    noise_rng = dict(zip(("random", *PUBLISHED_WAVELETS, *FURTHER_WAVELETS), noise_rngs, strict=True))
     if layers is None:
         layers = draw_layers(layer_rng, n_traces, density_empirical)
     counts = samples_per_layer(layers, n_samples, dt, t0)
@@ -281,7 +292,7 @@ def generate_block(
         for family, (clean, noisy, gapped) in families.items():
             data[clean] = convolve(data["REFL"], wavelets[family][rows])
             if noisy in names or (gapped in names and add_noise):
-                data[noisy] = _with_noise(noise_rng[family], data[clean], snr_db)
+                data[noisy] = data_noise(data[clean], noise_rng[family], snr_db)
             if gapped in names:
                 data[gapped] = data_gaps(data[noisy] if add_noise else data[clean], muted)
         return {name: data[name] for name in names}
@@ -295,6 +306,11 @@ def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, sa
     """Write one array to ``folder/kind/kind_<10-digit number>.npy`` (or .txt) and return the path.
 
     The file takes its name only when it is complete. Raises ValueError for a kind that is not in SAVED_KINDS.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_data(np.ones(3), folder, "VEL", 7).name
+    'VEL_0000000007.npy'
     """
     check_choice("kind of data", kind, SAVED_KINDS)
     number = check_whole("number", number, 0)
@@ -311,70 +327,52 @@ def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, sa
     return path
 
 
+@dataclass(eq=False)
 class DataGenerationClass:
     """One data set of synthetic traces with the paper's options.
 
-    Parameters (flags are bools, 0 and 1 are accepted):
+    A flag is True, False, 1 or 0. Raises ValueError for an option outside its range.
 
-    variable_dt : draw each trace's time step from TIME_STEPS instead of 1 ms
-    variable_data_length : draw each trace's number of samples from DATA_LENGTHS instead of ``constant_data_length``
-    constant_data_length : samples a trace, at least 3
-    density_empirical : density from velocity; otherwise random
-    convolve_with_wavelets : make traces with a Ricker, a Klauder and an Ormsby wavelet
-    add_noise, add_gaps : make the noisy versions, the versions with a gap
-    save_data_to_file, save_data_as_txt, path_to_save : what `run_data_generation` saves, and where
-    plotting_option : whether `run_data_generation` draws the first trace of the set
-    run_number : number in the first trace's file names; with ``seed`` it decides every draw
-    t0 : two-way time (s) of the first sample
-    n_traces : traces in the set; numbered from ``run_number`` on
-    seed : whole number >= 0; None for another set at every call
-    snr_db : noise level, as in `data_noise`; None is the paper's
-
-    Raises ValueError for an option outside its range.
+    >>> data_set = DataGenerationClass(constant_data_length=300, n_traces=4, seed=0)
+    >>> blocks = data_set.generate_dataset()
+    >>> x, y = data_set.retrieve_input_output("CONV_REFL_NOISY", "VEL")
+    >>> x.shape, y.shape
+    ((4, 300), (4, 300))
     """
 
-    def __init__(
-        self,
-        variable_dt: bool = False,
-        variable_data_length: bool = False,
-        constant_data_length: int = 4096,
-        density_empirical: bool = True,
-        convolve_with_wavelets: bool = True,
-        add_noise: bool = True,
-        add_gaps: bool = True,
-        save_data_to_file: bool = False,
-        save_data_as_txt: bool = False,
-        plotting_option: bool = False,
-        path_to_save: str | Path = "Data",
-        run_number: int = 0,
-        t0: float = 0.0,
-        *,
-        n_traces: int = 1,
-        seed: int | None = None,
-        snr_db: float | Sequence[float] | None = None,
-    ) -> None:
-        self.variable_dt = check_flag("variable_dt", variable_dt)
-        self.variable_data_length = check_flag("variable_data_length", variable_data_length)
-        self.constant_data_length = check_whole(
-            "constant_data_length", constant_data_length, SHORTEST_TRACE, LONGEST_TRACE
-        )
-        self.density_empirical = check_flag("density_empirical", density_empirical)
-        self.convolve_with_wavelets = check_flag("convolve_with_wavelets", convolve_with_wavelets)
-        self.add_noise = check_flag("add_noise", add_noise)
-        self.add_gaps = check_flag("add_gaps", add_gaps)
-        self.save_data_to_file = check_flag("save_data_to_file", save_data_to_file)
-        self.save_data_as_txt = check_flag("save_data_as_txt", save_data_as_txt)
-        self.plotting_option = check_flag("plotting_option", plotting_option)
-        self.path_to_save = check_path("path_to_save", path_to_save)
-        self.run_number = check_whole("run_number", run_number, 0)
-        _, self.t0 = check_time(TIME_STEPS[0], t0)
-        self.n_traces = check_whole("n_traces", n_traces, 1, MOST_TRACES)
-        self.snr_db = check_snr(snr_db)
-        if seed is None:
-            seed = np.random.SeedSequence().entropy
+    variable_dt: bool = False  # Each trace has a time step from TIME_STEPS instead of 1 ms.
+    variable_data_length: bool = False  # Each trace has a number of samples from DATA_LENGTHS.
+    constant_data_length: int = 4096  # samples per trace otherwise, at least 3
+    density_empirical: bool = True  # Density follows from velocity; otherwise it is random.
+    convolve_with_wavelets: bool = True  # Traces are made with every wavelet.
+    add_noise: bool = True  # Traces with noise are made, and those with a gap have noise.
+    add_gaps: bool = True  # Traces and logs with a gap are made.
+    save_data_to_file: bool = False  # `run_data_generation` saves the set.
+    save_data_as_txt: bool = False  # Files are text instead of .npy.
+    plotting_option: bool = False  # `run_data_generation` draws the first trace.
+    path_to_save: str | Path = "Data"  # folder of the files and pictures
+    run_number: int = 0  # of the first trace, from which the others count on; with ``seed`` it decides every draw
+    t0: float = 0.0  # s, two-way time of the first sample
+    _: KW_ONLY
+    n_traces: int = 1
+    seed: int | None = None  # whole number of at least 0; with None every set is another one
+    snr_db: float | Sequence[float] | None = None  # noise level, as in `data_noise`; None is the paper's
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            if option.type is bool:
+                setattr(self, option.name, check_flag(option.name, getattr(self, option.name)))
+        length = self.constant_data_length
+        self.constant_data_length = check_whole("constant_data_length", length, SHORTEST_TRACE, LONGEST_TRACE)
+        self.path_to_save = check_path("path_to_save", self.path_to_save)
+        self.run_number = check_whole("run_number", self.run_number, 0)
+        _, self.t0 = check_time(TIME_STEPS[0], self.t0)
+        self.n_traces = check_whole("n_traces", self.n_traces, 1, MOST_TRACES)
+        self.snr_db = check_snr(self.snr_db)
+        seed = np.random.SeedSequence().entropy if self.seed is None else self.seed
         self._rng = stream_generator(seed, "data set", self.run_number)
-        self.layers: list[Layers] = []  # one entry a block
-        self.data: list[dict[str, np.ndarray]] = []  # one entry a block, as `generate_block` gives them
+        self.layers: list[Layers] = []  # one entry per block
+        self.data: list[dict[str, np.ndarray]] = []  # one entry per block
 
     @property
     def data_names(self) -> tuple[str, ...]:
@@ -382,27 +380,25 @@ class DataGenerationClass:
         return tuple(name for name in DATA_NAMES if self._is_made(name))
 
     def _is_made(self, name: str) -> bool:
-        clean, noisy, gapped = (tuple(names) for names in zip(*TRACE_FAMILIES.values(), strict=True))
-        needs = (
-            (self.convolve_with_wavelets, (*clean, *noisy, *gapped)),
-            (self.add_noise, noisy),
-            (self.add_gaps, tuple(made for made in (*DATA_NAMES, *gapped) if made.endswith("_GAPS"))),
+        return not (
+            ("REFL_" in name and not self.convolve_with_wavelets)
+            or (name.endswith(("_NOISY", "_NOISE")) and not self.add_noise)
+            or (name.endswith("_GAPS") and not self.add_gaps)
         )
-        return all(switched_on or name not in made for switched_on, made in needs)
 
     def velocity_density_logs_creation(self) -> list[Layers]:
-        """Draw the layered models in depth: one `Layers` a block of traces that share time step and length."""
+        """Draw the layered models in depth: one `Layers` per block of traces that share time step and length."""
         one_by_one = self.variable_dt or self.variable_data_length
         blocks = [1] * self.n_traces if one_by_one else [self.n_traces]
         self.layers = [draw_layers(self._rng, n_traces, self.density_empirical) for n_traces in blocks]
         return self.layers
 
     def create_data(self) -> list[dict[str, np.ndarray]]:
-        """Logs in time and traces of the models in ``layers``: one dictionary a block, name -> (n_traces, n_samples).
+        """Logs in time and traces of the models in ``layers``, one dictionary per block: name -> (n_traces, n_samples).
 
-        "TIME" (n_samples,) and "DT" (1,) are in s; "WAVELET" (n_traces,) is the wavelet that CONV_REFL_... have.
+        "TIME" (n_samples,) and "DT" (1,) are in s; "WAVELET" (n_traces,) is the place in PUBLISHED_WAVELETS of the
+        wavelet that the CONV_REFL_... have.
         """
-        families = [names for family, names in TRACE_FAMILIES.items() if family != "random"]
         wanted = {name for name in BLOCK_NAMES if self._is_made(name)} - set(TRACE_FAMILIES["random"])
         self.data = []
         for layers in self.layers:
@@ -415,10 +411,10 @@ class DataGenerationClass:
             block = generate_block(self._rng, n_traces, wanted, layers=layers, add_noise=self.add_noise, **options)
             block["TIME"] = self.t0 + np.arange(n_samples) * dt
             block["DT"] = np.array([dt])
-            block["WAVELET"] = self._rng.integers(len(WAVELETS), size=n_traces)
+            block["WAVELET"] = self._rng.integers(len(PUBLISHED_WAVELETS), size=n_traces)
             for version, name in enumerate(TRACE_FAMILIES["random"]):
                 if self._is_made(name):
-                    choices = [block[names[version]] for names in families]
+                    choices = [block[TRACE_FAMILIES[code][version]] for code in PUBLISHED_WAVELETS]
                     block[name] = np.choose(block["WAVELET"][:, None], choices)
             self.data.append(block)
         return self.data
@@ -428,49 +424,33 @@ class DataGenerationClass:
         self.velocity_density_logs_creation()
         return self.create_data()
 
-    def _traces(self) -> Iterable[tuple[int, dict[str, np.ndarray], int]]:
-        """(number, block, row) of every trace of the set."""
-        rows = ((block, row) for block in self.data for row in range(len(block["VEL"])))
-        return ((self.run_number + i, block, row) for i, (block, row) in enumerate(rows))
-
     def save_generated_data(self) -> list[Path]:
-        """Save every trace in the folder layout of the paper, one folder a kind of data; returns the paths."""
+        """Save every trace in the paper's layout, one folder per kind of data; returns the paths."""
         self._check_generated()
-        kinds = [kind for kind in SAVED_KINDS if kind in self.data[0]]
-        return [
-            save_data(
-                block[kind] if kind in ("TIME", "DT") else block[kind][row],
-                self.path_to_save,
-                kind,
-                number,
-                self.save_data_as_txt,
-            )
-            for number, block, row in self._traces()
-            for kind in kinds
-        ]
+        paths = []
+        traces = ((block, row) for block in self.data for row in range(len(block["VEL"])))
+        for number, (block, row) in enumerate(traces, self.run_number):
+            for kind in (kind for kind in SAVED_KINDS if kind in block):
+                values = block[kind] if kind in ("TIME", "DT") else block[kind][row]
+                paths.append(save_data(values, self.path_to_save, kind, number, self.save_data_as_txt))
+        return paths
 
     def plot_generated_data(self, save: bool = True) -> list:
         """Draw the first trace of the set: logs in depth, crossplot, traces in time; returns the Matplotlib figures.
 
         With ``save`` each is written to ``path_to_save`` as a PNG, named like the data files.
         """
-        import dataPlotting  # Matplotlib and Keras take seconds to load, and only pictures need them
+        import dataPlotting  # Matplotlib takes a second to load, and only pictures need it.
 
         model, traces = self._first_model()
-        block = self.data[0]
-
-        def path(kind: str) -> Path | None:
-            return self.path_to_save / f"{kind}_{self.run_number:010d}.png" if save else None
-
-        title = f"Trace {self.run_number}"
+        block, title = self.data[0], f"Trace {self.run_number}"
+        paths = [self.path_to_save / f"{kind}_{self.run_number:010d}.png" for kind in ("MODEL", "XPLOT", "TRACES")]
+        model_path, crossplot_path, traces_path = paths if save else [None] * 3
+        points = {name: block[kind][0] for name, kind in CROSSPLOT.items()} | {"lithology_names": LITHOLOGY_NAMES}
         return [
-            dataPlotting.plot_model(**model, title=title, save_path=path("MODEL")),
-            dataPlotting.plot_xplot(
-                *(block["VEL"][0], block["DENS"][0], block["LITHOLOGY"][0], LITHOLOGY_NAMES),
-                title=title,
-                save_path=path("XPLOT"),
-            ),
-            dataPlotting.plot_refl(block["TIME"], traces, title=title, save_path=path("TRACES")),
+            dataPlotting.plot_model(**model, title=title, save_path=model_path),
+            dataPlotting.plot_xplot(**points, title=title, save_path=crossplot_path),
+            dataPlotting.plot_refl(block["TIME"], traces, title=title, save_path=traces_path),
         ]
 
     def plot_earth_model(self, save_path: Path | None = None):
@@ -478,18 +458,10 @@ class DataGenerationClass:
         import dataPlotting
 
         model, traces = self._first_model()
-        velocity, density, lithology = (
-            np.concatenate([block[name].ravel() for block in self.data]) for name in ("VEL", "DENS", "LITHOLOGY")
-        )
-        return dataPlotting.plot_earth_model_and_traces(
-            **model,
-            time=self.data[0]["TIME"],
-            traces=traces,
-            cross_velocity=velocity,
-            cross_density=density,
-            cross_lithology=lithology,
-            save_path=save_path,
-        )
+        model |= {"time": self.data[0]["TIME"], "traces": traces}
+        for name, kind in CROSSPLOT.items():
+            model[f"cross_{name}"] = np.concatenate([block[kind].ravel() for block in self.data])
+        return dataPlotting.plot_earth_model_and_traces(**model, save_path=save_path)
 
     def _first_model(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Layers of the first trace, and its traces in time, as the plot functions take them."""
@@ -548,51 +520,32 @@ class DataGenerationClass:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make one data set, save its pictures, and show them where there is a display."""
     parser = OneSentenceParser(description="Make one set of synthetic seismic traces and its pictures.")
-    parser.add_argument(
-        "--traces", type=whole_number(1, MOST_TRACES), default=1, metavar="N", help="traces in the set (default 1)"
-    )
-    parser.add_argument(
-        "--samples",
-        type=whole_number(SHORTEST_TRACE, LONGEST_TRACE),
-        default=4096,
-        metavar="N",
-        help="samples a trace (default 4096)",
-    )
-    parser.add_argument(
-        "--run-number",
-        type=whole_number(0, LARGEST_RUN_NUMBER),
-        default=0,
-        metavar="N",
-        help="number of the first trace (default 0)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=whole_number(0, LARGEST_SEED),
-        default=0,
-        metavar="N",
-        help="the same seed makes the same set (default 0)",
-    )
-    parser.add_argument("--output", type=Path, default=Path("Data"), help="folder of the results (default Data)")
-    parser.add_argument("--save", action="store_true", help="save the data, one folder a kind")
-    parser.add_argument("--txt", action="store_true", help="save as text instead of .npy")
+    for option, name, lowest, highest, default, meaning in (
+        ("--traces", "n_traces", 1, MOST_TRACES, 1, "traces in the set"),
+        ("--samples", "constant_data_length", SHORTEST_TRACE, LONGEST_TRACE, 4096, "samples per trace"),
+        ("--run-number", "run_number", 0, LARGEST_RUN_NUMBER, 0, "number of the first trace"),
+        ("--seed", "seed", 0, LARGEST_SEED, 0, "the same seed makes the same set"),
+    ):
+        number = {"type": whole_number(lowest, highest), "default": default, "metavar": "N", "dest": name}
+        parser.add_argument(option, help=f"{meaning} (default {default})", **number)
+    for option, name, meaning in (
+        ("--save", "save_data_to_file", "save the data, one folder per kind of data"),
+        ("--txt", "save_data_as_txt", "save as text instead of .npy"),
+    ):
+        parser.add_argument(option, action="store_true", dest=name, help=meaning)
+    output = {"default": "Data", "metavar": "OUTPUT", "dest": "path_to_save"}
+    parser.add_argument("--output", help="folder of the results (default Data)", **output)
     options = parser.parse_args(arguments)
+    options.save_data_to_file |= options.save_data_as_txt
     try:
-        data_set = DataGenerationClass(
-            constant_data_length=options.samples,
-            save_data_to_file=options.save or options.txt,
-            save_data_as_txt=options.txt,
-            path_to_save=options.output,
-            run_number=options.run_number,
-            n_traces=options.traces,
-            seed=options.seed,
-        )
+        data_set = DataGenerationClass(**vars(options))
         data_set.run_data_generation()
         figures = data_set.plot_generated_data()
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    print(f"{len(figures)} pictures of trace {options.run_number} are in {options.output}")
+    print(f"{len(figures)} pictures of trace {data_set.run_number} are in {data_set.path_to_save}")
     if data_set.save_data_to_file:
-        print(f"{options.traces} traces are in {options.output}, one folder a kind of data")
+        print(f"{data_set.n_traces} traces are in {data_set.path_to_save}, in one folder per kind of data")
     show_figures()
 
 

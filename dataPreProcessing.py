@@ -21,51 +21,51 @@ from dataGeneration import PAIRS, SAMPLES_PER_PASS, STREAMS, TRACES_PER_BLOCK, g
 from support.checks import check_choice, check_flag, check_whole
 from support.startup import load_keras
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, check_block, check_snr, check_time
+from traces.wavelets import of_wavelet
 
 keras = load_keras()
 ops = keras.ops
-ops = keras.ops
 
+Range = tuple[float, float]
 VALIDATIONS = ("streaming", "fixed")
-TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that it is scaled to
+TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that they are scaled to
 VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s
-BLOCKS_KEPT = 4  # the one in use, the next, and those that Keras' look at the first two batches would make twice
-BATCHES_AHEAD = 4  # ready for the network while it works on one
-TRACES_AT_ONCE = 25  # that go from Python to TensorFlow
+SCALES = {"VEL": VELOCITY_SCALE, "VEL_GAPS": VELOCITY_SCALE}  # All other data have TRACE_SCALE.
+BLOCKS_KEPT = 4  # the one in use, the next one, and those that Keras' look at the first two batches would make twice
+BATCHES_AHEAD = 4  # are ready for the network while it works on one
+TRACES_AT_ONCE = 25  # go from Python to TensorFlow
 SIGNAL_BAND = (2.0, 120.0)  # Hz, from the lowest to the highest corner frequency of the wavelets
-LEVEL_WAVELETS = tuple(name for name in pywt.wavelist(kind="discrete") if name != "dmey")  # which is not exact
-LEVEL_WAVELET = "sym8"  # nearly symmetric, and its 16 taps part the octaves well
-MOST_SCALES = 1000  # 160 an octave
-N_SCALES = 18  # three an octave: the squared responses add up to the same within 3 %, from 3 to 80 Hz
+# The discrete Meyer wavelet does not give its traces back exactly.
+LEVEL_WAVELETS = tuple(name for name in pywt.wavelist(kind="discrete") if name != "dmey")
+LEVEL_WAVELET = "sym8"  # is nearly symmetric, and its 16 taps separate the octaves well
+MOST_SCALES = 1000  # 160 per octave
+N_SCALES = 18  # three per octave: from 3 to 80 Hz the sum of the squared responses varies by 3 %
 MORLET_BANDWIDTH = 1.5  # B of PyWavelets' cmorB-1.0: a scale responds over 0.43 of its frequency, at half height
-CWT_DAMPING = 1e-4  # of the inverse, where squared responses add up to 1.3: noise of channels grows 50-fold at most
+# The inverse is damped, where the sum of the squared responses is 1.3: noise of channels grows 50-fold at most.
+CWT_DAMPING = 1e-4
 
 
-def normalize_data(
-    data: np.ndarray, data_range: tuple[float, float], new_range: tuple[float, float] = (0.0, 1.0)
-) -> np.ndarray:
+def normalize_data(data: np.ndarray, data_range: Range, new_range: Range = (0.0, 1.0)) -> np.ndarray:
     """Min-max scaling: the line that takes ``data_range`` to ``new_range``, for arrays of any shape.
 
-    Raises ValueError for data that are no numbers, and unless both ranges are two finite numbers, the first below the
+    Raises ValueError for data that are not numbers, and unless each range is two finite numbers, the first below the
     second.
+
+    >>> normalize_data(np.array([0.0, 15_000.0, 30_000.0]), (0.0, 30_000.0)).tolist()
+    [0.0, 0.5, 1.0]
     """
     data = np.asarray(data)
     if not np.issubdtype(data.dtype, np.number):
         raise ValueError(f"data must be numbers, not {data.dtype} of shape {data.shape}")
     for what, limits in (("data_range", data_range), ("new_range", new_range)):
-        if not _are_limits(limits):
+        try:
+            low, high = (float(limit) for limit in limits)
+        except (TypeError, ValueError):
+            low, high = math.nan, math.nan
+        if not -math.inf < low < high < math.inf:
             raise ValueError(f"{what} must be (lowest, highest) with lowest < highest, not {limits!r}")
     (low, high), (new_low, new_high) = data_range, new_range
     return (data - low) * ((new_high - new_low) / (high - low)) + new_low
-
-
-def _are_limits(limits: object) -> bool:
-    """Whether it is a pair of finite numbers, the first below the second."""
-    try:
-        low, high = (float(limit) for limit in limits)
-    except (TypeError, ValueError):
-        return False
-    return -math.inf < low < high < math.inf
 
 
 # --- Transforms: traces (n_traces, n_samples) to channels (n_traces, n_samples, n_channels), and back
@@ -85,12 +85,10 @@ def _sine_part(spectra: np.ndarray) -> np.ndarray:
     return fft.idst(shifted, axis=1, overwrite_x=True)
 
 
-def _filter_bank(
-    traces: np.ndarray, responses: np.ndarray, parts: Sequence[Callable[[np.ndarray], np.ndarray]]
-) -> np.ndarray:
+def _filter_bank(traces: np.ndarray, responses: np.ndarray, parts: Sequence[Callable]) -> np.ndarray:
     """All bands of the first of ``parts``, then those of the next, as channels; ``responses`` (n_samples, n_bands).
 
-    A few traces at a time: what lies between is then small, and stays in the processor's cache.
+    It works on a few traces at a time, because their spectra then stay in the processor's cache.
     """
     responses = responses.astype(traces.dtype)
     n_bands = responses.shape[1]
@@ -105,7 +103,7 @@ def _filter_bank(
 
 
 def _level(n_samples: int, dt: float, wavelet: str, level: int | None) -> int:
-    """``level`` when the trace is long enough for it; for None the default that `transform_traces` describes."""
+    """``level``, or for None the default of `transform_traces`; ValueError when the trace is too short for it."""
     check_choice("wavelet", wavelet, LEVEL_WAVELETS)
     deepest = pywt.dwt_max_level(n_samples, pywt.Wavelet(wavelet))
     if level is None:
@@ -121,7 +119,7 @@ def _dwt(traces: np.ndarray, dt: float, wavelet: str = LEVEL_WAVELET, level: int
 
 
 def _swt(traces: np.ndarray, dt: float, wavelet: str = LEVEL_WAVELET, level: int | None = None) -> np.ndarray:
-    """What `pywt.mra` gives, without its many passes: there and back, a level is one filter without phase."""
+    """The components of `pywt.mra` in one pass: a level, there and back, is one filter without phase."""
     n_samples = traces.shape[1]
     bank = pywt.Wavelet(wavelet)
     taps = np.convolve(bank.dec_lo, bank.rec_lo)[bank.dec_len - 1 :] / 2  # one side
@@ -179,11 +177,11 @@ def _cwt_names(n_samples: int, dt: float, n_scales: int = N_SCALES) -> tuple[str
 
 
 class Transform(NamedTuple):
-    """A domain that traces can be given to a network in."""
+    """One row of TRANSFORMS: a domain in which a network can get its traces."""
 
     forward: Callable[..., np.ndarray]  # (traces, dt, **options) -> channels
     inverse: Callable[[np.ndarray, float], np.ndarray]  # (channels, dt) -> traces
-    channel_names: Callable[..., tuple[str, ...]]  # (n_samples, dt, **options)
+    channel_names: Callable[..., tuple[str, ...]]  # (n_samples, dt, **options) -> a name for each channel
     options: tuple[str, ...] = ()
 
 
@@ -201,11 +199,10 @@ TRANSFORM_TYPES = tuple(TRANSFORMS)
 
 
 def _transform(transform_type: str, options: Mapping[str, object] | None = None) -> Transform:
-    """A row of TRANSFORMS; ValueError for one that is not there, or for options that it has not."""
-    check_choice("transform_type", transform_type, TRANSFORMS)
+    """A row of TRANSFORMS; ValueError for an unknown row, or for options that it does not have."""
+    transform = TRANSFORMS[check_choice("transform_type", transform_type, TRANSFORMS)]
     if not isinstance(options or {}, Mapping):
         raise ValueError(f"options of {transform_type} must be a mapping such as {{'level': 3}}, not {options!r}")
-    transform = TRANSFORMS[transform_type]
     for name in options or {}:
         check_choice(f"option of {transform_type}", name, transform.options or ("none",))
     return transform
@@ -214,36 +211,43 @@ def _transform(transform_type: str, options: Mapping[str, object] | None = None)
 def transform_traces(traces: np.ndarray, transform_type: str, dt: float = 0.001, **options: object) -> np.ndarray:
     """Traces (n_traces, n_samples) as channels (n_traces, n_samples, n_channels), from low to high frequencies.
 
-    Channels have the unit of the traces, and their dtype, float32 or float64. ``dt`` is in s. Any length will do;
-    a trace is taken to go on beyond its ends as its mirror image. Of the types, and their ``options``:
+    Channels have the unit of the traces, and their dtype, float32 or float64. ``dt`` is in s. The traces may have any
+    length; each is continued beyond its ends by its mirror image. The types and their ``options`` are:
 
-    "NA" : the trace itself, one channel
-    "CWT" : continuous transform with the complex Morlet wavelet cmor1.5-1.0 of PyWavelets, at `cwt_frequencies`: the
-        real parts of all scales, then the imaginary parts. A sine A sin(2 pi f t) has the magnitude A at the scale
-        of its frequency. ``n_scales``: 18 by default, three an octave, the fewest that miss nothing in between
-    "DWT", "SWT" : multiresolution analysis by the decimated or the stationary wavelet transform: level + 1 components
-        that sum to the trace, the approximation first, and the finest detail last. ``wavelet``: one of LEVEL_WAVELETS,
-        by default sym8, nearly symmetric with a good parting of the octaves. ``level``: by default the first whose
-        approximation ends below 4 Hz, so that it has the lowest octave of the signal, 2 to 4 Hz, and every other
-        octave up to 120 Hz is a detail of its own (level 7 at 1 ms); less where the trace is too short for it. The
-        deepest is `pywt.dwt_max_level`: with sym8 and fewer than 30 samples level 0, the trace itself
+    "NA": the trace itself, one channel
+    "CWT": the continuous transform with PyWavelets' complex Morlet wavelet cmor1.5-1.0, at `cwt_frequencies`: the real
+        parts of all scales, then the imaginary parts. A sine A sin(2 pi f t) has the magnitude A at the scale of its
+        frequency. ``n_scales`` is 18 by default, three per octave, the fewest that leave no frequency out
+    "DWT", "SWT": multiresolution analysis by the decimated or the stationary wavelet transform: level + 1 components
+        whose sum is the trace, the approximation first and the finest detail last. ``wavelet`` is one of
+        LEVEL_WAVELETS, by default sym8. ``level`` is by default the first whose approximation ends below 4 Hz, so that
+        it has the lowest octave of the signal, 2 to 4 Hz, and every other octave up to 120 Hz is a detail of its own
+        (level 7 at 1 ms). Short traces have fewer levels, those of `pywt.dwt_max_level`; below 30 samples sym8 has none
 
     Raises ValueError for traces that are not a block of finite numbers, an unknown type, option or wavelet, a level
-    that is too deep, n_scales that is not a whole number of at least 2, or a dt outside `dataGeneration.DT_LIMITS`.
+    that is too deep, n_scales that is not a whole number of at least 2, or a dt outside `traces.checks.DT_LIMITS`.
+
+    >>> traces = np.sin(np.arange(1000.0))[None]
+    >>> {kind: transform_traces(traces, kind).shape for kind in TRANSFORM_TYPES}
+    {'NA': (1, 1000, 1), 'CWT': (1, 1000, 36), 'DWT': (1, 1000, 7), 'SWT': (1, 1000, 7)}
     """
     transform = _transform(transform_type, options)
     return transform.forward(check_block("traces", traces), check_time(dt, 0.0)[0], **options)
 
 
 def restore_traces(channels: np.ndarray, transform_type: str, dt: float = 0.001) -> np.ndarray:
-    """Traces (n_traces, n_samples) from what `transform_traces` gives, whatever its options were; dtype is kept.
+    """Traces (n_traces, n_samples) from the channels of `transform_traces`, whatever its options were; dtype is kept.
 
     "NA", "DWT" and "SWT" are exact: within 1e-5 of the largest amplitude in float32. "CWT" gives the trace whose
-    transform is nearest to the channels. With the default number of scales or more, what it had from 2 to 120 Hz is
-    within 1e-4 of its amplitude, from 1.25 to 165 Hz within 0.01; nothing is left of what is below 0.5 Hz, the mean
-    included, or above 210 Hz. Clean traces of the generator, of 4096 samples at 1 ms, come back with a relative RMS
-    error of 0.003 on average and 0.02 at worst (1024 samples: 0.006 and 0.05); noise loses what is outside the band.
+    transform is nearest to the channels. With the default number of scales or more, amplitudes from 2 to 120 Hz come
+    back within 1e-4, and those from 1.25 to 165 Hz within 0.01. Nothing comes back from below 0.5 Hz, the mean
+    included, or from above 210 Hz. Clean traces of the generator, of 4096 samples at 1 ms, come back with a relative
+    RMS error of 0.003 on average and 0.02 at most (1024 samples: 0.006 and 0.05); noise loses what is outside the band.
     Raises ValueError for channels that are not (n_traces, n_samples, n_channels), or an odd number of them for "CWT".
+
+    >>> traces = np.sin(np.arange(1000.0))[None]
+    >>> bool(np.allclose(restore_traces(transform_traces(traces, "SWT"), "SWT"), traces))
+    True
     """
     transform = _transform(transform_type)
     dt, _ = check_time(dt, 0.0)
@@ -255,9 +259,12 @@ def restore_traces(channels: np.ndarray, transform_type: str, dt: float = 0.001)
 
 
 def channel_names(transform_type: str, n_samples: int, dt: float = 0.001, **options: object) -> tuple[str, ...]:
-    """What each channel of `transform_traces` is: "A7: 0-4 Hz" .. "D1: 250-500 Hz", "Re 2 Hz" .. "Im 120 Hz", "trace".
+    """The name of each channel of `transform_traces`; ``n_samples`` and ``dt`` (s) are those of the traces.
 
-    ``n_samples`` and ``dt`` (s) are those of the traces. Raises ValueError as `transform_traces` does.
+    Raises ValueError as `transform_traces` does.
+
+    >>> channel_names("DWT", 4096, level=2), channel_names("CWT", 4096, n_scales=2)
+    (('A2: 0-125 Hz', 'D2: 125-250 Hz', 'D1: 250-500 Hz'), ('Re 2 Hz', 'Re 120 Hz', 'Im 2 Hz', 'Im 120 Hz'))
     """
     transform = _transform(transform_type, options)
     n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE, LONGEST_TRACE)
@@ -265,7 +272,11 @@ def channel_names(transform_type: str, n_samples: int, dt: float = 0.001, **opti
 
 
 def cwt_frequencies(dt: float = 0.001, n_scales: int = N_SCALES) -> np.ndarray:
-    """Centre frequencies (Hz) of the CWT: 2 to 120 Hz, or to the Nyquist frequency if it is lower, evenly in log f."""
+    """Centre frequencies (Hz) of the CWT: 2 to 120 Hz, or to the Nyquist frequency if it is lower, evenly in log f.
+
+    >>> cwt_frequencies(n_scales=4).round(1).tolist()
+    [2.0, 7.8, 30.7, 120.0]
+    """
     dt, _ = check_time(dt, 0.0)
     low, high = SIGNAL_BAND
     return np.geomspace(low, min(high, 0.5 / dt), check_whole("n_scales", n_scales, 2, MOST_SCALES))
@@ -275,6 +286,10 @@ def cwt_coefficients(traces: np.ndarray, dt: float = 0.001, n_scales: int = N_SC
     """The CWT of `transform_traces` as complex numbers (n_traces, n_samples, n_scales), complex64 for float32.
 
     `numpy.abs` of it is the amplitude at each time and frequency, in the traces' unit; `numpy.angle` the phase, in rad.
+
+    >>> sine = np.sin(2 * np.pi * 30.65 * np.arange(1000) * 0.001)[None]
+    >>> abs(cwt_coefficients(sine, n_scales=4))[0, 500].round(1).tolist()
+    [0.0, 0.0, 1.0, 0.0]
     """
     return complex_coefficients(transform_traces(traces, "CWT", dt, n_scales=n_scales))
 
@@ -282,7 +297,10 @@ def cwt_coefficients(traces: np.ndarray, dt: float = 0.001, n_scales: int = N_SC
 def complex_coefficients(channels: np.ndarray) -> np.ndarray:
     """Channels of a CWT (.., 2 x n_scales), such as a network's outputs, as complex numbers (.., n_scales).
 
-    Raises ValueError for an odd number of channels, or what are no numbers.
+    Raises ValueError for an odd number of channels, and for channels that are not numbers.
+
+    >>> complex_coefficients([1.0, 2.0, 3.0, 4.0]).tolist()
+    [(1+3j), (2+4j)]
     """
     channels = np.asarray(channels)
     if channels.ndim == 0 or not np.issubdtype(channels.dtype, np.number):
@@ -296,24 +314,29 @@ def complex_coefficients(channels: np.ndarray) -> np.ndarray:
 class CustomDataGen(keras.utils.PyDataset):
     """Batches (x, y) of fresh synthetic traces for `keras.Model.fit`: (batch, n_samples, channels) float32.
 
-    Parameters:
-
-    batch_size, n : traces a batch, traces an epoch; the last batch may be smaller
-    gen_type : "DeNoise" (noisy -> clean), "ML_VEL" (trace -> velocity) or "AE" (trace -> itself)
-    transform_type : "NA", the raw trace; "CWT", "DWT" or "SWT", what `transform_traces` makes of it, in `n_channels`.
-        Only x is transformed, after scaling, and y has one channel; but of an AE, y is x. Three to four blocks are
-        held in memory: for the CWT of 4096 samples, 30 MB each
-    noisy_data : ML_VEL from noisy traces with a gap, to velocity with a gap; AE of noisy traces
-    scaling_flag : scale traces from [-1, 1] to [-1, 1] and velocities from [0, 30 000] ft/s to [0, 1]
-    seed, stream : which draws; "training", "validation" and "blind" streams of a seed never share any
-    n_samples, dt : samples a trace, time step in s
-    snr_db : noise level, as in `dataGeneration.data_noise`; None is the paper's
-    validation : "streaming", fresh traces every epoch, or "fixed", those of epoch 0 in every epoch
-    transform_options : options of the transform, such as {"n_scales": 24}; none are its defaults
+    ``batch_size``, ``n``: traces per batch and per epoch; the last batch may be smaller
+    ``gen_type``: "DeNoise" (noisy -> clean), "ML_VEL" (trace -> velocity) or "AE" (trace -> itself)
+    ``transform_type``, ``transform_options``: those of `transform_traces`, such as "CWT" and {"n_scales": 24}; x is
+        transformed after scaling, and y only where it is x. Three to four blocks are held in memory, 30 MB each for
+        the CWT of 4096 samples
+    ``noisy_data``: ML_VEL goes from noisy traces with a gap to velocity with a gap; AE is of noisy traces
+    ``scaling_flag``: traces are scaled from [-1, 1] to [-1, 1] and velocities from [0, 30 000] ft/s to [0, 1]
+    ``seed``, ``stream``: which draws; the "training", "validation" and "blind" streams of a seed share none
+    ``n_samples``, ``dt``, ``snr_db``: samples per trace, time step in s, and noise level as in `data_noise`
+    ``validation``: "streaming" for fresh traces in every epoch, or "fixed" for those of epoch 0 in every epoch
+    ``wavelet``: a key of TRACE_FAMILIES: "random", or the code of the one wavelet that all traces have
 
     `epoch` is the number of the epoch that is being served, from 0; every `fit` or `evaluate` pass begins the next.
-    While a block of traces is being used, the next one is made in the background.
-    Raises ValueError for an option outside its range, IndexError for a batch that is not there.
+    While one block of traces is being used, the next one is made in the background. Raises ValueError for an option
+    outside its range, IndexError for a batch that does not exist.
+
+    A subclass for another problem overrides `make_block`, and passes its options on by ``super().__init__``. Its x may
+    have channels, and its y any number of samples and channels; `n_channels` and `n_outputs` follow from its first
+    block. If its data are to be scaled, it sets the class attribute ``scales``, those of x and of y.
+
+    >>> stream = CustomDataGen(batch_size=2, n=5, gen_type="ML_VEL", n_samples=100, wavelet="RW")
+    >>> [stream[index][0].shape for index in range(len(stream))]
+    [(2, 100, 1), (2, 100, 1), (1, 100, 1)]
     """
 
     def __init__(
@@ -332,27 +355,27 @@ class CustomDataGen(keras.utils.PyDataset):
         snr_db: float | Sequence[float] | None = None,
         validation: str = "streaming",
         transform_options: Mapping[str, object] | None = None,
+        wavelet: str = "random",
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        check_choice("gen_type", gen_type, PAIRS)
-        check_choice("stream", stream, STREAMS)
+        if type(self).make_block is CustomDataGen.make_block:
+            check_choice("gen_type", gen_type, PAIRS)
         self.batch_size = check_whole("batch_size", batch_size, 1, MOST_TRACES)
         self.n = check_whole("n", n, 1, MOST_TRACES)
-        self.gen_type = gen_type
-        self.transform_type = transform_type
+        self.gen_type, self.transform_type, self.wavelet = gen_type, transform_type, wavelet
         self.noisy_data = check_flag("noisy_data", noisy_data)
         self.scaling_flag = check_flag("scaling_flag", scaling_flag)
         self.seed = check_whole("seed", seed, 0)
-        self.stream = stream
+        self.stream = check_choice("stream", stream, STREAMS)
         self.n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE, LONGEST_TRACE)
         self.dt, _ = check_time(dt, 0.0)
         self.snr_db = check_snr(snr_db)
-        check_choice("validation", validation, VALIDATIONS)
-        self.validation = validation
+        self.validation = check_choice("validation", validation, VALIDATIONS)
         _transform(transform_type, transform_options)
         self.transform_options = dict(transform_options or {})
         self.channel_names = channel_names(transform_type, self.n_samples, self.dt, **self.transform_options)
-        self.x_name, self.y_name = PAIRS[gen_type][self.noisy_data]
+        names = PAIRS.get(gen_type, (("x", "y"), ("x", "y")))[self.noisy_data]
+        self.x_name, self.y_name = (of_wavelet(name, wavelet) for name in names)
         self._epochs_begun = 0
         self._blocks: OrderedDict[tuple[int, int], Future] = OrderedDict()
         self._lock = threading.Lock()
@@ -363,7 +386,7 @@ class CustomDataGen(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         if not 0 <= index < len(self):
-            raise IndexError(f"batch {index} is not there: an epoch has {len(self)}")
+            raise IndexError(f"batch {index} does not exist: an epoch has {len(self)}")
         first = index * self.batch_size
         end = min(first + self.batch_size, self.n)
         epoch, parts = self.epoch, []
@@ -375,17 +398,17 @@ class CustomDataGen(keras.utils.PyDataset):
 
     @property
     def n_channels(self) -> int:
-        """Channels of x: what a network is to be built for."""
-        return len(self.channel_names)
+        """Channels of x, for which a network is built."""
+        return self._block(0, 0)[0].shape[-1]
 
     @property
     def n_outputs(self) -> int:
-        """Channels of y: what a network is to give."""
-        return self.n_channels if self.x_name == self.y_name else 1
+        """Channels of y, which a network has to give."""
+        return self._block(0, 0)[1].shape[-1]
 
     @property
     def transform(self) -> dict[str, object]:
-        """What `transform_traces` is to be told, to give raw traces to a network that was trained with these."""
+        """The arguments of `transform_traces` with which raw traces become the x of this stream."""
         return {"transform_type": self.transform_type, "dt": self.dt, **self.transform_options}
 
     @property
@@ -394,67 +417,78 @@ class CustomDataGen(keras.utils.PyDataset):
         return max(self._epochs_begun - 1, 0) if self.validation == "streaming" else 0
 
     def on_epoch_begin(self) -> None:
-        """Go on to fresh traces. Keras calls this once a pass, but `on_epoch_end` more than once."""
+        """Go on to fresh traces. Keras calls this once per pass, but `on_epoch_end` more than once."""
         self._epochs_begun += 1
 
     def begin_at(self, epoch: int) -> None:
-        """Let the next pass be that of an epoch, such as the one where an interrupted training stopped."""
+        """Let the next pass serve this epoch, such as the one where an interrupted training stopped."""
         self._epochs_begun = epoch
 
     def in_data_units(self, y: np.ndarray) -> np.ndarray:
         """Outputs of a network, or of this generator, in the data's own unit (ft/s, or trace amplitude)."""
-        data_range, new_range = self._scale(self.y_name)
+        data_range, new_range = self.scales[1]
         return normalize_data(y, new_range, data_range) if self.scaling_flag else y
 
     @property
     def unit_per_output(self) -> float:
-        """Data units for each unit of the network's output: what an RMSE of scaled data is to be multiplied by."""
-        (low, high), (new_low, new_high) = self._scale(self.y_name)
+        """Data units per unit of the network's output: the factor from an RMSE of scaled data to the data's unit."""
+        (low, high), (new_low, new_high) = self.scales[1]
         return (high - low) / (new_high - new_low) if self.scaling_flag else 1.0
 
-    @staticmethod
-    def _scale(name: str) -> tuple[tuple[float, float], tuple[float, float]]:
-        return VELOCITY_SCALE if name.startswith("VEL") else TRACE_SCALE
+    @property
+    def scales(self) -> tuple[tuple[Range, Range], ...]:
+        """The scales of x and of y: the range of the data, and the range that they are scaled to."""
+        return tuple(SCALES.get(name, TRACE_SCALE) for name in (self.x_name, self.y_name))
+
+    def make_block(self, rng: np.random.Generator, n_traces: int) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of a block of traces, in the data's units: (n_traces, n_samples), or (n_traces, n_samples, channels).
+
+        Every draw comes from ``rng``. y may have another number of samples than x. Where y is to be the transformed x,
+        as in an autoencoder, it is the same object as x.
+        """
+        names = (self.x_name, self.y_name)
+        data = generate_block(rng, n_traces, names, n_samples=self.n_samples, dt=self.dt, snr_db=self.snr_db)
+        return data[self.x_name], data[self.y_name]
 
     def _block(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
-        """Traces block * TRACES_PER_BLOCK and on of an epoch, TRACES_PER_BLOCK or fewer: x and y."""
+        """x and y of the TRACES_PER_BLOCK traces, or fewer, from block * TRACES_PER_BLOCK on."""
+        is_last = (block + 1) * TRACES_PER_BLOCK >= self.n
+        following = (epoch + (self.validation == "streaming"), 0) if is_last else (epoch, block + 1)
         with self._lock:
-            wanted = self._begin(epoch, block)
-            if (block + 1) * TRACES_PER_BLOCK < self.n:
-                self._begin(epoch, block + 1)
-            else:
-                self._begin(epoch + (self.validation == "streaming"), 0)
+            for key in ((epoch, block), following):
+                if key not in self._blocks:
+                    self._blocks[key] = self._background.submit(self._generate, *key)
+                self._blocks.move_to_end(key)
             while len(self._blocks) > max(BLOCKS_KEPT, self.batch_size // TRACES_PER_BLOCK + 3):
                 self._blocks.popitem(last=False)
+            wanted = self._blocks[epoch, block]
         return wanted.result()
 
-    def _begin(self, epoch: int, block: int) -> Future:
-        """The block as a promise: made already, being made, or begun now."""
-        if (epoch, block) not in self._blocks:
-            self._blocks[epoch, block] = self._background.submit(self._generate, epoch, block)
-        self._blocks.move_to_end((epoch, block))
-        return self._blocks[epoch, block]
-
     def _generate(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
-        rng = stream_generator(self.seed, self.stream, epoch, block)
-        names = (self.x_name, self.y_name)
-        geometry = {"n_samples": self.n_samples, "dt": self.dt}
         n_traces = min(TRACES_PER_BLOCK, self.n - block * TRACES_PER_BLOCK)
-        data = generate_block(rng, n_traces, names, snr_db=self.snr_db, **geometry)
+        x, y = made = self.make_block(stream_generator(self.seed, self.stream, epoch, block), n_traces)
         if self.scaling_flag:
-            data = {name: normalize_data(values, *self._scale(name)) for name, values in data.items()}
-        x, y = (data[name].astype(np.float32, copy=False) for name in names)
-        # The block at once, ahead of its use: alone, a trace takes up to four times as long to transform.
-        channels = TRANSFORMS[self.transform_type].forward(x, self.dt, **self.transform_options)
-        return channels, channels if self.y_name == self.x_name else y[..., None]
+            x, y = (normalize_data(values, *scale) for values, scale in zip(made, self.scales, strict=True))
+        x, y = (np.asarray(values, np.float32) for values in (x, y))
+        if x.ndim == 2:
+            # Transforming a whole block ahead of its use costs up to four times less than one trace at a time.
+            x = TRANSFORMS[self.transform_type].forward(x, self.dt, **self.transform_options)
+        elif self.transform_type != "NA":
+            raise ValueError(f"transform_type must be 'NA' for x of shape {x.shape}, not {self.transform_type!r}")
+        if made[0] is made[1]:
+            return x, x
+        return x, y[..., None] if y.ndim == 2 else y
 
 
 def fit_input(batches: keras.utils.PyDataset, batch_size: int | None = None):
-    """What `keras.Model.fit` and `evaluate` are to read: the batches themselves, or, on TensorFlow, a dataset of them.
+    """The input of `keras.Model.fit` and `evaluate`: the batches themselves, or, on TensorFlow, a dataset of them.
 
     The dataset has those batches, or their ``n`` traces in batches of ``batch_size``. Keras would make it with
-    autotuning, whose thread at random keeps the end of an epoch waiting for its next look at the clock: at 0.63, 1.27,
-    2.55 s .. from the start, doubling each time. And each batch would go from Python to TensorFlow alone, 0.3 ms more.
+    autotuning, whose thread keeps the end of an epoch waiting, at random, for its next look at the clock, at 0.63,
+    1.27, 2.55 s .. from the start. It would also take each batch from Python to TensorFlow alone, which costs 0.3 ms.
+
+    >>> len(fit_input(CustomDataGen(batch_size=2, n=5, n_samples=100)))
+    3
     """
     if keras.backend.backend() != "tensorflow":
         return batches
@@ -481,28 +515,42 @@ def fit_input(batches: keras.utils.PyDataset, batch_size: int | None = None):
 
 @keras.saving.register_keras_serializable(package="seismic")
 def root_mean_squared_error(y_true, y_pred):
-    """Square root of the mean squared difference over the whole batch: the paper's loss, a scalar tensor."""
+    """Square root of the mean squared difference over the whole batch: the paper's loss, a scalar tensor.
+
+    >>> float(root_mean_squared_error(np.zeros((2, 4, 1)), np.full((2, 4, 1), 3.0)))
+    3.0
+    """
     return ops.sqrt(ops.mean(ops.square(y_pred - ops.cast(y_true, y_pred.dtype))))
 
 
 @keras.saving.register_keras_serializable(package="seismic")
 def trace_root_mean_squared_error(y_true, y_pred):
-    """`root_mean_squared_error` of each trace, (n_traces,): their mean is the same however many come in a batch."""
+    """`root_mean_squared_error` of each trace, (n_traces,), whose mean does not depend on the size of the batches.
+
+    >>> [float(rmse) for rmse in trace_root_mean_squared_error(np.zeros((2, 1, 1)), np.array([[[3.0]], [[1.0]]]))]
+    [3.0, 1.0]
+    """
     return ops.sqrt(ops.mean(ops.square(y_pred - ops.cast(y_true, y_pred.dtype)), axis=(1, 2)))
 
 
 @keras.saving.register_keras_serializable(package="seismic")
 def log_root_mean_squared_error(y_true, y_pred):
-    """Natural logarithm of `root_mean_squared_error`: weighs relative, not absolute, improvements."""
+    """Natural logarithm of `root_mean_squared_error`: it weighs relative, not absolute, improvements.
+
+    >>> round(float(log_root_mean_squared_error(np.zeros((2, 4, 1)), np.full((2, 4, 1), np.e))), 5)
+    1.0
+    """
     return ops.log(root_mean_squared_error(y_true, y_pred) + keras.config.epsilon())
 
 
 class Loss(NamedTuple):
-    """What a network is trained for: a function of (y_true, y_pred), and its name in loss histories."""
+    """A loss, in the two forms that training needs, and the name of its plain value, without penalties."""
 
-    name: str  # of the loss's plain value, without the networks' penalties
-    of_batch: Callable  # of a whole batch
-    of_trace: Callable  # of each trace, so that the mean does not depend on the batches
+    name: str  # Loss histories, tables and study attributes call the plain value so.
+    # It takes y_true and y_pred (batch, samples, channels) and gives the scalar that training makes small.
+    of_batch: Callable
+    # It gives one value per trace, (batch,), where the mean over a set must not depend on the size of its batches.
+    of_trace: Callable
 
 
 RMSE = Loss("rmse", root_mean_squared_error, trace_root_mean_squared_error)

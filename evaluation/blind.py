@@ -11,11 +11,11 @@ from evaluation.baselines import InversionReference, fit_inversion_reference, st
 from evaluation.comparison import PROBLEMS, Row, compare, data_names
 from support.checks import check_choice, check_flag
 from traces.checks import SNR_LIMITS, check_snr, check_time
-from traces.wavelets import TRACE_FAMILIES, WAVELETS
+from traces.wavelets import WAVELETS, of_wavelet
 
 NOISE_LEVELS = (-5.0, 0.0, 5.0, 10.0, 15.0)  # dB
 VARIANTS = {  # kinds of traces to be tested one after the other: changes of a TraceProtocol
-    "wavelet": {name: {"wavelet": code} for code, (name, _) in WAVELETS.items()},
+    "wavelet": {row.name: {"wavelet": code} for code, row in WAVELETS.items()},
     "noise": {
         **{f"{level:g} dB": {"snr_db": (level, level)} for level in NOISE_LEVELS},
         "no noise": {"snr_db": (SNR_LIMITS[1], SNR_LIMITS[1])},
@@ -61,12 +61,6 @@ def blind_traces(
     size = {"n_samples": traces.n_samples, "dt": traces.dt, "snr_db": traces.snr_db}
     data = stream_traces(seed, "blind", n_traces, names, **size)
     return data[names[0]], data[names[1]]
-
-
-def of_wavelet(name: str, wavelet: str) -> str:
-    """The data that are to one wavelet what ``name`` is to random ones. Raises ValueError for the wavelet."""
-    check_choice("wavelet", wavelet, TRACE_FAMILIES)
-    return dict(zip(TRACE_FAMILIES["random"], TRACE_FAMILIES[wavelet], strict=True)).get(name, name)
 
 
 def known_beforehand(problem: str, seed: int, protocol: TraceProtocol) -> InversionReference | None:

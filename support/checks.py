@@ -1,6 +1,6 @@
 """Checks of arguments: each returns the value in one type, or raises a ValueError that names it and what is valid."""
 
-import operator
+import numbers
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,35 +8,39 @@ from pathlib import Path
 import numpy as np
 
 
-def check_choice(what: str, value: object, valid: Iterable[str]) -> None:
-    """Raise a ValueError that lists the valid names when ``value`` is not one of them."""
+def check_choice(what: str, value: object, valid: Iterable[str]) -> str:
+    """``value``; ValueError that lists the valid names when it is not one of them."""
     valid = tuple(valid)
     if value not in valid:
         raise ValueError(f"{what} {value!r} is unknown; valid: {', '.join(valid)}")
+    return value
 
 
 def check_whole(what: str, value: object, lowest: int, highest: int | None = None) -> int:
-    """``value`` as an int; ValueError when it is no whole number, below ``lowest`` or above ``highest``."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or number < lowest:
+    """``value`` as an int; ValueError unless it is a whole number of at least ``lowest`` and at most ``highest``."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < lowest:
         raise ValueError(f"{what} must be a whole number of at least {lowest}, not {value!r}")
-    if highest is not None and number > highest:
+    if highest is not None and value > highest:
         raise ValueError(f"{what} must be a whole number of at most {highest}, not {value!r}")
-    return number
+    return int(value)
+
+
+def check_number(what: str, value: object, lowest: float, highest: float, valid: str) -> float:
+    """``value`` as a float; ValueError unless it is a real number of at least ``lowest`` and at most ``highest``.
+
+    ``valid`` says in the message what is valid, with the limits in its braces: "a time of {:g} to {:g} s".
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not lowest <= value <= highest:
+        raise ValueError(f"{what} must be {valid.format(lowest, highest)}, not {value!r}")
+    return float(value)
 
 
 def check_names(what: str, names: object, valid: Iterable[str]) -> tuple[str, ...]:
-    """``names`` as a tuple; ValueError unless they are a list, or the like, of valid names."""
+    """``names`` as a tuple; ValueError unless they are valid names in a list or another iterable."""
     valid = tuple(valid)
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise ValueError(f"{what} must be a list of names, not {names!r}; valid: {', '.join(valid)}")
-    names = tuple(names)
-    for name in names:
-        check_choice(what, name, valid)
-    return names
+    return tuple(check_choice(what, name, valid) for name in names)
 
 
 def check_seed(seed: object) -> np.random.Generator:
@@ -47,7 +51,7 @@ def check_seed(seed: object) -> np.random.Generator:
 
 
 def check_path(what: str, path: object) -> Path:
-    """``path`` as a Path; ValueError when it can be none."""
+    """``path`` as a Path; ValueError for something else, or for a text that no path can have."""
     if not isinstance(path, (str, os.PathLike)) or "\0" in os.fspath(path):
         raise ValueError(f"{what} must be the path of a file or folder, not {path!r}")
     return Path(path)

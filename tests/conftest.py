@@ -5,12 +5,15 @@ import functools
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import postgresql
 import pytest
 from postgresql import SECONDS, free_port  # noqa: F401 - for the tests
 from selenium import webdriver
 
+# --doctest-modules would import these programs of the tests, and look for examples in them.
+collect_ignore = [path.name for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_")]
 LONG = {f"test_{name}" for name in ("faults", "faults_storage", "modes", "resultsPlotting", "study", "workers")}
 
 

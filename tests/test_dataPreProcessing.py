@@ -9,6 +9,7 @@ import pytest
 from dataGeneration import TRACES_PER_BLOCK, generate_block, stream_generator
 from dataPreProcessing import (
     PAIRS,
+    RMSE,
     CustomDataGen,
     fit_input,
     log_root_mean_squared_error,
@@ -118,6 +119,56 @@ def test_a_fit_serves_every_batch_of_every_epoch_once_to_training_and_to_validat
         assert set(repeated) <= {(0, 0), (0, 1)}  # asked for once more to learn their shapes
 
 
+class Gathers(CustomDataGen):
+    """Two traces of one earth, and the mean and the deviation of its velocity in three windows."""
+
+    scales = (((-1.0, 1.0), (-1.0, 1.0)), ((0.0, 30_000.0), (0.0, 1.0)))
+
+    def __init__(self, shift, **options):
+        super().__init__(gen_type="gathers", **options)
+        self.shift = shift
+
+    def make_block(self, rng, n_traces):
+        made = generate_block(rng, n_traces, ("REFL_RW", "VEL"), n_samples=self.n_samples)
+        x = np.stack([made["REFL_RW"], np.roll(made["REFL_RW"], self.shift, axis=1)], axis=-1)
+        windows = made["VEL"].reshape(n_traces, 3, -1)
+        return x, np.stack([windows.mean(axis=-1), windows.std(axis=-1)], axis=-1)
+
+
+def test_a_stream_of_another_problem_overrides_one_method():
+    options = {"batch_size": 4, "n": 60, "n_samples": 48, "scaling_flag": True}
+    training, validation = Gathers(2, **options), Gathers(2, **options, stream="validation")
+    assert (training.n_channels, training.n_outputs) == (2, 2)
+    x, y = epoch_of(training)
+    assert x.shape == (60, 48, 2) and y.shape == (60, 3, 2) and x.dtype == y.dtype == np.float32
+    made = generate_block(stream_generator(0, "training"), 50, ("REFL_RW", "VEL"), n_samples=48)
+    assert x[:50, 2:, 1] == pytest.approx(made["REFL_RW"][:, :-2], abs=1e-6)
+    assert training.in_data_units(y)[:50, 0, 0] == pytest.approx(made["VEL"][:, :16].mean(axis=1), rel=1e-5)
+    layers = [keras.Input((48, training.n_channels)), keras.layers.Conv1D(training.n_outputs, 16, 16)]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(0.01), RMSE.of_batch)
+    losses = model.fit(fit_input(training), validation_data=fit_input(validation), epochs=3, shuffle=False, verbose=0)
+    assert losses.history["val_loss"][-1] < losses.history["val_loss"][0]
+    assert model.predict(x, verbose=0).shape == y.shape
+
+
+def test_only_traces_without_channels_are_transformed():
+    with pytest.raises(ValueError, match=r"transform_type must be 'NA' for x of shape \(7, 48, 2\), not 'DWT'"):
+        Gathers(2, n=7, n_samples=48, transform_type="DWT")[0]
+
+
+def test_a_stream_of_one_wavelet_has_its_traces_and_the_same_earth():
+    x, y = epoch_of(stream(gen_type="ML_VEL", noisy_data=True, wavelet="KW"))
+    made = generate_block(stream_generator(0, "training"), 7, ("REFL_KW_GAPS", "VEL_GAPS"), n_samples=32)
+    assert np.array_equal(x[..., 0], made["REFL_KW_GAPS"]) and np.array_equal(y[..., 0], made["VEL_GAPS"])
+
+
+def test_the_papers_loss_has_a_value_per_batch_and_per_trace():
+    y, predicted = np.zeros((2, 3, 1), np.float32), np.array([[[1.0]] * 3, [[7.0]] * 3], np.float32)
+    assert RMSE.name == "rmse" and float(RMSE.of_batch(y, predicted)) == 5
+    assert keras.ops.convert_to_numpy(RMSE.of_trace(y, predicted)).tolist() == [1, 7]
+
+
 def test_scaling_takes_velocities_to_the_unit_interval_and_back():
     plain, scaled = stream(gen_type="ML_VEL"), stream(gen_type="ML_VEL", scaling_flag=1)
     (x, y), (x_scaled, y_scaled) = epoch_of(plain), epoch_of(scaled)
@@ -155,6 +206,7 @@ def test_the_loss_is_the_rmse_of_the_whole_batch():
         ("seed", -1),
         ("snr_db", "loud"),
         ("validation", "frozen"),
+        ("wavelet", "XX"),
         ("scaling_flag", "on"),
         ("noisy_data", 3),
     ],

@@ -10,6 +10,7 @@ import functools
 import sys
 import types
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -355,24 +356,23 @@ def test_limits_are_tested_by_what_lies_beyond_them():
 
 
 def changed_generator(constant, change):
-    """A copy of dataGeneration in which ``constant`` is change(constant), and so is all that follows from it."""
-    path = Path(dg.__file__)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    places = [
-        place
-        for place, node in enumerate(tree.body)
-        if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == [constant]
-    ]
-    assert len(places) == 1, f"dataGeneration must set {constant} once"
-    tree.body[places[0] + 1 : places[0] + 1] = ast.parse(f"{constant} = _change({constant})").body
-    generator = types.ModuleType("changed_generator")
-    generator._change = change
-    generator.__file__ = str(path)
-    sys.modules[generator.__name__] = generator
-    try:
-        exec(compile(tree, path, "exec"), vars(generator))
-    finally:
-        del sys.modules[generator.__name__]
+    """A copy of dataGeneration and its parts in which ``constant`` is change(constant), and so is what follows."""
+    n_places = 0
+    with patch.dict(sys.modules):
+        for name in ("traces.noise", "traces.wavelets", "dataGeneration"):  # each imports only those before it
+            path = Path(sys.modules[name].__file__)
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assignments = [
+                (place, node.targets) for place, node in enumerate(tree.body) if isinstance(node, ast.Assign)
+            ]
+            places = [place for place, targets in assignments if ast.unparse(targets) == constant]
+            for place in places:
+                tree.body[place + 1 : place + 1] = ast.parse(f"{constant} = _change({constant})").body
+            n_places += len(places)
+            generator = sys.modules[name] = types.ModuleType(name)
+            generator._change = change
+            exec(compile(tree, path, "exec"), vars(generator))
+    assert n_places == 1, f"the generator must set {constant} once, not {n_places} times"
     return generator
 
 
@@ -394,9 +394,9 @@ def with_mix(kind, mix):
 
 def with_upper_limit(code, number, limit):
     def change(wavelets):
-        name, bands = wavelets[code]
-        bands = tuple((low, limit if i == number else high) for i, (low, high) in enumerate(bands))
-        return wavelets | {code: (name, bands)}
+        bands = enumerate(wavelets[code].bands)
+        bands = tuple((low, limit if i == number else high) for i, (low, high) in bands)
+        return wavelets | {code: wavelets[code]._replace(bands=bands)}
 
     return change
 

@@ -157,7 +157,7 @@ def test_a_frequency_comes_back_from_the_cwt_within_its_stated_error(band, limit
 
 
 def test_the_cwt_covers_the_frequencies_of_the_wavelets_below_the_nyquist_frequency():
-    corners = [corner for _, bands in WAVELETS.values() for limits in bands for corner in limits]
+    corners = [corner for row in WAVELETS.values() for limits in row.bands for corner in limits]
     assert (min(corners), max(corners)) == SIGNAL_BAND
     for dt, highest in ((0.001, 120), (0.002, 120), (0.004, 120), (0.008, 62.5), (0.1, 5)):
         frequencies = cwt_frequencies(dt, 11)

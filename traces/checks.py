@@ -1,28 +1,27 @@
-"""Limits of traces, and checks of what should be traces, times or noise levels."""
+"""Limits of traces, and checks of traces, times and noise levels."""
 
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 
+from support.checks import check_number
+
 DT_LIMITS = (0.0001, 0.1)  # s
 SNR_LIMITS = (-100.0, 100.0)  # dB
 SHORTEST_TRACE = 3  # samples: a reflection coefficient needs a sample on either side
-LONGEST_TRACE = 1_000_000  # samples: 250 times the paper's, and still within a laptop's memory
-MOST_TRACES = 10_000_000  # in a set; more are a slip of the finger
+LONGEST_TRACE = 1_000_000  # samples: 250 times the paper's length, and still within a laptop's memory
+MOST_TRACES = 10_000_000  # in a set: a larger number is a typing error
 
 
 def check_time(dt: float, t0: float) -> tuple[float, float]:
-    """(dt, t0) in s as floats; ValueError for a dt outside DT_LIMITS, or a t0 that is not finite and at least 0."""
-    limits = {"dt": (dt, *DT_LIMITS), "t0": (t0, 0.0, sys.float_info.max)}
-    for what, (value, low, high) in limits.items():
-        is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-        if not is_real or not low <= value <= high:
-            raise ValueError(f"{what} must be a time of {low:g} to {high:g} s, not {value!r}")
-    return float(dt), float(t0)
+    """(dt, t0) in s as floats; ValueError for a dt outside DT_LIMITS, or a t0 that is not finite and at least 0.
 
-
-# --- Noise and gaps
+    >>> check_time(0.002, 0)
+    (0.002, 0.0)
+    """
+    valid = "a time of {:g} to {:g} s"
+    return check_number("dt", dt, *DT_LIMITS, valid), check_number("t0", t0, 0.0, sys.float_info.max, valid)
 
 
 def _are_real(values: np.ndarray) -> bool:
@@ -30,7 +29,11 @@ def _are_real(values: np.ndarray) -> bool:
 
 
 def check_block(what: str, values: np.ndarray) -> np.ndarray:
-    """``values`` as a float array (n_traces, n_samples) of finite numbers; ValueError when it is something else."""
+    """``values`` as a float array (n_traces, n_samples) of finite numbers; ValueError when they are something else.
+
+    >>> check_block("traces", [[1, 2, 3]])
+    array([[1., 2., 3.]])
+    """
     block = np.asarray(values)
     if block.ndim != 2 or block.size == 0 or not _are_real(block):
         raise ValueError(f"{what} must be numbers (n_traces, n_samples), not {block.dtype} of shape {block.shape}")
@@ -40,7 +43,11 @@ def check_block(what: str, values: np.ndarray) -> np.ndarray:
 
 
 def check_snr(snr_db: float | Sequence[float] | None) -> tuple[float, float] | None:
-    """A noise level as its (lowest, highest) dB, or None; ValueError unless it is None, a number or such a pair."""
+    """A noise level as its (lowest, highest) dB, or None; ValueError unless it is None, a number or such a pair.
+
+    >>> check_snr(6)
+    (6.0, 6.0)
+    """
     if snr_db is None:
         return None
     try:

@@ -8,7 +8,7 @@ import numpy as np
 from support.checks import check_seed
 from traces.checks import _are_real, check_block, check_snr
 
-NOISE_RANGE = (0.001, 1.0)
+NOISE_RANGE = (0.001, 1.0)  # of the weight u in `data_noise`
 PAPER_SNR = -10 * np.log10((NOISE_RANGE[0] ** 2 + NOISE_RANGE[0] * NOISE_RANGE[1] + NOISE_RANGE[1] ** 2) / 3)  # dB
 
 
@@ -24,17 +24,17 @@ def data_noise(
     seed: int | np.random.Generator | None = None,
     snr_db: float | Sequence[float] | None = None,
 ) -> np.ndarray:
-    """clean + u g with u ~ U(0.001, 1) and g ~ Normal(mean(clean), std(clean)) per sample: noise of 0.577 the RMS.
+    """clean + u g, with u ~ U(0.001, 1) and g ~ Normal(mean(clean), std(clean)) drawn for each sample.
 
-    ``clean`` and the result are (n_traces, n_samples); mean and standard deviation are those of each trace.
-    ``snr_db``: None for that noise, which is at 4.8 dB; a number, or a (lowest, highest) to draw from for each trace,
-    for the same noise louder or softer.
+    ``clean`` and the result, which is float32, are (n_traces, n_samples); mean and standard deviation are those of
+    each trace. The RMS of the noise is 0.577 of the trace's, a signal-to-noise ratio of 4.8 dB. ``snr_db`` makes the
+    same noise louder or softer: a number of dB, or (lowest, highest) dB to draw from for each trace. Raises ValueError
+    for an invalid argument.
+
+    >>> data_noise(np.eye(2, 500), seed=0, snr_db=(0, 10)).shape
+    (2, 500)
     """
-    clean = check_block("clean", clean)
-    return _with_noise(check_seed(seed), clean, check_snr(snr_db))
-
-
-def _with_noise(rng: np.random.Generator, clean: np.ndarray, snr_db: tuple[float, float] | None) -> np.ndarray:
+    clean, rng, snr_db = check_block("clean", clean), check_seed(seed), check_snr(snr_db)
     n_samples = clean.shape[1]
     low, high = NOISE_RANGE
     mean = clean.sum(axis=1, keepdims=True) / n_samples
@@ -53,12 +53,17 @@ def _with_noise(rng: np.random.Generator, clean: np.ndarray, snr_db: tuple[float
 
 
 def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int) -> Gap:
-    """A gap between two random samples for every trace."""
+    """A gap between two random samples for every trace.
+
+    >>> gap = draw_gap(np.random.default_rng(0), 3, n_samples=100)
+    >>> gap.top.shape, bool((gap.top <= gap.bottom).all())
+    ((3,), True)
+    """
     return Gap(*np.sort(rng.integers(n_samples, size=(2, n_traces)), axis=0))
 
 
 def _inside(gap: Gap, traces: np.ndarray) -> np.ndarray:
-    """Whether a sample is in the gap, bool (n_traces, n_samples); ValueError when the gap does not fit the traces."""
+    """Whether each sample is in its gap, bool (n_traces, n_samples); ValueError when a gap does not fit the traces."""
     shape = traces.shape
     if len(shape) != 2 or not _are_real(traces):
         raise ValueError(f"traces must be numbers (n_traces, n_samples), not {traces.dtype} of shape {shape}")
@@ -76,13 +81,21 @@ def _inside(gap: Gap, traces: np.ndarray) -> np.ndarray:
 
 
 def data_gaps(traces: np.ndarray, gap: Gap) -> np.ndarray:
-    """Traces (n_traces, n_samples) with the samples top <= i < bottom of each set to zero."""
+    """Traces (n_traces, n_samples) with the samples top <= i < bottom of each set to zero.
+
+    >>> data_gaps([[1, 2, 3, 4]], Gap(np.array([1]), np.array([3]))).tolist()
+    [[1, 0, 0, 4]]
+    """
     traces = np.asarray(traces)
     return np.where(_inside(gap, traces), np.zeros((), traces.dtype), traces)
 
 
 def data_average(logs: np.ndarray, gap: Gap) -> np.ndarray:
-    """Logs (n_traces, n_samples) with the samples top <= i < bottom of each replaced by their mean."""
+    """Logs (n_traces, n_samples) with the samples top <= i < bottom of each replaced by their mean.
+
+    >>> data_average([[1.0, 2.0, 4.0, 5.0]], Gap(np.array([1]), np.array([3]))).tolist()
+    [[1.0, 3.0, 3.0, 5.0]]
+    """
     logs = np.asarray(logs)
     inside = _inside(gap, logs)
     total = np.where(inside, logs, 0.0).sum(axis=1, keepdims=True, dtype=np.float64)
