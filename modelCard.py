@@ -12,16 +12,17 @@ import argparse
 import json
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from baseML import BaseMLClass, create_model
-from evaluation.blind import VARIANTS, TraceProtocol, blind_traces, predict_in_data_units, variants_of
-from evaluation.comparison import PROBLEMS
+from evaluation.blind import VARIANTS, blind_traces, predict_in_data_units, variants_of
+from evaluation.protocol import TraceProtocol
 from evaluation.scores import Interval, score
+from hpo.problem import Problem, known_problems
 from support.checks import check_choice
 from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
 from support.files import replace_file, replacing
@@ -60,26 +61,29 @@ def _compress(path: Path) -> None:
 
 
 def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[str, dict[str, dict[str, Interval]]]:
-    """Every metric over blind traces: of all, of each wavelet, of each noise level.
+    """Every metric over blind traces: over all of them, and for each wavelet and noise level.
 
-    Raises ValueError when the network does not say which problem's it is.
+    Raises ValueError when the network does not say which problem it is for.
     """
-    problem, protocol = network.provenance.get("problem"), TraceProtocol.of(network)
-    check_choice("problem", problem, PROBLEMS)
+    problem, protocol = problem_of(network), TraceProtocol.of(network)
     kinds = {"all": {"all": {}}, **{by: VARIANTS[by] for by in variants_of(problem, protocol)}}
     return {
-        by: {name: _metrics(network, n_traces, seed, protocol, change) for name, change in changes.items()}
+        by: {name: _metrics(network, n_traces, seed, replace(protocol, **change)) for name, change in changes.items()}
         for by, changes in kinds.items()
     }
 
 
-def _metrics(
-    network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProtocol, change: Mapping[str, object]
-) -> dict[str, Interval]:
-    problem = network.provenance["problem"]
-    x, y = blind_traces(problem, n_traces, seed, replace(protocol, **change))
-    scores = score(y, predict_in_data_units(problem, network, x), x, seed)
-    return {name: getattr(scores, name) for name in PROBLEMS[problem].columns}
+def problem_of(network: BaseMLClass) -> Problem:
+    """The problem that a network was trained for. Raises ValueError when it names none that a run script has."""
+    name = network.provenance.get("problem")
+    check_choice("problem", name, known_problems())
+    return known_problems()[name]
+
+
+def _metrics(network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProtocol) -> dict[str, Interval]:
+    problem = problem_of(network)
+    x, y = blind_traces(problem, n_traces, seed, protocol)
+    return score(problem.columns, y, predict_in_data_units(problem, network, x), x, seed)
 
 
 def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Path:
@@ -102,7 +106,7 @@ def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple
         card = json.loads(path.read_text(encoding="utf-8"))["blind_test"]
         said = {name: float(value) for name, (value, _, _) in card["metrics"]["all"]["all"].items()}
         n_traces = min(n_traces, card["traces"])
-        found = _metrics(network, n_traces, card["seed"], TraceProtocol.of(network), {})
+        found = _metrics(network, n_traces, card["seed"], TraceProtocol.of(network))
         return {name: (said[name], interval) for name, interval in found.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{str(path)!r} is not the card of a network ({error}); --output writes one") from error
@@ -146,10 +150,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checked = check_card(network, options.traces or CHECKED)
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    columns = PROBLEMS[network.provenance["problem"]].columns
+    titles = {metric.name: metric.title for metric in problem_of(network).columns}
     for name, (said, found) in checked.items():
         here = f"{found.value:.5g} [{found.low:.5g}, {found.high:.5g}]"
-        print(f"{columns[name].title}: the card has {said:.5g}, here {here}{'' if agree(said, found) else ': not so'}")
+        print(f"{titles[name]}: the card has {said:.5g}, here {here}{'' if agree(said, found) else ': not so'}")
     return 0 if all(agree(said, found) for said, found in checked.values()) else 1
 
 

@@ -7,10 +7,11 @@ python resultsPlotting.py --format pdf --html                   for print, and a
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import optuna
 import pandas as pd
@@ -18,23 +19,20 @@ from matplotlib.figure import Figure
 
 from dataGeneration import DataGenerationClass, show_figures
 from hpo.options import Parser, study_name_option
-from hpo.problem import Problem
+from hpo.problem import Problem, known_problems
 from hpo.results.figures import plot_accuracy_and_cost, plot_final_networks, plot_grid_search, plot_repeatability
 from hpo.results.grid import MissingError, loss_unit, read_grid, read_repeatability, read_settings, read_types
 from hpo.results.html import write_report
-from hpo.results.networks import FinalNetwork, predict_blind_trace, rate_networks, read_final_networks
+from hpo.results.networks import FinalNetwork, predict_blind_traces, rate_networks, read_final_networks
 from hpo.results.studies import StudyResults, read_study
 from hpo.results.study_figures import plot_duration_importance, plot_study
 from hpo.results.tables import table_of_best, table_of_ranges
 from hpo.tree import APPROACHES, ResultsTree
 from hpo.urls import check_url
-from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING
-from run_InversionML_HPO_Paper import PROBLEM as INVERSION
 from support.command_line import check_output
 from support.errors import UserError
 from support.files import replace_file, replacing
 
-PROBLEMS = {problem.name: problem for problem in (DENOISING, INVERSION)}
 FORMATS = ("png", "pdf", "svg")
 EARTH_SEED, CROSSPLOT_TRACES = 0, 20
 
@@ -120,7 +118,7 @@ def _final_networks(sources: Sequence[Results], notes: list[str]) -> Figure:
     (results,) = sources
     networks, blind = results.networks, None
     try:
-        blind = predict_blind_trace(results.problem, networks)
+        blind = predict_blind_traces(results.problem, networks)
     except MissingError as error:
         notes.append(str(error))
     found = {final.approach for final in networks}
@@ -155,27 +153,54 @@ def _best(results: Results, notes: list[str]) -> pd.DataFrame:
     return table_of_best(results.problem, study, grid)
 
 
-BOTH = tuple(PROBLEMS)
-FIGURES = {  # number: problems that it shows, maker
-    2: (BOTH, _earth_model),
-    3: (("denoising",), _grid_search),
-    4: (("denoising",), _study),
-    5: (("denoising",), _repeatability),
-    6: (("denoising",), _final_networks),
-    7: (("inversion",), _grid_search),
-    8: (("inversion",), _study),
-    9: (("inversion",), _repeatability),
-    10: (("inversion",), _final_networks),
-    11: (BOTH, _duration_importance),
-    12: (("denoising",), _accuracy_and_cost),
-    13: (("inversion",), _accuracy_and_cost),
+SHARED_FIGURES = {"2": _earth_model, "11": _duration_importance}  # of all problems together, by number
+FIGURES = {  # of each problem, by what they show
+    "grid": _grid_search,
+    "study": _study,
+    "repeatability": _repeatability,
+    "networks": _final_networks,
+    "accuracy": _accuracy_and_cost,
 }
-TABLES = {  # number: problem, title, maker
-    1: ("denoising", "Search ranges and base values, denoising", _ranges),
-    2: ("inversion", "Search ranges and base values, inversion", _ranges),
-    3: ("denoising", "Best hyperparameters, denoising", _best),
-    4: ("inversion", "Best hyperparameters, inversion", _best),
+TABLES = {  # of each problem: title, maker
+    "ranges": ("Search ranges and base values", _ranges),
+    "best": ("Best hyperparameters", _best),
 }
+
+
+class Item(NamedTuple):
+    """A figure or table to be made."""
+
+    problems: Sequence[str]  # those that it shows
+    maker: Callable
+    title: str = ""
+
+
+def figures_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
+    """All figures, by the paper's number or, where it has none, by problem and content: "arrivals_study"."""
+    own = {
+        str(problem.figures.get(what, f"{name}_{what}")): Item([name], maker)
+        for name, problem in problems.items()
+        for what, maker in FIGURES.items()
+    }
+    return _in_order(own | {number: Item(list(problems), maker) for number, maker in SHARED_FIGURES.items()})
+
+
+def tables_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
+    """All tables, named as `figures_of` names figures."""
+    return _in_order(
+        {
+            str(problem.tables.get(what, f"{name}_{what}")): Item([name], maker, f"{title}, {name}")
+            for name, problem in problems.items()
+            for what, (title, maker) in TABLES.items()
+        }
+    )
+
+
+def _in_order(items: Mapping[str, Item]) -> dict[str, Item]:
+    """The paper's numbers first."""
+    return dict(
+        sorted(items.items(), key=lambda item: (not item[0].isdigit(), int(item[0]) if item[0].isdigit() else 0))
+    )
 
 
 @dataclass
@@ -187,37 +212,36 @@ class Output:
     tables: dict[str, pd.DataFrame]
     missing: list[str]
 
-    def figure(self, number: int, sources: Sequence[Results]) -> None:
+    def figure(self, label: str, item: Item, sources: Sequence[Results]) -> None:
         """Make one figure, save it in every format, and say so; or say why not."""
         notes: list[str] = []
         try:
-            fig = FIGURES[number][1](sources, notes)
+            fig = item.maker(sources, notes)
         except MissingError as error:
-            self._lacks(f"Fig {number}", str(error))
+            self._lacks(f"Fig {label}", str(error))
             return
-        paths = [self.folder / f"Fig{number}.{ending}" for ending in self.formats]
+        paths = [self.folder / f"Fig{label}.{ending}" for ending in self.formats]
         for path in paths:
             with replacing(path) as unfinished:
                 fig.savefig(unfinished, dpi=300)
-        print(f"Fig {number:<6d} {', '.join(map(str, paths))}")
-        self._note(f"Fig {number}", notes)
+        print(f"Fig {label:<6s} {', '.join(map(str, paths))}")
+        self._note(f"Fig {label}", notes)
 
-    def table(self, number: int, results: Results) -> None:
+    def table(self, label: str, item: Item, results: Results) -> None:
         """Make one table, as CSV and as Markdown, and say so; or say why not."""
-        title, maker = TABLES[number][1:]
         notes: list[str] = []
         try:
-            table = maker(results, notes)
+            table = item.maker(results, notes)
         except MissingError as error:
-            self._lacks(f"Table {number}", str(error))
+            self._lacks(f"Table {label}", str(error))
             return
-        path = self.folder / f"Table{number}.csv"
+        path = self.folder / f"Table{label}.csv"
         replace_file(path, table.to_csv(index=False, lineterminator="\n"))
-        text = f"**Table {number}.** {title}\n\n{table.to_markdown(index=False)}\n"
+        text = f"**Table {label}.** {item.title}\n\n{table.to_markdown(index=False)}\n"
         replace_file(path.with_suffix(".md"), text)
-        self.tables[f"Table {number}. {title}"] = table
-        print(f"Table {number:<4d} {path}, {path.with_suffix('.md')}")
-        self._note(f"Table {number}", notes)
+        self.tables[f"Table {label}. {item.title}"] = table
+        print(f"Table {label:<4s} {path}, {path.with_suffix('.md')}")
+        self._note(f"Table {label}", notes)
 
     def _lacks(self, what: str, why: str) -> None:
         self.missing.append(f"{what} was not made: {why}")
@@ -229,15 +253,15 @@ class Output:
             print(f"{'':<10s} without {note}")
 
 
-def _numbers(valid: Iterable[int]) -> Callable[[str], list[int]]:
-    """Converter of an option that lists numbers of figures or tables."""
+def _labels(valid: Collection[str]) -> Callable[[str], list[str]]:
+    """Converter of an option that lists figures or tables."""
 
-    def convert(text: str) -> list[int]:
+    def convert(text: str) -> list[str]:
         words = text.replace(" ", "").split(",")
-        odd = [word for word in words if word not in map(str, valid)]
+        odd = [word for word in words if word not in valid]
         if odd:
-            raise argparse.ArgumentTypeError(f"{odd[0]!r} is not one of {', '.join(map(str, valid))}")
-        return sorted({int(word) for word in words})
+            raise argparse.ArgumentTypeError(f"{odd[0]!r} is not one of {', '.join(valid)}")
+        return [label for label in valid if label in words]
 
     return convert
 
@@ -255,9 +279,24 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--results", type=Path, default=Path("Results"), metavar="DIR", help="root of the results (default Results)")
-    add("--problem", choices=(*PROBLEMS, "both"), default="both", help="whose figures and tables (default both)")
-    add("--figures", type=_numbers(FIGURES), metavar="N,N", help="only these figures, and no tables but --tables")
-    add("--tables", type=_numbers(TABLES), metavar="N,N", help="only these tables, and no figures but --figures")
+    add(
+        "--problem",
+        choices=(*known_problems(), "both"),
+        default="both",
+        help="whose figures and tables (default both: all)",
+    )
+    add(
+        "--figures",
+        type=_labels(figures_of(known_problems())),
+        metavar="N,N",
+        help="only these figures, and no tables but --tables",
+    )
+    add(
+        "--tables",
+        type=_labels(tables_of(known_problems())),
+        metavar="N,N",
+        help="only these tables, and no figures but --figures",
+    )
     add("--format", type=_formats, default=["png"], metavar="F,F", help=f"of {', '.join(FORMATS)} (default png)")
     add("--output", type=Path, default=Path("Figs"), metavar="DIR", help="folder of the pictures (default Figs)")
     add("--html", action="store_true", help="also a report to explore in a browser, report.html; works offline")
@@ -288,22 +327,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make(options: argparse.Namespace) -> None:
-    names = BOTH if options.problem == "both" else (options.problem,)
+    problems = known_problems()
+    names = problems if options.problem == "both" else [options.problem]
     sources = {
         name: Results(
-            PROBLEMS[name], ResultsTree(options.results, PROBLEMS[name].folder), options.storage, options.study_name
+            problems[name], ResultsTree(options.results, problems[name].folder), options.storage, options.study_name
         )
         for name in names
     }
+    figures, tables = figures_of(problems), tables_of(problems)
     everything = options.figures is None and options.tables is None
     output = Output(options.output, options.format, {}, [])
-    for number in options.figures or (FIGURES if everything else ()):
-        shown = [sources[name] for name in FIGURES[number][0] if name in sources]
+    for label in options.figures or (figures if everything else ()):
+        shown = [sources[name] for name in figures[label].problems if name in sources]
         if shown:
-            output.figure(number, shown)
-    for number in options.tables or (TABLES if everything else ()):
-        if TABLES[number][0] in sources:
-            output.table(number, sources[TABLES[number][0]])
+            output.figure(label, figures[label], shown)
+    for label in options.tables or (tables if everything else ()):
+        (name,) = tables[label].problems
+        if name in sources:
+            output.table(label, tables[label], sources[name])
     if options.html:
         _report(options.output / "report.html", sources.values(), output)
 

@@ -4,22 +4,30 @@ python run_InversionML_HPO_Paper.py                   12 trials, a few minutes o
 python run_InversionML_HPO_Paper.py --preset paper    as published: 300 trials of 30 epochs, for a GPU
 """
 
+import functools
 import sys
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from baseML import NetworkConfig
+from dataPreProcessing import CustomDataGen
+from evaluation.baselines import INVERSION_BASELINES, fit_inversion_reference
+from evaluation.scores import CORRELATION, R2, VELOCITY_RMSE
 from hpo.command import main
-from hpo.problem import PAPER_SPACE, Problem
+from hpo.problem import EXTENDED_BASE, EXTENDED_SPACE, PAPER_BASE, PAPER_SPACE, Problem
 
 PROBLEM = Problem(
     name="inversion",
     folder="Inversion",
     study_prefix="INV_Study",
-    gen_type="ML_VEL",
-    net_type="SEQ",
     quantity="Velocity",
     unit="ft/s",
+    stream=functools.partial(CustomDataGen, gen_type="ML_VEL"),
+    net_type="SEQ",
+    metrics=(VELOCITY_RMSE, R2, CORRELATION),
+    baselines=INVERSION_BASELINES,
+    known=fit_inversion_reference,
+    variants=("wavelet", "noise"),
     paper_trials=300,
     search_space={
         "arch_type": CategoricalDistribution(["DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN"]),
@@ -27,36 +35,41 @@ PROBLEM = Problem(
         "num_lstm": IntDistribution(2, 64),
     },
     quick_space={
-        # an LSTM takes a CPU a step for every sample, and a DNN sees one sample only
+        # On a CPU, an LSTM takes one step for every sample; and a DNN sees one sample only.
         "arch_type": CategoricalDistribution(["CNN", "CNN_VAR", "TCN"]),
         "num_layers": IntDistribution(1, 2),
         "num_dnn": IntDistribution(16, 128, log=True),
         "num_filt": IntDistribution(8, 32),
         "krnl_size": IntDistribution(8, 32),
         "num_dil": IntDistribution(4, 32),
-        "Learning Rate": FloatDistribution(1e-3, 1e-2, log=True),  # few steps need large ones
+        # Few steps need a large rate.
+        "Learning Rate": FloatDistribution(1e-3, 1e-2, log=True),
     },
-    quick_settings={
-        "scaling_flag": True
-    },  # velocities of 12 000 ft/s are hundreds of steps away from the first weights
+    # Velocities of 12 000 ft/s are hundreds of steps away from the first weights.
+    quick_settings={"scaling_flag": True},
+    extended_space={
+        "arch_type": CategoricalDistribution(["DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN", "RES"]),
+        **EXTENDED_SPACE,
+    },
     extended_base={
-        **{"RES num_filt": 48, "RES num_dil": 128, "RES pool_val": 4, "RES norm": "none"},
+        **EXTENDED_BASE,
+        "RES num_filt": 48,
+        "RES num_dil": 128,
+        "RES pool_val": 4,
+        "RES norm": "none",
         "adamw weight_decay": 1e-2,
     },
-    base_pool=1,
+    base={**PAPER_BASE, "pool_val": 1},
     final_configs={  # Table 4
         "Grid Search": NetworkConfig("TCN", "SEQ", 1, 3072, 16, num_filt=128, krnl_size=64, learning_rate=1e-3),
         "Optuna": NetworkConfig("TCN", "SEQ", 1, 3824, 108, num_filt=46, krnl_size=14, learning_rate=8e-4),
     },
-    parameter_limits={
-        "DNN": 20_000_000,
-        "CNN": 20_000_000,
-        "CNN_VAR": 20_000_000,
-        "CNN_LSTM": 5_000_000,
-        "TCN": 20_000_000,
-        "RES": 20_000_000,
-    },
+    parameter_limits={"CNN_LSTM": 5_000_000},
     skipped_score=100_000.0,
+    own_sweeps=("num_dil", "num_lstm"),
+    figures={"grid": 7, "study": 8, "repeatability": 9, "networks": 10, "accuracy": 13},
+    tables={"ranges": 2, "best": 4},
+    figure_limits={"grid": (0.0, 15_000.0), "repeatability": (1500.0, 4000.0)},
 )
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ ours. A run that was stopped goes on from its --json file.
 """
 
 import argparse
+import functools
 import json
 import tempfile
 from collections.abc import Mapping
@@ -20,13 +21,11 @@ import numpy as np
 from tqdm import tqdm
 
 import baseML
-import blindTest
-import evaluation.blind
-import evaluation.scores
 from baseML import BaseMLClass, NetworkConfig
-from benchmarks.bench_study import PROBLEMS
-from dataPreProcessing import CustomDataGen
-from hpo.problem import PAPER_SPACE
+from evaluation.blind import blind_traces, predict_in_data_units
+from evaluation.protocol import TraceProtocol
+from evaluation.scores import score
+from hpo.problem import PAPER_SPACE, known_problems
 from hpo.settings import VALIDATION_SHARE
 
 OURS = {
@@ -78,20 +77,19 @@ def draw_rates(kind: str, n: int, seed: int) -> np.ndarray:
 
 def trained(problem: str, choice: Choice, config: NetworkConfig, options: argparse.Namespace, seed: int) -> tuple:
     """Lowest validation loss, and the scores of that network on blind traces."""
-    streams = {"gen_type": PROBLEMS[problem].gen_type, "n_samples": options.samples}
-    training = CustomDataGen(choice.batch_size, options.datasets, seed=seed, stream="training", **streams)
+    stream = functools.partial(known_problems()[problem].stream, n_samples=options.samples)
+    training = stream(choice.batch_size, options.datasets, seed=seed, stream="training")
     n_validation = max(1, round(VALIDATION_SHARE * options.datasets))
     fixed = {"seed": 0, "validation": "fixed"} if choice.validation == "fixed" else {"seed": seed}
-    validation = CustomDataGen(1, n_validation, stream="validation", **fixed, **streams)
+    validation = stream(1, n_validation, stream="validation", **fixed)
     with tempfile.TemporaryDirectory() as folder:
         _, result = baseML.run_model(
             config, training, validation, options.epochs, folder, "run", seed, {"problem": problem}, resumable=False
         )
         network = BaseMLClass.load_model(Path(folder, "run.keras"))
-    x, y = evaluation.blind.blind_traces(problem, options.blind, 0, blindTest.TraceProtocol(options.samples))
-    return result.validation_loss, evaluation.scores.score(
-        y, evaluation.blind.predict_in_data_units(problem, network, x)
-    )
+    task = known_problems()[problem]
+    x, y = blind_traces(task, options.blind, 0, TraceProtocol(options.samples))
+    return result.validation_loss, score([task.headline], y, predict_in_data_units(task, network, x), x)
 
 
 def headline(problem: str, choice: Choice, options: argparse.Namespace, seed: int) -> float:
@@ -100,12 +98,12 @@ def headline(problem: str, choice: Choice, options: argparse.Namespace, seed: in
     rates = draw_rates(choice.rates, options.rates, seed) if choice.rates else [config.learning_rate]
     runs = [trained(problem, choice, replace(config, learning_rate=float(rate)), options, seed) for rate in rates]
     _, scores = min(runs, key=lambda run: run[0])
-    return getattr(scores, blindTest.PROBLEMS[problem].headline).value
+    return scores[known_problems()[problem].headline.name].value
 
 
 def table(problem: str, found: Mapping[str, list[float]]) -> str:
     """The rows in Markdown: mean over seeds, lowest and highest, difference from ours."""
-    column = blindTest.PROBLEMS[problem].columns[blindTest.PROBLEMS[problem].headline]
+    column = known_problems()[problem].headline
     digits = f".{column.decimals}f"
     ours = float(np.mean(found["ours"]))
     lines = [f"| {problem} | {column.title} | lowest, highest | difference |", "|---|---|---|---|"]
@@ -118,7 +116,7 @@ def table(problem: str, found: Mapping[str, list[float]]) -> str:
 def main() -> None:
     """Train all rows of a problem, and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problem", choices=PROBLEMS, default="denoising")
+    parser.add_argument("--problem", choices=known_problems(), default="denoising")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--datasets", type=int, default=N_DATASETS, help="training traces an epoch")

@@ -13,8 +13,8 @@ import numpy as np
 import optuna
 from optuna.trial import create_trial
 
+from hpo.problem import known_problems
 from hpo.tree import ResultsTree
-from resultsPlotting import PROBLEMS
 
 N_TRIALS = 300
 SCRIPT = Path(__file__).parents[1] / "resultsPlotting.py"
@@ -43,7 +43,7 @@ def main() -> None:
     """Write the studies, draw them with and without the report, print the seconds of each."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
-        for problem in PROBLEMS.values():
+        for problem in known_problems().values():
             write_study(Path(folder), problem)
         for name, options in {"png": [], "png, pdf and report": ["--format", "png,pdf", "--html"]}.items():
             started = time.perf_counter()

@@ -49,7 +49,7 @@ CONFIGS = {
     "CNN_LSTM": NetworkConfig("CNN_LSTM", "SEQ", 1, 256, 4, num_filt=32, krnl_size=16, num_lstm=16),
 }
 STEPS = {"denoising Grid Search": 250, "inversion Optuna": 30}  # an epoch; 4 of the others, which take seconds a step
-GEN_TYPES = {module.PROBLEM.net_type: module.PROBLEM.gen_type for module in (denoising, inversion)}
+GEN_TYPES = {module.PROBLEM.net_type: module.PROBLEM.stream.keywords["gen_type"] for module in (denoising, inversion)}
 FILES = (baseML.BestModel, baseML.Backup, baseML.LossHistory)  # callbacks that write
 
 

@@ -18,6 +18,7 @@ import pywt
 from scipy import fft, ndimage, signal
 
 from dataGeneration import BLOCK_NAMES, PAIRS, TRACES_PER_BLOCK, generate_block, stream_generator
+from evaluation.protocol import TraceProtocol
 from support.checks import check_flag, check_names, check_whole
 from traces.checks import SHORTEST_TRACE, check_block, check_time
 from traces.wavelets import convolve
@@ -49,8 +50,8 @@ def float_block(what: str, values: np.ndarray) -> np.ndarray:
 
 
 def same_shape(**blocks: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The blocks as `float_block` gives them; ValueError unless they have one shape."""
-    checked = {what: float_block(what, values) for what, values in blocks.items()}
+    """Blocks of finite numbers as float64; ValueError unless they have one shape."""
+    checked = {what: check_block(what, values).astype(np.float64) for what, values in blocks.items()}
     if len({values.shape for values in checked.values()}) > 1:
         shapes = ", ".join(f"{what} {values.shape}" for what, values in checked.items())
         raise ValueError(f"arrays that belong together must have one shape (n_traces, n_samples), not {shapes}")
@@ -259,27 +260,23 @@ def _slope(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def fit_inversion_reference(
-    seed: int,
-    n_traces: int = REFERENCE_TRACES,
-    n_samples: int = 4096,
-    dt: float = 0.001,
-    noisy_data: bool = False,
-    snr_db: tuple[float, float] | None = None,
+    seed: int, protocol: TraceProtocol | None = None, n_traces: int = REFERENCE_TRACES
 ) -> InversionReference:
     """Mean, trend and the lines ln(AI) -> velocity of the first traces of a seed's training stream.
 
-    ``dt`` in s. ``noisy_data``: of noisy traces with a gap and the velocities with a gap, as CustomDataGen has them,
-    ``snr_db`` their noise as of `dataGeneration.generate_block`; the slope of ln(AI) is always that of the true logs.
-    Raises ValueError for a size, a time, a seed or a flag that is not valid.
+    The ``protocol`` says what these traces are like; with its ``noisy_data`` they are noisy and both have a gap, as
+    CustomDataGen makes them. The slope of ln(AI) is always that of the true logs. Raises ValueError for a seed, a
+    number of traces or a protocol that is invalid.
     """
-    trace, velocity = PAIRS["ML_VEL"][check_flag("noisy_data", noisy_data)]
-    size = {"n_samples": n_samples, "dt": dt, "snr_db": snr_db}
+    traces = protocol or TraceProtocol()
+    trace, velocity = PAIRS["ML_VEL"][check_flag("noisy_data", traces.noisy_data)]
+    size = {"n_samples": traces.n_samples, "dt": traces.dt, "snr_db": traces.snr_db}
     data = stream_traces(seed, "training", n_traces, {trace, velocity, "VEL", "IMP"}, **size)
     ln_impedance = np.log(data["IMP"], dtype=np.float64)
     trend = data[velocity].mean(axis=0, dtype=np.float64)
-    band_limited = band_limited_impedance(data[trace], dt)
+    band_limited = band_limited_impedance(data[trace], traces.dt)
     return InversionReference(
-        dt=float(dt),
+        dt=float(traces.dt),
         mean_velocity=float(trend.mean()),
         velocity_trend=trend,
         impedance_slope=_slope(ln_impedance - ln_impedance.mean(axis=0), data["VEL"] - data["VEL"].mean(axis=0)),

@@ -1,6 +1,11 @@
-"""Metrics of predictions, with bootstrap intervals over traces."""
+"""Metrics of predictions, each with a bootstrap interval over traces.
 
-from dataclasses import dataclass
+    true and predicted traces -> statistics of each trace -> means over resampled traces -> value and interval
+
+Arrays are (n_traces, n_values) in the data's unit: one value per sample, or fewer where a prediction is not a trace.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,66 +18,65 @@ RESAMPLES = 1000
 CONFIDENCE = 95  # %
 
 
-class Column(NamedTuple):
-    """A metric in a table: its heading, its unit (empty for none), and the decimals that are shown."""
-
-    heading: str
-    unit: str
-    decimals: int
-
-    @property
-    def title(self) -> str:
-        return f"{self.heading} ({self.unit})" if self.unit else self.heading
-
-
-# --- Metrics
-
-
 class Interval(NamedTuple):
-    """A metric and its bootstrap interval over traces."""
+    """The value of a metric and its bootstrap interval over traces."""
 
     value: float
     low: float
     high: float
 
 
-@dataclass(frozen=True)
-class Scores:
-    """How good predictions are, each with its interval.
+class Metric(NamedTuple):
+    """How good predictions are, as a number.
 
-    rmse : mean over traces of a trace's root mean squared error, in the data's unit
-    correlation : mean over traces of Pearson's r; 0 for a trace that is constant, or whose prediction is
-    r2 : 1 - SSE / SST, pooled over all samples of all traces, SST about the one mean of them all
-    snr_db : mean over traces of 10 log10(sum y^2 / sum (predicted - y)^2), each kept within SNR_LIMITS
-    gain_db : what the input's snr_db rises by; None when no input is given
+    ``statistics(y, predicted, x)`` gives one or more arrays (n_traces,); ``combine`` makes the metric from the mean of
+    each of them over traces, so that it can be resampled. Most metrics are the mean of one statistic.
     """
 
-    rmse: Interval
-    correlation: Interval
-    r2: Interval
-    snr_db: Interval
-    gain_db: Interval | None
+    name: str  # in cards and in `score`
+    heading: str
+    unit: str  # empty for a number without unit
+    decimals: int  # that tables show
+    statistics: Callable[[np.ndarray, np.ndarray, np.ndarray | None], Sequence[np.ndarray]]
+    combine: Callable[..., np.ndarray] = lambda mean: mean
+    higher_is_better: bool = True
+
+    @property
+    def title(self) -> str:
+        """The heading of its column, with the unit."""
+        return f"{self.heading} ({self.unit})" if self.unit else self.heading
 
 
 def trace_rmse(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Root mean squared error of each trace, (n_traces,) in the data's unit. Raises ValueError for two shapes."""
+    """Root mean squared error of each trace, (n_traces,) in the data's unit. Raises ValueError for unequal shapes."""
     y, predicted = same_shape(y=y, predicted=predicted)
     return np.sqrt(np.mean((predicted - y) ** 2, axis=1))
 
 
 def _snr_db(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """SNR of each trace in dB, (n_traces,); 0 for a zero trace that is predicted so."""
+    """10 log10(sum y^2 / sum (predicted - y)^2) of each trace, (n_traces,), within SNR_LIMITS; 0 where both are 0."""
     smallest = np.finfo(np.float64).tiny
-    powers = (np.log10(np.maximum(np.sum(part**2, axis=1), smallest)) for part in (y, predicted - y))
-    of_signal, of_error = powers
+    of_signal, of_error = (np.log10(np.maximum(np.sum(part**2, axis=1), smallest)) for part in (y, predicted - y))
     return np.clip(10 * (of_signal - of_error), *SNR_LIMITS)
 
 
+def _gain_db(y: np.ndarray, predicted: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """How much higher the SNR of the prediction is than that of the input, (n_traces,)."""
+    return _snr_db(y, predicted) - _snr_db(*same_shape(y=y, x=x))
+
+
 def _trace_correlation(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Pearson's r of each trace, (n_traces,)."""
+    """Pearson's r of each trace, (n_traces,); 0 for a trace that is constant, or whose prediction is."""
     a, b = (part - part.mean(axis=1, keepdims=True) for part in (y, predicted))
-    varies = (np.ptp(y, axis=1) > 0) & (np.ptp(predicted, axis=1) > 0)  # a constant's mean is rounded, its range not
+    # The mean of a constant is rounded, its range is not.
+    varies = (np.ptp(y, axis=1) > 0) & (np.ptp(predicted, axis=1) > 0)
     return np.where(varies, ratio(np.vecdot(a, b), np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)), 0.0)
+
+
+def _squares(y: np.ndarray, predicted: np.ndarray, x: np.ndarray | None) -> tuple[np.ndarray, ...]:
+    """What `_r2` is made of: means over the samples of each trace, with y about the one mean of all traces."""
+    centred = y - y.mean() if np.ptp(y) > 0 else np.zeros_like(y)
+    return tuple(np.mean(part, axis=1) for part in ((predicted - y) ** 2, centred, centred**2))
 
 
 def _r2(sse: np.ndarray, y: np.ndarray, y_squared: np.ndarray) -> np.ndarray:
@@ -82,38 +86,41 @@ def _r2(sse: np.ndarray, y: np.ndarray, y_squared: np.ndarray) -> np.ndarray:
     return np.where(varies, 1 - ratio(sse, np.where(varies, sst, 0.0)), np.where(sse > 0, 0.0, 1.0))
 
 
-def _resampling(n_traces: int, seed: int) -> np.ndarray:
-    """Weights (1 + RESAMPLES, n_traces): all traces alike, then each bootstrap sample. One seed gives all rows one."""
+AMPLITUDE_RMSE = Metric(
+    "rmse", "RMSE", "", 5, lambda y, predicted, x: [trace_rmse(y, predicted)], higher_is_better=False
+)
+VELOCITY_RMSE = AMPLITUDE_RMSE._replace(unit="ft/s", decimals=0)
+SNR = Metric("snr_db", "SNR", "dB", 2, lambda y, predicted, x: [_snr_db(y, predicted)])
+SNR_GAIN = Metric("gain_db", "Gain", "dB", 2, lambda y, predicted, x: [_gain_db(y, predicted, x)])
+CORRELATION = Metric("correlation", "Correlation", "", 3, lambda y, predicted, x: [_trace_correlation(y, predicted)])
+R2 = Metric("r2", "R2", "", 3, _squares, _r2)  # pooled over all samples of all traces
+
+
+def resampled(metric: Metric, statistics: Sequence[np.ndarray], seed: int) -> np.ndarray:
+    """The metric of all traces, then of each bootstrap sample, (1 + RESAMPLES,).
+
+    Equal seeds resample equal traces, so that differences between methods are paired. Raises ValueError for the seed.
+    """
+    n_traces = len(statistics[0])
     rng = np.random.default_rng(check_whole("seed", seed, 0))
     alike = np.full(n_traces, 1 / n_traces)
-    return np.concatenate([alike[None], rng.multinomial(n_traces, alike, size=RESAMPLES) / n_traces])
+    weights = np.concatenate([alike[None], rng.multinomial(n_traces, alike, size=RESAMPLES) / n_traces])
+    return metric.combine(*(weights @ part for part in statistics))
 
 
-def _interval(values: np.ndarray) -> Interval:
-    """From the observed value and those of the bootstrap samples, (1 + RESAMPLES,)."""
+def interval(values: np.ndarray) -> Interval:
+    """The observed value and the interval, from what `resampled` gives."""
     tail = (100 - CONFIDENCE) / 2
     return Interval(*(float(value) for value in (values[0], *np.percentile(values[1:], (tail, 100 - tail)))))
 
 
-def score(y: np.ndarray, predicted: np.ndarray, x: np.ndarray | None = None, seed: int = 0) -> Scores:
-    """Metrics with 95 % bootstrap intervals over traces.
+def score(
+    metrics: Sequence[Metric], y: np.ndarray, predicted: np.ndarray, x: np.ndarray | None = None, seed: int = 0
+) -> dict[str, Interval]:
+    """Metrics by name, each with its 95 % bootstrap interval over traces.
 
-    ``y`` true, ``predicted``, and the input ``x`` that gain_db is counted from: (n_traces, n_samples), in the data's
-    unit. ``seed`` of the bootstrap. Raises ValueError for what is no block, two shapes, or the seed.
+    ``y`` is true, ``x`` the input that `SNR_GAIN` is counted from. ``seed`` is that of the bootstrap. Raises ValueError
+    for arrays that are not (n_traces, n_values), for unequal shapes, and for the seed.
     """
     y, predicted = same_shape(y=y, predicted=predicted)
-    centred = y - y.mean() if np.ptp(y) > 0 else np.zeros_like(y)
-    weights = _resampling(len(y), seed)
-
-    def resampled(per_trace: np.ndarray) -> np.ndarray:
-        return weights @ per_trace
-
-    snr_db = _snr_db(y, predicted)
-    sums = (np.mean(part, axis=1) for part in ((predicted - y) ** 2, centred, centred**2))
-    return Scores(
-        rmse=_interval(resampled(trace_rmse(y, predicted))),
-        correlation=_interval(resampled(_trace_correlation(y, predicted))),
-        r2=_interval(_r2(*(resampled(part) for part in sums))),
-        snr_db=_interval(resampled(snr_db)),
-        gain_db=None if x is None else _interval(resampled(snr_db - _snr_db(*same_shape(y=y, x=x)))),
-    )
+    return {metric.name: interval(resampled(metric, metric.statistics(y, predicted, x), seed)) for metric in metrics}

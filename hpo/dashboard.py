@@ -10,10 +10,12 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upl
 from optuna.trial import Trial
 
 import baseML
+from dataGeneration import TRACES_PER_BLOCK
 from hpo.run import Run, data_stream, resume_command
 from hpo.urls import public_url
-from plots.predictions import plot_ae_predict_raw
+from plots.predictions import draw_actual_predicted, plot_ae_predict_raw
 from support.command_line import command_line
+from support.files import replacing
 
 BLIND_TRACES = 200
 
@@ -72,17 +74,30 @@ def upload_picture(run: Run, trial: Trial, network: baseML.BaseMLClass, path: Pa
 
 
 def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
-    """Picture of a network's prediction of one trace that no training saw, always the same one."""
-    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=1, transform="NA")
+    """Picture of what a network predicts of one blind trace, always the same, or of all where it predicts no trace."""
+    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=TRACES_PER_BLOCK, transform="NA")
     x, y = blind[0]
-    predicted = blind.in_data_units(network.predict_result(x[..., 0]))
-    figure = plot_ae_predict_raw(
-        *(np.arange(x.shape[1]) * blind.dt, x[0, :, 0], blind.in_data_units(y[0, :, 0]), predicted[0]),
-        input_name=f"Input ({blind.x_name})",
-        quantity=run.problem.quantity,
-        unit=run.problem.unit,
-        title=f"{run.problem.name.capitalize()}: a trace that the network never saw",
-        save_path=path,
-    )
+    problem, actual = run.problem, blind.in_data_units(y[..., 0])
+    title = f"{problem.name.capitalize()}: traces that the network never saw"
+    if actual.shape[1] == x.shape[1]:
+        predicted = blind.in_data_units(network.predict_result(x[:1, :, 0]))
+        figure = plot_ae_predict_raw(
+            np.arange(x.shape[1]) * blind.dt,
+            x[0, :, 0],
+            actual[0],
+            predicted[0],
+            input_name=f"Input ({blind.x_name})",
+            quantity=problem.quantity,
+            unit=problem.unit,
+            title=title.replace("traces", "a trace"),
+            save_path=path,
+        )
+    else:
+        predicted = blind.in_data_units(network.predict_result(x if x.shape[-1] > 1 else x[..., 0]))
+        figure, ax = pyplot.subplots(layout="constrained")
+        draw_actual_predicted(ax, actual, {"Predicted": predicted}, "Actual", problem.quantity, problem.unit)
+        ax.set_title(title)
+        with replacing(path) as unfinished:
+            figure.savefig(unfinished, dpi=300)
     pyplot.close(figure)
     return path

@@ -250,7 +250,7 @@ def budget_option(text: str) -> str:
 
 def noise_level(problem: Problem, levels: Sequence[float] | None) -> list[float] | None:
     """--snr-db as (lowest, highest). UserError when it is neither one number nor two, or nothing is noisy."""
-    if levels is not None and problem.gen_type != "DeNoise":
+    if levels is not None and not problem.always_noisy:
         raise UserError(f"--snr-db {levels} has no meaning for {problem.name}, whose traces have no noise")
     try:
         snr_db = check_snr(levels[0] if levels and len(levels) == 1 else levels)

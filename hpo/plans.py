@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 import baseML
 from baseML import SUMMARY_COLUMNS, RunResult
-from hpo.problem import PAPER_GRID, network_config
+from hpo.problem import network_config
 from hpo.run import Run, check_table, derived_seed, train
 from hpo.settings import DEFAULTS
 from hpo.study import best_configuration
@@ -36,7 +36,6 @@ from support.startup import load_keras
 
 keras = load_keras()
 
-OWN_ARCHITECTURE = {"num_dil": "TCN", "num_lstm": "CNN_LSTM"}  # parameters that the grid varies for one network only
 RATED_COLUMNS = (*SUMMARY_COLUMNS[:8], "Learning Rate", *SUMMARY_COLUMNS[8:])
 GRID_SEED, REPEATABILITY_SEED, UPDATE_SEED = 2, 3, 4  # first part of the key of a training's seed
 RUNNING = "unfinished"  # folder of the training that is under way
@@ -112,12 +111,12 @@ def grid_configurations(run: Run) -> list[NetworkConfig]:
     architectures = space["arch_type"].choices
     points = [(architecture, {}) for architecture in architectures] + [
         (architecture, {name: value})
-        for name, values in PAPER_GRID.items()
+        for name, values in run.problem.grid.items()
         if name in space
         for value in values
         if _contains(space[name], value)
         for architecture in architectures
-        if OWN_ARCHITECTURE.get(name, architecture) == architecture
+        if run.problem.grid_owners.get(name, architecture) == architecture
     ]
     return [network_config(run.problem, {**run.base, "arch_type": name, **change}) for name, change in points]
 

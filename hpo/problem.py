@@ -1,15 +1,26 @@
-"""What is particular to one problem, and the search spaces that problems share."""
+"""What is particular to one problem, and the search spaces that problems share.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+A run script of the root holds one `Problem`, which is passed down as an object; `known_problems` finds all of them.
+"""
+
+import functools
+import importlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from dataPreProcessing import RMSE, Loss
+from evaluation.task import Task
 from hpo.settings import DEFAULTS, PRESET_SETTINGS
-from networks.rows import NetworkConfig
+from networks.rows import NETWORKS, NetworkConfig
 
-SEARCHED_SETTINGS = ("transform", "batch_size")  # that a study may search, beside the network's hyperparameters
-PAPER_SPACE = {  # what both problems search alike; names as in the published studies
+ROOT = Path(__file__).parents[1]  # where the run scripts are
+PARAMETER_LIMIT = 20_000_000  # larger networks are not trained, unless the problem has another limit for their type
+
+SEARCHED_SETTINGS = ("transform", "batch_size")  # settings that a study may search beside the hyperparameters
+PAPER_SPACE = {  # what both problems of the paper search alike; names as in the published studies
     "num_layers": IntDistribution(1, 4),
     "num_dnn": IntDistribution(2, 4096),
     "num_filt": IntDistribution(2, 128),
@@ -17,9 +28,10 @@ PAPER_SPACE = {  # what both problems search alike; names as in the published st
     "num_dil": IntDistribution(2, 128),
     "Learning Rate": FloatDistribution(1e-6, 1e-3),
 }
-RESIDUAL = "RES"  # the network that shares none of the paper's parameters, but those of OF_EVERY_NETWORK
+RESIDUAL = "RES"  # the type of the residual networks
+# Parameters that have a meaning whatever the network.
 OF_EVERY_NETWORK = ("arch_type", "Learning Rate", "schedule", "optimizer", "standard_units", *SEARCHED_SETTINGS)
-EXTENDED_SPACE = {  # beyond the paper's networks; "RES .." and "adamw .." are drawn where that was chosen
+EXTENDED_SPACE = {  # beyond the paper's networks; "RES num_filt" is drawn where RES was chosen
     "RES num_layers": IntDistribution(1, 3),
     "RES num_filt": IntDistribution(16, 64, step=8),
     "RES krnl_size": IntDistribution(3, 9, step=2),
@@ -33,15 +45,26 @@ EXTENDED_SPACE = {  # beyond the paper's networks; "RES .." and "adamw .." are d
     "adamw weight_decay": FloatDistribution(1e-5, 1e-1, log=True),
     "batch_size": CategoricalDistribution([1, 2, 4]),
 }
-EXTENDED_BASE = {  # where a search begins
-    **{"arch_type": RESIDUAL, "RES num_layers": 2, "RES krnl_size": 7, "standard_units": True},
-    **{"optimizer": "adamw", "Learning Rate": 2e-3, "schedule": "cosine", "batch_size": 1},
+EXTENDED_BASE = {  # where an extended search begins
+    "arch_type": RESIDUAL,
+    "RES num_layers": 2,
+    "RES krnl_size": 7,
+    "standard_units": True,
+    "optimizer": "adamw",
+    "Learning Rate": 2e-3,
+    "schedule": "cosine",
+    "batch_size": 1,
 }
-PAPER_BASE = {  # of the grid: what a parameter is while another one varies; pool_val is a problem's own
-    **{"num_layers": 1, "num_dnn": 1024, "num_filt": 64, "krnl_size": 32, "num_dil": 32, "num_lstm": 10},
+PAPER_BASE = {  # of the grid: what a parameter is while another one varies
+    "num_layers": 1,
+    "num_dnn": 1024,
+    "num_filt": 64,
+    "krnl_size": 32,
+    "num_dil": 32,
+    "num_lstm": 10,
     "Learning Rate": 1e-4,
 }
-QUICK_BASE = {**PAPER_BASE, "num_dnn": 32, "num_filt": 16, "krnl_size": 8, "num_dil": 8, "Learning Rate": 1e-3}
+QUICK_BASE = {"num_dnn": 32, "num_filt": 16, "krnl_size": 8, "num_dil": 8, "Learning Rate": 1e-3}
 PAPER_GRID = {  # in the order of the published runs
     "num_layers": (1, 2, 3, 4),
     "num_dnn": (2, 16, 32, 64, 128, 256, 512, 1024, 2048, 3072, 4096),
@@ -54,38 +77,54 @@ PAPER_GRID = {  # in the order of the published runs
 }
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What is particular to one problem."""
+@dataclass(frozen=True, kw_only=True)
+class Problem(Task):
+    """A task, and what is particular to the search for its networks."""
 
-    name: str
-    folder: str  # below the root of the results
-    study_prefix: str
-    gen_type: str  # of CustomDataGen
+    folder: str  # of its results, below the root of all results
+    study_prefix: str  # of the names of its studies
     net_type: str  # of NetworkConfig
-    quantity: str  # what the network gives
-    unit: str  # of it; empty for trace amplitudes
-    paper_trials: int
-    search_space: Mapping[str, BaseDistribution]  # the paper's
-    quick_space: Mapping[str, BaseDistribution]  # what the quick preset searches
-    quick_settings: Mapping[str, object]  # overrides of QUICK_SETTINGS
-    extended_base: Mapping[str, object]  # what EXTENDED_BASE lacks
-    base_pool: int  # pool_val of PAPER_BASE
-    final_configs: Mapping[str, NetworkConfig]  # the paper's best, by the approach that found it
-    parameter_limits: Mapping[str, int]  # by architecture; larger networks are not trained
-    skipped_score: float  # of a network that is too large, in the paper preset
+    loss: Loss = RMSE
+    paper_trials: int  # trials of the published study
+    search_space: Mapping[str, BaseDistribution]  # of the paper preset
+    quick_space: Mapping[str, BaseDistribution]  # of the quick preset
+    quick_settings: Mapping[str, object] = field(default_factory=dict)  # overrides of QUICK_SETTINGS
+    extended_space: Mapping[str, BaseDistribution] = field(default_factory=dict)  # beside quick_space; empty: no preset
+    extended_base: Mapping[str, object] = field(default_factory=dict)  # where the extended search begins
+    base: Mapping[str, object] = field(default_factory=lambda: PAPER_BASE)  # of the grid
+    quick_base: Mapping[str, object] = field(default_factory=lambda: QUICK_BASE)  # overrides of base
+    grid: Mapping[str, Collection[object]] = field(default_factory=lambda: PAPER_GRID)
+    # Parameters that the grid varies for one network type only.
+    grid_owners: Mapping[str, str] = field(default_factory=lambda: {"num_dil": "TCN", "num_lstm": "CNN_LSTM"})
+    final_configs: Mapping[str, NetworkConfig]  # the best published networks, by the approach that found them
+    parameter_limits: Mapping[str, int] = field(default_factory=dict)  # by network type, where not PARAMETER_LIMIT
+    skipped_score: float  # of a network above its limit, in the paper preset
+    own_sweeps: Collection[str] = ()  # parameters that share the last panel of the figure of the grid
+    figures: Mapping[str, int] = field(default_factory=dict)  # numbers of the paper's figures, by what they show
+    tables: Mapping[str, int] = field(default_factory=dict)
+    figure_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of losses, by what is shown
 
     def space(self, preset: str) -> dict[str, BaseDistribution]:
-        """What a preset searches: the extended one residual networks, and the paper's in the sizes of the quick one."""
-        if preset != "extended":
-            return dict(self.quick_space if preset == "quick" else self.search_space)
-        networks = [*self.search_space["arch_type"].choices, RESIDUAL]
-        return {**self.quick_space, "arch_type": CategoricalDistribution(networks), **EXTENDED_SPACE}
+        """What a preset searches: the extended one its own networks, and the paper's in the sizes of the quick one."""
+        if preset == "extended":
+            return {**self.quick_space, **self.extended_space}
+        return dict(self.quick_space if preset == "quick" else self.search_space)
+
+    def base_of(self, preset: str) -> dict[str, object]:
+        """The base configuration of a preset; that of the grid is without the network type, which varies."""
+        if preset == "extended":
+            return dict(self.extended_base)
+        base = {**self.base, **(self.quick_base if preset == "quick" else {})}
+        return {name: value for name, value in base.items() if name in self.search_space}
 
     def preset_settings(self, preset: str) -> dict[str, object]:
         """What a preset sets."""
         own = {"quick": self.quick_settings, "extended": {"budget": f"{self.paper_epochs // 10}epochs"}}
         return {"n_trials": self.paper_trials, **PRESET_SETTINGS[preset], **own.get(preset, {})}
+
+    def parameter_limit(self, arch_type: str) -> int:
+        """The most parameters of a network of this type that is trained."""
+        return self.parameter_limits.get(arch_type, PARAMETER_LIMIT)
 
     @property
     def paper_epochs(self) -> int:
@@ -93,22 +132,34 @@ class Problem:
         return self.paper_trials * DEFAULTS["num_epochs"]
 
 
-def applies(name: str, chosen: Mapping[str, object]) -> bool:
-    """Whether a parameter has a meaning beside those that were chosen: "RES num_filt" with the choice RES alone.
+@functools.cache
+def known_problems(folder: Path = ROOT) -> dict[str, Problem]:
+    """The problems of all run scripts (run_*.py) of a folder on the path of Python, by name."""
+    scripts = [importlib.import_module(path.stem) for path in sorted(folder.glob("run_*.py"))]
+    return {script.PROBLEM.name: script.PROBLEM for script in scripts}
 
-    With that choice, the parameters of the paper's networks have none.
+
+def applies(name: str, chosen: Mapping[str, object], names: Collection[str]) -> bool:
+    """Whether a parameter has a meaning beside those that were chosen.
+
+    "RES num_filt" has one where RES was chosen; there it takes the place of a "num_filt" among the ``names`` of all
+    parameters. The paper's parameters have none for networks that share none of them.
     """
     if name in OF_EVERY_NETWORK:
         return True
     choice, _, _ = name.rpartition(" ")
-    return choice in chosen.values() if choice else chosen.get("arch_type") != RESIDUAL
+    if choice:
+        return choice in chosen.values()
+    arch_type = chosen.get("arch_type")
+    shares_none = any(arch_type == key[0] and not network.is_paper_s for key, network in NETWORKS.items())
+    return not shares_none and f"{arch_type} {name}" not in names
 
 
 def network_config(problem: Problem, parameters: Mapping[str, object]) -> NetworkConfig:
-    """The network that a trial's parameters stand for; those that have no meaning for it are left out."""
+    """The network that the parameters of a trial stand for; those without a meaning for it are left out."""
     of_network = {
         "learning_rate" if name == "Learning Rate" else name.rpartition(" ")[2]: value
         for name, value in parameters.items()
-        if name not in SEARCHED_SETTINGS and applies(name, parameters)
+        if name not in SEARCHED_SETTINGS and applies(name, parameters, parameters)
     }
     return NetworkConfig(net_type=problem.net_type, **of_network)

@@ -10,8 +10,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
 import baseML
-from evaluation.blind import TraceProtocol, blind_test
+from evaluation.blind import blind_test
 from evaluation.comparison import report, write_csv
+from evaluation.protocol import TraceProtocol
 from hpo.budget import trained_epochs, trained_minutes
 from hpo.dashboard import BLIND_TRACES, dashboard_command, data_protocol, draw_blind_trace
 from hpo.problem import network_config
@@ -155,7 +156,7 @@ def _operations_per_second() -> float:
 
 def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path: Path) -> None:
     """Networks (by name) beside classical methods on traces that no training saw: print the table, store it as CSV."""
-    s, problem = run.settings, run.problem.name
+    s, problem = run.settings, run.problem
     print(f"\nOn {BLIND_TRACES} blind traces, with 95 % intervals:", flush=True)
     protocol = TraceProtocol(s.n_samples, noisy_data=s.noisy_data, snr_db=s.snr_db)
     rows = blind_test(problem, networks, BLIND_TRACES, s.seed, protocol)

@@ -13,7 +13,7 @@ import baseML
 from baseML import BaseMLClass, RunResult
 from dataPreProcessing import CustomDataGen, channel_names
 from hpo.budget import Budget
-from hpo.problem import EXTENDED_BASE, PAPER_BASE, QUICK_BASE, SEARCHED_SETTINGS, Problem
+from hpo.problem import SEARCHED_SETTINGS, Problem
 from hpo.settings import RunSettings
 from hpo.tree import ResultsTree
 from hpo.urls import public_url
@@ -57,11 +57,8 @@ class Run:
 
     @property
     def base(self) -> dict[str, object]:
-        """The base configuration: of the grid the parameters of the search space but the architecture, which varies."""
-        if self.settings.preset == "extended":
-            return {**EXTENDED_BASE, **self.problem.extended_base}
-        base = {**(QUICK_BASE if self.settings.preset == "quick" else PAPER_BASE), "pool_val": self.problem.base_pool}
-        return {name: value for name, value in base.items() if name in self.problem.search_space}
+        """The base configuration of the preset."""
+        return self.problem.base_of(self.settings.preset)
 
     @property
     def n_channels(self) -> int:
@@ -141,7 +138,7 @@ def why_too_large(run: Run, config: NetworkConfig, size: Size) -> str | None:
 
     A process that wants more memory than there is would be killed, at some point, without a word.
     """
-    limit = run.problem.parameter_limits[config.arch_type]
+    limit = run.problem.parameter_limit(config.arch_type)
     if size.parameters > limit:
         return f"{size.parameters:,} parameters are more than {limit:,}"
     memory = memory_limit()
@@ -160,10 +157,9 @@ def data_stream(
     s = run.settings
     fixed = stream == "validation" and s.validation == "fixed"
     of_stream = 1 if s.one_by_one and stream == "validation" else s.batch_size
-    return CustomDataGen(
+    return run.problem.stream(
         batch_size=batch_size or of_stream,
         n=n,
-        gen_type=run.problem.gen_type,
         transform_type=transform or s.transform,
         noisy_data=s.noisy_data,
         scaling_flag=s.scaling_flag,
@@ -196,7 +192,7 @@ def train(
     origin = {"problem": run.problem.name, "owner": owner, **asdict(s), "versions": versions()}
     if run.from_study:
         origin["from_study"] = run.from_study
-    options = {"provenance": origin, "precision": s.precision, **fit_options}
+    options = {"provenance": origin, "precision": s.precision, "loss": run.problem.loss, **fit_options}
     trained = baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)
     if stop_was_asked():  # a library may have swallowed the interrupt, and gone on without what it was doing then
         raise KeyboardInterrupt

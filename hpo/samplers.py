@@ -80,7 +80,7 @@ def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, ob
     }
     parameters = {}
     for name, kind in space.items():
-        if not applies(name, parameters):
+        if not applies(name, parameters, space):
             continue
         if name in kept and not kind.single():  # of which Optuna draws nothing
             trial.study.sampler.sample_independent(trial.study, before, name, kind)

@@ -60,7 +60,7 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     trial.set_user_attr("receptive_field", size.receptive_field)
     paper = run.settings.preset == "paper"
     if not paper and not trial.constraints:
-        limit = run.problem.parameter_limits[config.arch_type]
+        limit = run.problem.parameter_limit(config.arch_type)
         trial.set_constraint("parameters above the limit", size.parameters - limit)
     if reason := why_too_large(run, config, size):
         trial.set_user_attr("skipped", reason)

@@ -20,13 +20,13 @@ import run_InversionML_HPO_Paper as inversion
 from dataPreProcessing import CustomDataGen
 
 N_SAMPLES = 64
-GEN_TYPES = {module.PROBLEM.net_type: module.PROBLEM.gen_type for module in (denoising, inversion)}
+STREAMS = {module.PROBLEM.net_type: module.PROBLEM.stream for module in (denoising, inversion)}
 
 
 def streams(net_type: str) -> tuple[CustomDataGen, CustomDataGen]:
     """Training and validation traces, scaled, so that few steps change something."""
-    options = {"n": 4, "gen_type": GEN_TYPES[net_type], "scaling_flag": True, "n_samples": N_SAMPLES}
-    return CustomDataGen(**options), CustomDataGen(**options, stream="validation")
+    options = {"n": 4, "scaling_flag": True, "n_samples": N_SAMPLES}
+    return STREAMS[net_type](**options), STREAMS[net_type](**options, stream="validation")
 
 
 def try_network(path: Path, backend: str) -> None:

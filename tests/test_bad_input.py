@@ -17,9 +17,6 @@ import dataGeneration as dg
 import dataPlotting
 import dataPreProcessing as dp
 import evaluation.baselines
-import evaluation.blind
-import evaluation.comparison
-import evaluation.scores
 import hpo.command
 import hpo.options
 import hpo.study
@@ -28,6 +25,9 @@ import modelCard
 import resultsPlotting
 from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig, create_model, init_results_file
 from blindTest import TraceProtocol
+from evaluation.blind import blind_traces
+from evaluation.comparison import best_baseline
+from evaluation.scores import score
 
 NAN, INF = np.nan, np.inf
 HUGE = "9" * 30
@@ -368,21 +368,18 @@ CALLS = [
     (lambda: evaluation.baselines.fit_inversion_reference("x"), ("seed", "'x'")),
     (lambda: evaluation.baselines.stream_traces(0, "blind", 2, 3), ("data name", "3")),
     (lambda: evaluation.baselines.stream_traces(0, "blind", 2, "VEL"), ("data name", "'VEL'")),
-    (lambda: evaluation.blind.blind_traces("both", 2), ("'both'", "denoising, inversion")),
-    (lambda: evaluation.blind.blind_traces("denoising", "2"), ("n_traces", "'2'")),
-    (lambda: evaluation.blind.blind_traces("denoising", 2, 0, TraceProtocol(2)), ("n_samples", "2")),
-    (lambda: evaluation.blind.blind_traces("denoising", 2, 0, TraceProtocol(16, 0)), ("dt", "0.0001")),
-    (lambda: evaluation.blind.blind_traces("denoising", 2, 0, TraceProtocol(16, snr_db="x")), ("snr_db", "'x'")),
+    (lambda: blind_traces(DENOISING, "2"), ("n must", "'2'")),
+    (lambda: blind_traces(DENOISING, 2, 0, TraceProtocol(2)), ("n_samples", "2")),
+    (lambda: blind_traces(DENOISING, 2, 0, TraceProtocol(16, 0)), ("dt", "0.0001")),
+    (lambda: blind_traces(DENOISING, 2, 0, TraceProtocol(16, snr_db="x")), ("snr_db", "'x'")),
     (
-        lambda: evaluation.blind.blind_traces("denoising", 2, 0, TraceProtocol(16, wavelet="gabor")),
+        lambda: blind_traces(DENOISING, 2, 0, TraceProtocol(16, wavelet="gabor")),
         ("wavelet 'gabor'", "RW"),
     ),
-    (lambda: blindTest.blind_tests("denoising", {}, 2, "depth"), ("by 'depth'", "wavelet, noise")),
-    (lambda: evaluation.scores.score(BLOCK, "x"), ("predicted must be numbers",)),
-    (lambda: evaluation.scores.score(BLOCK, BLOCK, BLOCK[:1]), ("one shape", "(1, 16)")),
-    (lambda: evaluation.comparison.best_baseline([]), ("no baseline", "compare()")),
-    (lambda: evaluation.comparison.text_table(None, []), ("problem None", "denoising")),
-    (lambda: evaluation.comparison.csv_rows("x", []), ("problem 'x'", "denoising")),
+    (lambda: blindTest.blind_tests(DENOISING, {}, 2, "depth"), ("by 'depth'", "wavelet, noise")),
+    (lambda: score(DENOISING.metrics, BLOCK, "x"), ("predicted must be numbers",)),
+    (lambda: score(DENOISING.metrics, BLOCK, BLOCK, BLOCK[:1]), ("one shape", "(1, 16)")),
+    (lambda: best_baseline(DENOISING, []), ("no baseline", "compare()")),
     (lambda: NetworkConfig(num_dnn="9"), ("num_dnn", "'9'")),
     (lambda: NetworkConfig(krnl_size=True), ("krnl_size", "True")),
     *each(NetworkConfig, "learning_rate", [True, 1j, np.complex64(1), "1e-3", None, 0, -1, NAN, INF], "number above 0"),

@@ -16,12 +16,12 @@ from test_study import DENOISING, run_here
 
 import modelCard
 from baseML import BaseMLClass, create_model
-from blindTest import PROBLEMS
 from evaluation.blind import blind_traces, predict_in_data_units
 from evaluation.scores import score
+from hpo.problem import known_problems
 
 ROOT = Path(__file__).parents[1]
-PRETRAINED = [ROOT / "pretrained" / f"{problem}.keras" for problem in PROBLEMS]
+PRETRAINED = [ROOT / "pretrained" / f"{problem}.keras" for problem in known_problems()]
 N_SAMPLES = 48
 TRACES = "200"
 
@@ -55,7 +55,7 @@ def test_a_published_network_is_the_same_but_for_rounding_and_half_as_large(save
     before, after = (BaseMLClass.load_model(path) for path in (saved, published))
     for weight, rounded in zip(*(network.get_model().get_weights() for network in (before, after)), strict=True):
         assert rounded.dtype == np.float32 and np.array_equal(rounded, weight.astype(np.float16))
-    x, _ = blind_traces("denoising", 3, protocol=modelCard.TraceProtocol(N_SAMPLES))
+    x, _ = blind_traces(DENOISING, 3, protocol=modelCard.TraceProtocol(N_SAMPLES))
     expected = before.predict_result(x)
     assert 0 < np.abs(after.predict_result(x) - expected).max() < 1e-2 * np.abs(expected).max()
     optimizer = after.get_model().optimizer
@@ -69,8 +69,8 @@ def test_a_card_has_the_metrics_of_its_traces(published):
     assert card["parameters"] == network.get_model().count_params() and card["network"]["arch_type"] == "RES"
     metrics = card["blind_test"]["metrics"]
     assert {by: len(kinds) for by, kinds in metrics.items()} == {"all": 1, "wavelet": 3, "noise": 6}
-    x, y = blind_traces("denoising", 20, protocol=modelCard.TraceProtocol(N_SAMPLES))
-    expected = score(y, predict_in_data_units("denoising", network, x), x)
+    x, y = blind_traces(DENOISING, 20, protocol=modelCard.TraceProtocol(N_SAMPLES))
+    expected = score(DENOISING.columns, y, predict_in_data_units(DENOISING, network, x), x)
     for name, interval in metrics["all"]["all"].items():
         assert interval == pytest.approx(getattr(expected, name), rel=1e-5)
 

@@ -24,9 +24,6 @@ from test_dataPlotting import assert_boxes_hold
 from test_storage import make_old
 from test_study import DENOISING, INVERSION, ROOT, TOY
 
-import blindTest
-import evaluation.blind
-import evaluation.scores
 import hpo.command
 import hpo.results.axes
 import hpo.results.grid
@@ -34,6 +31,9 @@ import hpo.results.networks
 import hpo.results.studies
 import resultsPlotting
 from baseML import BaseMLClass, NetworkConfig, estimate
+from evaluation.blind import blind_traces, predict_in_data_units
+from evaluation.protocol import TraceProtocol
+from evaluation.scores import score
 from hpo.results.grid import MissingError
 from hpo.tree import ResultsTree
 from resultsPlotting import Results
@@ -259,10 +259,10 @@ def test_every_network_of_a_tree_is_rated_on_the_same_blind_traces(made, tree, p
     for found, path in zip(networks, paths, strict=True):
         network = BaseMLClass.load_model(path)
         told = network.provenance
-        protocol = blindTest.TraceProtocol.of(network)
-        x, y = evaluation.blind.blind_traces(problem.name, hpo.results.networks.BASELINE_TRACES, 0, protocol)
-        scores = evaluation.scores.score(y, evaluation.blind.predict_in_data_units(problem.name, network, x))
-        assert found.score.value == pytest.approx(getattr(scores, blindTest.PROBLEMS[problem.name].headline).value)
+        protocol = TraceProtocol.of(network)
+        x, y = blind_traces(problem, hpo.results.networks.BASELINE_TRACES, 0, protocol)
+        scores = score(problem.metrics, y, predict_in_data_units(problem, network, x), x)
+        assert found.score.value == pytest.approx(scores[problem.headline.name].value)
         steps = told["num_epochs"] * told["num_datasets"] / told["batch_size"]
         step = estimate(network.config, network.n_samples, batch_size=told["batch_size"]).operations
         assert found.operations == pytest.approx(steps * step)

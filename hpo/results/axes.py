@@ -53,19 +53,21 @@ def _heading(name: str) -> str:
     return readable(name)[0].upper() + readable(name)[1:]
 
 
-def _limits(values: pd.Series, paper: tuple[float, float], paper_unit: bool) -> tuple[tuple[float, float], str]:
-    """The paper's limits where they suit the values, else their own, and what is to be said about it."""
+def _limits(values: pd.Series, paper: tuple[float, float] | None, paper_unit: bool) -> tuple[tuple[float, float], str]:
+    """The paper's limits where there are any that suit the values, else their own, and a sentence for the caption."""
     low, high = values.min(), values.max()
     if (
-        paper_unit
+        paper
+        and paper_unit
         and paper[0] <= low
         and high <= paper[1]
         and high - paper[0] >= SMALLEST_SHARE * (paper[1] - paper[0])
     ):
         return paper, ""
-    bottom = 0.0 if paper[0] == 0.0 and low >= 0 else low - 0.08 * (high - low or abs(high) or 1.0)
+    from_zero = (paper is None or paper[0] == 0.0) and low >= 0
+    bottom = 0.0 if from_zero else low - 0.08 * (high - low or abs(high) or 1.0)
     top = high + 0.08 * (high - bottom or 1.0)
-    return (bottom, top), f"Limits suit the data; the paper's are {paper[0]:g} to {paper[1]:g}."
+    return (bottom, top), f"Limits suit the data; the paper's are {paper[0]:g} to {paper[1]:g}." if paper else ""
 
 
 def _letter(axes: Iterable[Axes]) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from baseML import create_model
-from evaluation.comparison import PROBLEMS, Row
+from evaluation.comparison import Row
 from hpo.problem import Problem
 from hpo.results.axes import (
     LINES_A_COLUMN,
@@ -24,16 +24,14 @@ from hpo.results.axes import (
     _wrapped,
 )
 from hpo.results.grid import PARAMETERS, base_runs, loss_unit, repeated_base_runs, sweep
-from hpo.results.networks import BASELINE_TRACES, BlindTrace, FinalNetwork, RatedNetwork
+from hpo.results.networks import BASELINE_TRACES, BlindTraces, FinalNetwork, RatedNetwork
 from hpo.results.study_figures import _tick
 from hpo.tree import APPROACHES
 from networks.rows import NetworkConfig
 from plots.networks import draw_network_flow, flow_height
-from plots.predictions import draw_comparison
+from plots.predictions import draw_actual_predicted, draw_comparison
 from plots.style import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, PICTURE_STYLE, PREDICTION_COLOURS, axis_label
 
-GRID_LIMITS = {"denoising": (0.0, 0.30), "inversion": (0.0, 15_000.0)}  # of the losses in Figs 3 and 7
-REPEATABILITY_LIMITS = {"denoising": (0.0, 0.15), "inversion": (1500.0, 4000.0)}  # in Figs 5 and 9
 NETWORK_LINES = {  # of network types in Figs 3 and 7
     "DNN": {"color": COLOURS["black"], "linestyle": "--", "marker": "s"},
     "CNN": {"color": COLOURS["orange"], "linestyle": "--", "marker": "o"},
@@ -48,13 +46,12 @@ SWEEPS = {  # panels (b) to (f): parameter, base of a logarithmic axis
     "num_filt": 2,
     "krnl_size": 2,
 }
-OWN_SWEEPS = {  # panel (g): parameters that are particular to a problem
-    "denoising": ("pool_val",),
-    "inversion": ("num_dil", "num_lstm"),
-}
 REPEATS = {  # other runs of one configuration
-    **{"linestyle": "", "marker": "o", "markersize": 3},
-    **{"markerfacecolor": "white", "markeredgecolor": "0.3"},
+    "linestyle": "",
+    "marker": "o",
+    "markersize": 3,
+    "markerfacecolor": "white",
+    "markeredgecolor": "0.3",
 }
 APPROACH_COLOURS = dict(zip(APPROACHES, PREDICTION_COLOURS, strict=False))  # as in the pictures of predictions
 LINE_NAME_HEIGHT = 0.04  # of an axis
@@ -80,11 +77,11 @@ def plot_grid_search(
     fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.2), layout="constrained")
     upper, lower = fig.subfigures(2, 1, height_ratios=heights)
     axes = upper.subplots(3, 3).ravel()
-    limits, note = _limits(grid["loss"], GRID_LIMITS[problem.name], unit == problem.unit)
+    limits, note = _limits(grid["loss"], problem.figure_limits.get("grid"), unit == problem.unit)
     _draw_base_runs(axes[0], grid)
     for ax, (name, base) in zip(axes[1:6], SWEEPS.items(), strict=True):
-        _draw_sweep(ax, grid, (name,), base)
-    _draw_sweep(axes[6], grid, OWN_SWEEPS[problem.name], 2)
+        _draw_sweep(ax, grid, {name: None}, base)
+    _draw_sweep(axes[6], grid, {name: problem.grid_owners.get(name) for name in problem.own_sweeps}, 2)
     _draw_types(axes[7], grid[["arch_type", "loss"]] if types is None else types)
     for ax in axes[:8]:
         ax.set_ylim(limits)
@@ -110,15 +107,15 @@ def _draw_base_runs(ax: Axes, grid: pd.DataFrame) -> None:
     _network_ticks(ax, kinds, "Network type")
 
 
-def _draw_sweep(ax: Axes, grid: pd.DataFrame, names: Sequence[str], log_base: int | None) -> None:
-    """Loss against the values of one parameter, or of several that different networks have, a line a network."""
+def _draw_sweep(ax: Axes, grid: pd.DataFrame, owners: Mapping[str, str | None], log_base: int | None) -> None:
+    """Loss against the values of parameters, one line per network; ``owners`` are the only networks that have them."""
     values = set()
-    for name in names:
+    for name, owner in owners.items():
         for arch_type, runs in sweep(grid, name).groupby("arch_type", sort=False):
-            if len(names) == 1 or arch_type in _own_network(name, grid):
+            if owner in (None, arch_type):
                 ax.plot(runs[name], runs["loss"], markersize=4, label=arch_type, **_line(arch_type))
                 values |= set(runs[name])
-    ax.set_xlabel(_sweep_label(names))
+    ax.set_xlabel(",\n".join(_heading(name) + (f" ({owner})" if owner else "") for name, owner in owners.items()))
     if not values:
         ax.text(0.5, 0.5, "not varied", ha="center", va="center", transform=ax.transAxes, color="0.4")
         ax.set_xticks([])
@@ -127,17 +124,6 @@ def _draw_sweep(ax: Axes, grid: pd.DataFrame, names: Sequence[str], log_base: in
         _plain_ticks(ax, sorted(values)) if log_base == 2 else ax.xaxis.set_major_locator(LogLocator(numticks=5))
     else:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _own_network(name: str, grid: pd.DataFrame) -> set[str]:
-    """The network types for which a panel of several parameters shows this one."""
-    return {"num_dil": {"TCN"}, "num_lstm": {"CNN_LSTM"}}.get(name, set(grid["arch_type"]))
-
-
-def _sweep_label(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return _heading(names[0])
-    return "Dilation (TCN),\nLSTM units (CNN_LSTM)"
 
 
 def _plain_ticks(ax: Axes, values: Sequence[float]) -> None:
@@ -215,7 +201,7 @@ def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str) -> Figur
         range(1, len(approaches) + 1),
         [f"{name}\n{len(values)} runs" for name, values in zip(approaches, losses, strict=True)],
     )
-    limits, note = _limits(runs["loss"], REPEATABILITY_LIMITS[problem.name], unit == problem.unit)
+    limits, note = _limits(runs["loss"], problem.figure_limits.get("repeatability"), unit == problem.unit)
     ax.set_ylim(limits)
     ax.set_ylabel(axis_label("Validation loss", unit))
     ax.grid(axis="y", alpha=0.3)
@@ -228,19 +214,25 @@ def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str) -> Figur
 
 
 @plt.rc_context(PICTURE_STYLE)
-def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blind: BlindTrace | None) -> Figure:
-    """Figs 6 and 10: (a) a blind trace, its predictions and their differences, (b) validation losses by epoch."""
+def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blind: BlindTraces | None) -> Figure:
+    """Figs 6 and 10: (a) the first blind trace, its predictions and their differences, (b) validation losses by epoch.
+
+    Where predictions are not traces, (a) shows predicted against actual values of all blind traces.
+    """
     histories = {final.approach: final for final in networks if final.history is not None}
     heights = [4.2] * (blind is not None) + [2.4] * bool(histories)
     fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.3), layout="constrained")
     panels = list(np.ravel(fig.subfigures(len(heights), 1, height_ratios=heights)))
     if blind is not None:
-        axes = panels[0].subplots(2, 1, sharex=True)
-        draw_comparison(
-            *(axes, blind.time, blind.actual, blind.predictions, "Actual", problem.quantity, problem.unit),
-            colours=dict.fromkeys(blind.predictions, COLOURS["green"]) | APPROACH_COLOURS,
-        )
-        panels[0].suptitle("(a) A trace that no training saw", x=0.01, ha="left", fontsize=9)
+        colours = dict.fromkeys(blind.predictions, COLOURS["green"]) | APPROACH_COLOURS
+        words = ("Actual", problem.quantity, problem.unit, colours)
+        if blind.are_traces:
+            firsts = {name: predicted[0] for name, predicted in blind.predictions.items()}
+            draw_comparison(panels[0].subplots(2, 1, sharex=True), blind.time, blind.actual[0], firsts, *words)
+        else:
+            draw_actual_predicted(panels[0].subplots(), blind.actual, blind.predictions, *words)
+        shown = "A trace" if blind.are_traces else f"{len(blind.actual)} traces"
+        panels[0].suptitle(f"(a) {shown} that no training saw", x=0.01, ha="left", fontsize=9)
     if histories:
         _draw_losses(panels[-1].subplots(), problem, histories)
         panels[-1].suptitle("(b) Validation loss of the final models", x=0.01, ha="left", fontsize=9)
@@ -272,8 +264,7 @@ def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], m
 
     Horizontal lines are classical methods; bars are 95 % intervals over traces. Not in the paper.
     """
-    name = PROBLEMS[problem.name].headline
-    column = PROBLEMS[problem.name].columns[name]
+    metric = problem.headline
     fig, axes = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.4 + 0.1 * len(networks)), sharey=True, layout="constrained")
     costs = {
         "Trainable parameters": [network.parameters for network in networks],
@@ -287,12 +278,12 @@ def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], m
             ax.errorbar(amount, value, [[value - low], [high - value]], label=network.name, **look)
         for row in methods:
             style = ":" if row.kind == "ceiling" else "-"
-            ax.axhline(getattr(row.scores, name).value, color="0.6", linewidth=0.8, linestyle=style, zorder=0)
+            ax.axhline(row.scores[metric.name].value, color="0.6", linewidth=0.8, linestyle=style, zorder=0)
         _few_log_ticks(ax, pd.Series(amounts))
         ax.set_xlabel(label)
         ax.grid(alpha=0.3, axis="x")
-    axes[0].set_ylabel(axis_label(f"Blind {column.heading}", column.unit))
-    _name_lines(axes[1], {row.name: getattr(row.scores, name).value for row in methods})
+    axes[0].set_ylabel(axis_label(f"Blind {metric.heading}", metric.unit))
+    _name_lines(axes[1], {row.name: row.scores[metric.name].value for row in methods})
     said = f"{BASELINE_TRACES} blind traces; lines: classical methods, dotted if they know the answer"
     handles = axes[0].get_legend_handles_labels()
     fig.legend(*handles, loc="outside lower center", ncols=2, frameon=False, title=said, title_fontsize=8)

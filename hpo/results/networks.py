@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from baseML import BaseMLClass
-from evaluation.blind import TraceProtocol, blind_test, blind_traces, known_beforehand, predict_in_data_units
-from evaluation.comparison import PROBLEMS, Row, best_baseline, compare
+from evaluation.blind import blind_test, blind_traces, predict_in_data_units
+from evaluation.comparison import Row, best_baseline, compare
+from evaluation.protocol import TraceProtocol
 from evaluation.scores import Interval
 from hpo.problem import Problem
 from hpo.results.grid import MissingError, _history
@@ -68,19 +69,27 @@ def _final_network(tree: ResultsTree, approach: str) -> FinalNetwork | None:
 
 
 @dataclass(frozen=True)
-class BlindTrace:
-    """One trace that no training saw, and what networks and the best classical method make of it; all (n_samples,)."""
+class BlindTraces:
+    """Traces that no training saw, and what networks and the best classical method make of them.
 
-    time: np.ndarray  # s, two-way
-    actual: np.ndarray  # in the unit of the problem
+    All but the time are (n_traces, n_values), in the unit of the problem.
+    """
+
+    time: np.ndarray  # two-way, in s; (n_samples,) of the input
+    actual: np.ndarray
     predictions: dict[str, np.ndarray]
 
+    @property
+    def are_traces(self) -> bool:
+        """Whether what is predicted has a value for every sample of the input."""
+        return self.actual.shape[1] == self.time.size
 
-def predict_blind_trace(problem: Problem, networks: Sequence[FinalNetwork]) -> BlindTrace:
-    """The first trace of the blind stream, and the prediction of every network that was loaded.
 
-    Beside them is that of the classical method that is best on the first BASELINE_TRACES blind traces. Raises
-    MissingError when there is no network, or when they were trained on traces that cannot be compared.
+def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> BlindTraces:
+    """The first BASELINE_TRACES blind traces, and the predictions of every network that was loaded.
+
+    Beside them are those of the classical method that is best on these traces. Raises MissingError when there is no
+    network, or when they were trained on traces that cannot be compared.
     """
     loaded = {final.approach: final.network for final in networks if final.network is not None}
     if not loaded:
@@ -88,15 +97,12 @@ def predict_blind_trace(problem: Problem, networks: Sequence[FinalNetwork]) -> B
     protocol, *others = {TraceProtocol.of(network) for network in loaded.values()}
     if others:
         raise MissingError("blind trace: the final networks were trained on traces of different lengths or noise")
-    x, y = blind_traces(problem.name, BASELINE_TRACES, protocol=protocol)
-    predictions = {
-        approach: predict_in_data_units(problem.name, network, x[:1])[0] for approach, network in loaded.items()
-    }
-    reference = known_beforehand(problem.name, 0, protocol)
-    best = best_baseline(compare(problem.name, x, y, {}, protocol.dt, reference=reference)).name
-    estimate = PROBLEMS[problem.name].baselines[best].estimate
-    predictions[best] = estimate(x[:1], reference or protocol.dt)[0]
-    return BlindTrace(np.arange(x.shape[1]) * protocol.dt, y[0], predictions)
+    x, y = blind_traces(problem, BASELINE_TRACES, protocol=protocol)
+    predictions = {approach: predict_in_data_units(problem, network, x) for approach, network in loaded.items()}
+    known = problem.known(0, protocol)
+    best = best_baseline(problem, compare(problem, x, y, {}, known)).name
+    predictions[best] = problem.baselines[best].estimate(x, known)
+    return BlindTraces(np.arange(x.shape[1]) * protocol.dt, y, predictions)
 
 
 @dataclass(frozen=True)
@@ -131,11 +137,9 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
             alike[path] = network
         else:
             notes.append(f"network {path.name}: it was trained on other traces than most")
-    rows = blind_test(
-        problem.name, {str(path): network for path, network in alike.items()}, BASELINE_TRACES, 0, protocol
-    )
-    headline = PROBLEMS[problem.name].headline
-    scores = {row.name: getattr(row.scores, headline) for row in rows if row.kind == "network"}
+    named = {str(path): network for path, network in alike.items()}
+    rows = blind_test(problem, named, BASELINE_TRACES, 0, protocol)
+    scores = {row.name: row.scores[problem.headline.name] for row in rows if row.kind == "network"}
     networks = [
         RatedNetwork(
             name=f"{network.config.arch_type}, {path.parent.name}, {_origin(network)}",

@@ -6,14 +6,18 @@ import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, json_to_distribution
 
-from hpo.problem import PAPER_BASE, Problem
+from hpo.problem import Problem
 from hpo.results.grid import PARAMETERS, MissingError, base_values, best_of_grid, sweep
 from hpo.results.studies import StudyResults
 from networks.rows import NETWORKS
 
 OTHER_NAMES = {  # of what else a study may search
-    **{"norm": "normalisation", "standard_units": "standard units", "optimizer": "optimiser"},
-    **{"weight_decay": "weight decay", "batch_size": "batch size", "loss": "lowest validation loss"},
+    "norm": "normalisation",
+    "standard_units": "standard units",
+    "optimizer": "optimiser",
+    "weight_decay": "weight decay",
+    "batch_size": "batch size",
+    "loss": "lowest validation loss",
 }
 
 
@@ -32,7 +36,7 @@ def search_space(problem: Problem, results: StudyResults | None) -> Mapping[str,
 
 def table_of_ranges(problem: Problem, results: StudyResults | None, grid: pd.DataFrame | None) -> pd.DataFrame:
     """Tables 1 and 2: of every parameter the range of the search, and the base value and values of the grid."""
-    base = PAPER_BASE | {"pool_val": problem.base_pool}
+    base = dict(problem.base)
     if grid is not None:
         base |= base_values(grid).max().to_dict()  # of dilation and LSTM units, that of the networks that have any
     rows = [

@@ -1,0 +1,39 @@
+"""What is predicted from what, and by which metrics and beside which classical methods a prediction is judged."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dataPreProcessing import CustomDataGen
+from evaluation.baselines import Baseline
+from evaluation.protocol import TraceProtocol
+from evaluation.scores import Metric
+
+
+def time_step(seed: int, protocol: TraceProtocol) -> float:
+    """What methods know that need no training traces: the sampling interval in s."""
+    return protocol.dt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is predicted from what, and how good a prediction is."""
+
+    name: str
+    quantity: str  # what is predicted
+    unit: str  # of the prediction; empty for a number without unit
+    stream: Callable[..., CustomDataGen]  # makes the pairs (x, y) from the options of CustomDataGen
+    metrics: Sequence[Metric]  # the first is the headline
+    baselines: Mapping[str, Baseline]  # classical methods by name
+    known: Callable[[int, TraceProtocol], object] = time_step  # what these methods know beforehand, for a seed
+    variants: Sequence[str] = ()  # keys of `blind.VARIANTS` by which its traces can be tested one after the other
+    always_noisy: bool = False  # x has noise, whose level can be chosen
+
+    @property
+    def headline(self) -> Metric:
+        """The metric that figures show, and tables with room for one."""
+        return self.metrics[0]
+
+    @property
+    def columns(self) -> list[Metric]:
+        """The metrics in the order of tables, errors first; the first one decides which method is the best."""
+        return sorted(self.metrics, key=lambda metric: metric.higher_is_better)
