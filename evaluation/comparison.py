@@ -82,16 +82,16 @@ def verdict(task: Task, rows: Sequence[Row], name: str, seed: int = 0) -> str:
     check_choice("network", name, networks)
     metric, best = task.columns[0], best_baseline(task, rows)
     ours, theirs = (resampled(metric, row.statistics, seed) for row in (networks[name], best))
-    value, low, high = interval(ours - theirs)
-    beats = value > 0 if metric.higher_is_better else value < 0
+    value, low, high = interval(ours - theirs if metric.higher_is_better else theirs - ours)
+    beats = value > 0
     chance = "more than chance gives" if low > 0 or high < 0 else "no more than chance may give"
-    signed = (value, low, high) if value > 0 else (-value, -high, -low)
+    signed = (value, low, high) if beats else (-value, -high, -low)
     numbers = [f"{number:z.{metric.decimals}f}" for number in (ours[0], theirs[0], *signed)]
     unit = f" {metric.unit}" if metric.unit else ""
     return (
         f"{name} {'beats' if beats else 'does not beat'} the best baseline, {best.name}: {metric.heading} {numbers[0]} "
-        f"against {numbers[1]}{unit}, {'higher' if value > 0 else 'lower'} by {numbers[2]} ({CONFIDENCE} % interval "
-        f"{numbers[3]} to {numbers[4]}), {chance}."
+        f"against {numbers[1]}{unit}, {'higher' if beats == metric.higher_is_better else 'lower'} by {numbers[2]} "
+        f"({CONFIDENCE} % interval {numbers[3]} to {numbers[4]}), {chance}."
     )
 
 

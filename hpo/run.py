@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 import baseML
 from baseML import BaseMLClass, RunResult
-from dataPreProcessing import CustomDataGen, channel_names
+from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
 from hpo.problem import SEARCHED_SETTINGS, Problem
 from hpo.settings import RunSettings
@@ -63,7 +63,7 @@ class Run:
     @property
     def n_channels(self) -> int:
         """Channels that the network gets of a trace."""
-        return len(channel_names(self.settings.transform, self.settings.n_samples))
+        return data_stream(self, "training", 1, self.settings.seed).n_channels
 
     def with_parameters(self, parameters: Mapping[str, object]) -> "Run":
         """The run with those settings that are among a trial's parameters."""
@@ -129,8 +129,8 @@ def derived_seed(seed: int, *key: int) -> int:
 
 def training_size(run: Run, config: NetworkConfig) -> Size:
     """What a training of the run takes, before the network is built."""
-    s = run.settings
-    return estimate(config, s.n_samples, run.n_channels, batch_size=s.batch_size)
+    stream = data_stream(run, "training", 1, run.settings.seed)
+    return estimate(config, stream.n_samples, stream.n_channels, stream.n_outputs, run.settings.batch_size)
 
 
 def why_too_large(run: Run, config: NetworkConfig, size: Size) -> str | None:
