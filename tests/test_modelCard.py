@@ -72,7 +72,7 @@ def test_a_card_has_the_metrics_of_its_traces(published):
     x, y = blind_traces(DENOISING, 20, protocol=modelCard.TraceProtocol(N_SAMPLES))
     expected = score(DENOISING.columns, y, predict_in_data_units(DENOISING, network, x), x)
     for name, interval in metrics["all"]["all"].items():
-        assert interval == pytest.approx(getattr(expected, name), rel=1e-5)
+        assert interval == pytest.approx(expected[name], rel=1e-5)
 
 
 def test_a_card_that_is_not_true_is_told(copy, capsys):

@@ -327,11 +327,11 @@ def test_figures_of_a_tree_hold_its_values(tree, problem):
     repeated = resultsPlotting.plot_repeatability(results.repeatability, problem, unit)
     points = [y for line in repeated.axes[0].lines if line.get_marker() == "o" for y in line.get_ydata()]
     assert sorted(points) == sorted(runs["Validation Loss"])
-    blind = hpo.results.networks.predict_blind_trace(problem, results.networks)
+    blind = hpo.results.networks.predict_blind_traces(problem, results.networks)
     final = resultsPlotting.plot_final_networks(problem, results.networks, blind)
     above, below, losses = final.axes
     assert set(lines_of(above)) == {"Actual", "Grid Search", "Optuna", *blind.predictions}
-    rmse = np.sqrt(np.mean((blind.predictions["Optuna"] - blind.actual) ** 2))
+    rmse = np.sqrt(np.mean((blind.predictions["Optuna"][0] - blind.actual[0]) ** 2))
     assert any(f"RMSE {rmse:.3g}" in label or f"RMSE {rmse:.0f}" in label for label in lines_of(below))
     for approach in ("Grid Search", "Optuna"):
         (log,) = results.tree.final_model(approach).glob("*_DNN2_*_NA_????????_??????_????????_log.csv")
@@ -348,7 +348,7 @@ def test_an_approach_without_a_network_is_said_to_be_missing(tree, tmp_path):
     for path in folder.rglob("*_KRNL5_*.keras"):
         path.write_bytes(b"this is no network")
     notes = []
-    fig = resultsPlotting.FIGURES[6][1]([source(DENOISING, tmp_path / "part")], notes)
+    fig = resultsPlotting.FIGURES["networks"]([source(DENOISING, tmp_path / "part")], notes)
     assert len(fig.axes) == 1 and fig.axes[0].get_xlabel() == "Epoch"
     assert [note.split(":")[0] for note in notes] == ["blind trace", "network of Optuna", "network of Grid Search"]
 

@@ -86,9 +86,9 @@ class BlindTraces:
 
 
 def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> BlindTraces:
-    """The first BASELINE_TRACES blind traces, and the predictions of every network that was loaded.
+    """The first blind trace, or the first BASELINE_TRACES where a prediction is not a trace, with all predictions.
 
-    Beside them are those of the classical method that is best on these traces. Raises MissingError when there is no
+    They are those of every network that was loaded, and of the classical method that is best on these traces. Raises MissingError when there is no
     network, or when they were trained on traces that cannot be compared.
     """
     loaded = {final.approach: final.network for final in networks if final.network is not None}
@@ -98,9 +98,11 @@ def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> 
     if others:
         raise MissingError("blind trace: the final networks were trained on traces of different lengths or noise")
     x, y = blind_traces(problem, BASELINE_TRACES, protocol=protocol)
-    predictions = {approach: predict_in_data_units(problem, network, x) for approach, network in loaded.items()}
     known = problem.known(0, protocol)
     best = best_baseline(problem, compare(problem, x, y, {}, known)).name
+    n_shown = 1 if y.shape[1] == x.shape[1] else len(x)
+    x, y = x[:n_shown], y[:n_shown]
+    predictions = {approach: predict_in_data_units(problem, network, x) for approach, network in loaded.items()}
     predictions[best] = problem.baselines[best].estimate(x, known)
     return BlindTraces(np.arange(x.shape[1]) * protocol.dt, y, predictions)
 
