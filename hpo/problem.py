@@ -140,10 +140,10 @@ def known_problems(folder: Path = ROOT) -> dict[str, Problem]:
 
 
 def applies(name: str, chosen: Mapping[str, object], names: Collection[str]) -> bool:
-    """Whether a parameter has a meaning beside those that were chosen.
+    """Whether a parameter has a meaning beside those that were chosen; ``names`` are those of all parameters.
 
-    "RES num_filt" has one where RES was chosen; there it takes the place of a "num_filt" among the ``names`` of all
-    parameters. The paper's parameters have none for networks that share none of them.
+    "RES num_filt" has one where RES was chosen, and takes the place of "num_filt" there. A network with parameters of
+    its own has none of the shared ones that it does not use. All others are drawn for every network, as published.
     """
     if name in OF_EVERY_NETWORK:
         return True
@@ -151,8 +151,9 @@ def applies(name: str, chosen: Mapping[str, object], names: Collection[str]) -> 
     if choice:
         return choice in chosen.values()
     arch_type = chosen.get("arch_type")
-    shares_none = any(arch_type == key[0] and not network.is_paper_s for key, network in NETWORKS.items())
-    return not shares_none and f"{arch_type} {name}" not in names
+    own = [other for other in names if other.startswith(f"{arch_type} ")]
+    uses = any(network.uses(name) for (other, _), network in NETWORKS.items() if other == arch_type)
+    return f"{arch_type} {name}" not in own and (uses or not own)
 
 
 def network_config(problem: Problem, parameters: Mapping[str, object]) -> NetworkConfig:

@@ -235,6 +235,16 @@ class Network(NamedTuple):
     has_dense: bool = True  # num_dnn, which the labels of all the paper's networks have
     pools: bool = False  # pool_val
 
+    def uses(self, name: str) -> bool:
+        """Whether a hyperparameter has a meaning for the network."""
+        flags = {
+            "num_dil": self.has_dilation,
+            "num_lstm": self.has_lstm,
+            "num_dnn": self.has_dense,
+            "pool_val": self.pools,
+        }
+        return flags.get(name, True)
+
 
 _RESIDUAL = Network(_residual_layers, has_dilation=True, has_dense=False, pools=True)
 NETWORKS = {  # by arch_type and net_type: the paper's seven, and the residual ones

@@ -49,7 +49,7 @@ def test_parameters_are_drawn_where_they_have_a_meaning(problem, sampler):
         study.sampler = hpo.samplers.make_sampler(settings, number)
         trial = study.ask()
         drawn = hpo.samplers.suggest(trial, space)
-        assert set(drawn) == set(trial.params) == {name for name in space if applies(name, drawn)}
+        assert set(drawn) == set(trial.params) == {name for name in space if applies(name, drawn, space)}
         residual, decays = drawn["arch_type"] == "RES", drawn["optimizer"] == "adamw"
         assert ("RES num_filt" in drawn, "num_filt" in drawn) == (residual, not residual)
         assert ("adamw weight_decay" in drawn) == decays
@@ -65,7 +65,7 @@ def test_parameters_are_drawn_where_they_have_a_meaning(problem, sampler):
 def test_the_search_begins_with_a_configuration_of_its_space(problem):
     base = {**hpo.problem.EXTENDED_BASE, **problem.extended_base}
     space = problem.space("extended")
-    assert set(base) == {name for name in space if applies(name, base)}
+    assert set(base) == {name for name in space if applies(name, base, space)}
     assert all(space[name]._contains(space[name].to_internal_repr(value)) for name, value in base.items())
 
 

@@ -88,8 +88,8 @@ class BlindTraces:
 def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> BlindTraces:
     """The first blind trace, or the first BASELINE_TRACES where a prediction is not a trace, with all predictions.
 
-    They are those of every network that was loaded, and of the classical method that is best on these traces. Raises MissingError when there is no
-    network, or when they were trained on traces that cannot be compared.
+    They are those of every network that was loaded, and of the classical method that is best on BASELINE_TRACES traces.
+    Raises MissingError when there is no network, or when they were trained on traces that cannot be compared.
     """
     loaded = {final.approach: final.network for final in networks if final.network is not None}
     if not loaded:
