@@ -137,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--seed", type=whole_number(0, LARGEST_SEED), default=0, metavar="N", help="of a card's traces (default 0)")
     options = parser.parse_args(arguments)
     try:
+        known_problems()  # Their modules may bring networks of their own, which the file may be of.
         network = BaseMLClass.load_model(options.model)
         if options.output and options.output.resolve() == options.model.resolve():
             raise ValueError(

@@ -203,6 +203,11 @@ def _in_order(items: Mapping[str, Item]) -> dict[str, Item]:
     )
 
 
+def _ending(label: str) -> str:
+    """How the name of a file ends: "Fig3" for a number, else "Fig_arrivals_study"."""
+    return label if label.isdigit() else f"_{label}"
+
+
 @dataclass
 class Output:
     """Where pictures and tables go, and what was made or not."""
@@ -220,7 +225,7 @@ class Output:
         except MissingError as error:
             self._lacks(f"Fig {label}", str(error))
             return
-        paths = [self.folder / f"Fig{label}.{ending}" for ending in self.formats]
+        paths = [self.folder / f"Fig{_ending(label)}.{ending}" for ending in self.formats]
         for path in paths:
             with replacing(path) as unfinished:
                 fig.savefig(unfinished, dpi=300)
@@ -235,7 +240,7 @@ class Output:
         except MissingError as error:
             self._lacks(f"Table {label}", str(error))
             return
-        path = self.folder / f"Table{label}.csv"
+        path = self.folder / f"Table{_ending(label)}.csv"
         replace_file(path, table.to_csv(index=False, lineterminator="\n"))
         text = f"**Table {label}.** {item.title}\n\n{table.to_markdown(index=False)}\n"
         replace_file(path.with_suffix(".md"), text)

@@ -41,11 +41,11 @@ def dashboard_command(run: Run) -> str:
 def write_note(run: Run, study: optuna.Study) -> None:
     """The study's note in the dashboard: what it is, and how it was started."""
     s, problem = run.settings, run.problem
-    unit = f" in {problem.unit}" if problem.unit else ""
+    unit, loss = f" in {problem.unit}" if problem.unit else "", problem.loss.name
     optuna_dashboard.save_note(
         study,
         f"# {problem.name.capitalize()}\n\n"
-        f"Score: the lowest {run.metric_name} of a training. `validation_rmse` is the plain RMSE{unit}, without the "
+        f"Score: the lowest {run.metric_name} of a training. `validation_{loss}` is the plain {loss.upper()}{unit}, without the "
         "networks' penalties.\n\n"
         f"- preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
         f"- a trial: {data_protocol(run)}\n"

@@ -310,8 +310,8 @@ def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm)
 
 
 def _result_text(run: Run, result: RunResult) -> str:
-    loss, rmse = run.loss_text(result.validation_loss), run.rmse_text(result.validation_plain)
-    return f"loss {loss}, RMSE {rmse}  (epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s)"
+    loss, plain = run.loss_text(result.validation_loss), run.plain_text(result.validation_plain)
+    return f"loss {loss}, {plain}  (epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s)"
 
 
 def _print_result(run: Run, plan: Plan) -> None:

@@ -85,7 +85,7 @@ class Problem(Task):
     study_prefix: str  # of the names of its studies
     net_type: str  # of NetworkConfig
     loss: Loss = RMSE
-    paper_trials: int  # trials of the published study
+    paper_trials: int = 0  # trials of the published study, if there is one
     search_space: Mapping[str, BaseDistribution]  # of the paper preset
     quick_space: Mapping[str, BaseDistribution]  # of the quick preset
     quick_settings: Mapping[str, object] = field(default_factory=dict)  # overrides of QUICK_SETTINGS
@@ -119,8 +119,9 @@ class Problem(Task):
 
     def preset_settings(self, preset: str) -> dict[str, object]:
         """What a preset sets."""
-        own = {"quick": self.quick_settings, "extended": {"budget": f"{self.paper_epochs // 10}epochs"}}
-        return {"n_trials": self.paper_trials, **PRESET_SETTINGS[preset], **own.get(preset, {})}
+        budget = {"budget": f"{self.paper_epochs // 10}epochs"} if self.paper_trials else {}
+        own = {"quick": self.quick_settings, "extended": budget}
+        return {"n_trials": self.paper_trials or 100, **PRESET_SETTINGS[preset], **own.get(preset, {})}
 
     def parameter_limit(self, arch_type: str) -> int:
         """The most parameters of a network of this type that is trained."""

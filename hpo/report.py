@@ -35,13 +35,13 @@ def describe_trial(run: Run, trial: FrozenTrial) -> str:
     reason = _reason(trial)
     if reason:
         return f"trial {trial.number:3d}  {reason}"
-    result = result_of(trial)
+    result = result_of(trial, run.problem.loss)
     parameters = ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
     if result is None:  # of a study that other software ran
         return f"trial {trial.number:3d}  loss {run.loss_text(trial.value)}  {parameters}"
-    loss, rmse = run.loss_text(trial.value), run.rmse_text(result.validation_plain)
+    loss, plain = run.loss_text(trial.value), run.plain_text(result.validation_plain)
     effort = f"epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s"
-    return f"trial {trial.number:3d}  loss {loss}, RMSE {rmse}  ({effort})  {parameters}"
+    return f"trial {trial.number:3d}  loss {loss}, {plain}  ({effort})  {parameters}"
 
 
 def _reason(trial: FrozenTrial) -> str | None:
@@ -124,7 +124,7 @@ def estimated_seconds(run: Run, study: optuna.Study) -> float:
     """How long the trials that are left will take: from those already done, else from the networks' sizes."""
     finished = finished_trials(study)
     left = max(run.settings.n_trials - len(finished), 0)
-    known = [result.seconds for trial in finished if (result := result_of(trial)) is not None]
+    known = [result.seconds for trial in finished if (result := result_of(trial, run.problem.loss)) is not None]
     return left / run.n_workers * (float(np.mean(known)) if known else _estimated_trial_seconds(run))
 
 
@@ -182,8 +182,8 @@ def print_result(run: Run, study: optuna.Study) -> None:
         print("No trial was trained, so there is no best network.")
         return
     best = trained[0]
-    rmse = best.user_attrs.get("validation_rmse")
-    plain = f", plain validation RMSE {run.rmse_text(rmse)}" if rmse is not None else ""
+    value = best.user_attrs.get(f"validation_{run.problem.loss.name}")
+    plain = f", plain validation {run.plain_text(value)}" if value is not None else ""
     print(f"Best trial {best.number}: validation loss {run.loss_text(best.value)}{plain}")
     for name, value in best.params.items():
         print(f"  {name:14s} {short(value)}")
@@ -220,9 +220,9 @@ def _spent(run: Run, study: optuna.Study) -> str:
     """Epochs and time of all trials, beside those of the published search and of the budget."""
     trials = study.get_trials(deepcopy=False)
     epochs, minutes = (sum(map(count, trials)) for count in (trained_epochs, trained_minutes))
-    published = f"{run.problem.paper_epochs:,} in the published search"
+    published = f" ({run.problem.paper_epochs:,} in the published search)" if run.problem.paper_trials else ""
     budget = f"; its budget is {run.settings.budget}" if run.settings.budget else ""
-    return f"{epochs:,} epochs ({published}) and {minutes:.1f} min{budget}"
+    return f"{epochs:,} epochs{published} and {minutes:.1f} min{budget}"
 
 
 def _print_pruned(run: Run, trials: list[FrozenTrial]) -> None:

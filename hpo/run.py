@@ -83,8 +83,9 @@ class Run:
     def loss_text(self, loss: float) -> str:
         return f"{short(loss)} {self.loss_unit}".rstrip()
 
-    def rmse_text(self, rmse: float) -> str:
-        return f"{short(rmse)} {self.problem.unit}".rstrip()
+    def plain_text(self, value: float) -> str:
+        """The plain value of the loss, without penalties, with its name and unit: "RMSE 1077 ft/s"."""
+        return f"{self.problem.loss.name.upper()} {short(value)} {self.problem.unit}".rstrip()
 
 
 def short(value: object) -> str:

@@ -74,7 +74,7 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     try:
         options = {"resumable": False, "extra_callbacks": [reporter]}  # a trial that was cut off is begun anew
         network, result = train(run, config, folder, run_name, seed, run.study_name, **options)
-        for name, value in attributes_of(result).items():
+        for name, value in attributes_of(result, run.problem.loss).items():
             trial.set_user_attr(name, value)
         if reporter.pruned:
             return TrialState.PRUNED, None
@@ -160,7 +160,7 @@ def _complete_summary(run: Run, study: optuna.Study) -> None:
 
 def _summary_row(run: Run, trial: FrozenTrial) -> list[object] | None:
     """The row of a trained trial; None for one that other software trained: a storage may be anybody's."""
-    result = result_of(trial)
+    result = result_of(trial, run.problem.loss)
     if result is None:
         return None
     try:

@@ -45,7 +45,7 @@ def run_model_update(run: Run) -> None:
             path.replace(run.model.with_name(path.name))  # the network last: with it, the update is finished
     shutil.rmtree(working, ignore_errors=True)
     print(
-        f"Before           loss {run.loss_text(before['loss'])}, RMSE {run.rmse_text(before['rmse'])}\n"
+        f"Before           loss {run.loss_text(before['loss'])}, {run.plain_text(before[run.problem.loss.name])}\n"
         f"After            {_result_text(run, result)}\n"
         f"Updated network  {destination}\n"
         f"Loss curve       {destination.with_name(f'{name}_log.csv')}"
@@ -58,6 +58,7 @@ def _load_for_update(run: Run) -> BaseMLClass:
         network = BaseMLClass.load_model(run.model)
     except ValueError as error:
         raise UserError(str(error)) from error
+    network.loss = run.problem.loss
     description = run.model.with_suffix(".json")
     if not description.is_file():
         raise UserError(f"{str(description)!r} is missing, which says what network {str(run.model)!r} is")
@@ -73,7 +74,7 @@ def _load_for_update(run: Run) -> BaseMLClass:
 
 
 def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tuple[dict[str, float], RunResult]:
-    """Train on in ``folder``; "loss" and "rmse" (in the data's unit) of the network as it was, and the result."""
+    """Train on in ``folder``; the losses of the network as it was, and the result."""
     s = run.settings
     seed = derived_seed(s.seed, UPDATE_SEED, zlib.crc32(run_name.encode()))  # the update of an update has another one
     keras.utils.set_random_seed(seed)
@@ -81,7 +82,7 @@ def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tupl
     validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
     network.compile_for(len(training), training.batch_size, validation.batch_size)
     before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
-    before["rmse"] *= validation.unit_per_output
+    before[run.problem.loss.name] *= validation.unit_per_output
     origin = {"problem": run.problem.name, "owner": "model_update", **asdict(s), "versions": versions()}
     network.provenance = {**origin, "updated_from": run.model.name, "seed": seed}
     print(f"Training {run.model} on for {s.num_epochs} epochs", flush=True)
