@@ -528,13 +528,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         number = {"type": whole_number(lowest, highest), "default": default, "metavar": "N", "dest": name}
         parser.add_argument(option, help=f"{meaning} (default {default})", **number)
+    output = {"default": "Data", "metavar": "OUTPUT", "dest": "path_to_save"}
+    parser.add_argument("--output", help="folder of the results (default Data)", **output)
     for option, name, meaning in (
         ("--save", "save_data_to_file", "save the data, one folder per kind of data"),
         ("--txt", "save_data_as_txt", "save as text instead of .npy"),
     ):
         parser.add_argument(option, action="store_true", dest=name, help=meaning)
-    output = {"default": "Data", "metavar": "OUTPUT", "dest": "path_to_save"}
-    parser.add_argument("--output", help="folder of the results (default Data)", **output)
     options = parser.parse_args(arguments)
     options.save_data_to_file |= options.save_data_as_txt
     try:

@@ -45,8 +45,8 @@ def write_note(run: Run, study: optuna.Study) -> None:
     optuna_dashboard.save_note(
         study,
         f"# {problem.name.capitalize()}\n\n"
-        f"Score: the lowest {run.metric_name} of a training. `validation_{loss}` is the plain {loss.upper()}{unit}, without "
-        "the networks' penalties.\n\n"
+        f"Score: the lowest {run.metric_name} of a training. `validation_{loss}` is the plain {loss.upper()}{unit}, "
+        "without the networks' penalties.\n\n"
         f"- preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
         f"- a trial: {data_protocol(run)}\n"
         f"- command: `{resume_command(run)}`\n\n"

@@ -34,8 +34,8 @@ DOCUMENTED = {
         "wavelet_time"
     ),
     "dataPlotting": (
-        "PlotLearning COLOURS LITHOLOGY_STYLES axis_label draw_actual_predicted draw_comparison draw_network_flow font_sizes_defaults "
-        "max_axis_value plot_ae_mra_predict plot_ae_predict_raw plot_cwt_magn plot_cwt_magn_phase "
+        "PlotLearning COLOURS LITHOLOGY_STYLES axis_label draw_actual_predicted draw_comparison draw_network_flow "
+        "font_sizes_defaults max_axis_value plot_ae_mra_predict plot_ae_predict_raw plot_cwt_magn plot_cwt_magn_phase "
         "plot_cwt_magn_predict plot_cwt_real_imag plot_earth_model_and_traces plot_model plot_mra plot_network "
         "plot_refl plot_refl_compare plot_xplot"
     ),
