@@ -22,7 +22,7 @@ import numpy as np
 from support.checks import check_choice, check_flag, check_names, check_path, check_whole
 from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
 from support.files import replacing
-from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, _are_real, check_block, check_snr, check_time
+from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, _are_real, check_snr, check_time
 from traces.noise import Gap, data_average, data_gaps, data_noise, draw_gap
 from traces.wavelets import FURTHER_WAVELETS, PUBLISHED_WAVELETS, TRACE_FAMILIES, WAVELETS, convolve, draw_wavelets
 from traces.wavelets import WAVELET_NAMES, klauder, ormsby, ricker, wavelet_convolution, wavelet_time
@@ -214,8 +214,8 @@ def log_in_time(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 def heterogeneous_log(rng: np.random.Generator, values: np.ndarray, counts: np.ndarray, amplitude: float) -> np.ndarray:
     """`log_in_time` plus U(-amplitude, amplitude) in every sample: (n_traces, n_samples) float32.
 
-    >>> heterogeneous_log(np.random.default_rng(0), np.array([[2.0, 2.5]]), np.array([[3, 2]]), 0.1).round(2).tolist()
-    []
+    >>> heterogeneous_log(np.random.default_rng(0), np.array([[2.0, 2.5]]), np.array([[3, 2]]), 0.1).round(2)
+    array([[2.07, 2.03, 2.  , 2.45, 2.46]], dtype=float32)
     """
     log = rng.random((len(values), counts[0].sum()), np.float32)
     log *= 2 * amplitude
@@ -236,9 +236,6 @@ def reflectivity(impedance: np.ndarray) -> np.ndarray:
     return r
 
 
-# --- All steps together
-
-
 def generate_block(
     rng: np.random.Generator,
     n_traces: int,
@@ -250,7 +247,7 @@ def generate_block(
     layers: Layers | None = None,
     density_empirical: bool = True,
     add_noise: bool = True,
-    snr_db: tuple[float, float] | None = None,
+    snr_db: NoiseLevel = None,
 ) -> dict[str, np.ndarray]:
     """The data that ``names`` asks for, and only those: name -> (n_traces, n_samples) float32.
 
@@ -356,7 +353,7 @@ class DataGenerationClass:
     _: KW_ONLY
     n_traces: int = 1
     seed: int | None = None  # whole number of at least 0; with None every set is another one
-    snr_db: float | Sequence[float] | None = None  # noise level, as in `data_noise`; None is the paper's
+    snr_db: NoiseLevel = None  # as in `data_noise`
 
     def __post_init__(self) -> None:
         for option in fields(self):
@@ -388,8 +385,7 @@ class DataGenerationClass:
 
     def velocity_density_logs_creation(self) -> list[Layers]:
         """Draw the layered models in depth: one `Layers` per block of traces that share time step and length."""
-        one_by_one = self.variable_dt or self.variable_data_length
-        blocks = [1] * self.n_traces if one_by_one else [self.n_traces]
+        blocks = [1] * self.n_traces if self.variable_dt or self.variable_data_length else [self.n_traces]
         self.layers = [draw_layers(self._rng, n_traces, self.density_empirical) for n_traces in blocks]
         return self.layers
 
@@ -467,9 +463,8 @@ class DataGenerationClass:
         """Layers of the first trace, and its traces in time, as the plot functions take them."""
         self._check_generated()
         block, layers = self.data[0], self.layers[0]
-        n = layers.n_layers[0]
         names = ("base_depth", "lithology", "velocity", "density")
-        model = {name: getattr(layers, name)[0, :n] for name in names}
+        model = {name: getattr(layers, name)[0, : layers.n_layers[0]] for name in names}
         model |= {"impedance": model["velocity"] * model["density"], "lithology_names": LITHOLOGY_NAMES}
         trace_names = ("REFL", *(name for name in TRACE_FAMILIES["random"] if name in block))
         return model, {name: block[name][0] for name in trace_names}

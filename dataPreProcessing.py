@@ -20,7 +20,7 @@ from scipy import fft
 from dataGeneration import PAIRS, SAMPLES_PER_PASS, STREAMS, TRACES_PER_BLOCK, generate_block, stream_generator
 from support.checks import check_choice, check_flag, check_whole
 from support.startup import load_keras
-from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, check_block, check_snr, check_time
+from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, check_block, check_snr, check_time
 from traces.wavelets import of_wavelet
 
 keras = load_keras()
@@ -69,7 +69,6 @@ def normalize_data(data: np.ndarray, data_range: Range, new_range: Range = (0.0,
 
 
 # --- Transforms: traces (n_traces, n_samples) to channels (n_traces, n_samples, n_channels), and back
-#
 # Every trace is continued by its mirror image at both ends, edge sample repeated. With that, a filter without phase is
 # a product in the domain of the cosine transform, of any length; the same filter with its phase turned by 90 degrees
 # comes back from there by the sine transform.
@@ -352,7 +351,7 @@ class CustomDataGen(keras.utils.PyDataset):
         stream: str = "training",
         n_samples: int = 4096,
         dt: float = 0.001,
-        snr_db: float | Sequence[float] | None = None,
+        snr_db: NoiseLevel = None,
         validation: str = "streaming",
         transform_options: Mapping[str, object] | None = None,
         wavelet: str = "random",
@@ -506,8 +505,7 @@ def fit_input(batches: keras.utils.PyDataset, batch_size: int | None = None):
     options = tf.data.Options()
     options.autotune.enabled = False
     signature = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in first)
-    dataset = tf.data.Dataset.from_generator(one_pass, output_signature=signature)
-    dataset = dataset.rebatch(batch_size or len(first[0]))
+    dataset = tf.data.Dataset.from_generator(one_pass, output_signature=signature).rebatch(batch_size or len(first[0]))
     cardinality = math.ceil(batches.n / batch_size) if batch_size else n_batches
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
     return dataset.with_options(options).prefetch(BATCHES_AHEAD)

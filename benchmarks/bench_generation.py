@@ -1,4 +1,4 @@
-"""What a trace costs: the plain reference, ours, and the floor that the random numbers and one FFT pair set.
+"""What a trace costs: by the plain reference, by our generator, and at least, for its random numbers and one FFT pair.
 
     python -m benchmarks.bench_generation
 
@@ -45,7 +45,7 @@ def ours(n_traces: int, n_samples: int, names: tuple[str, ...] = PAIR, threads: 
 
 
 def floor(n_traces: int, n_samples: int) -> None:
-    """A pair's random numbers (three uniform, one normal a sample) and one FFT there and back, in the same blocks."""
+    """A pair's random numbers (three uniform, one normal per sample) and one FFT there and back, in the same blocks."""
     rng = np.random.Generator(np.random.SFC64(0))
     n_fft = fft.next_fast_len(n_samples + dg.wavelet_time(0.001).size - 1, real=True)
     for first in range(0, n_traces, dg.TRACES_PER_BLOCK):
@@ -56,7 +56,7 @@ def floor(n_traces: int, n_samples: int) -> None:
 
 
 def microseconds(rows: Mapping[str, tuple[Callable[[], None], int]], repeats: int) -> dict[str, float]:
-    """Median time a trace of each row, measured in turns; a row is (what to run, traces that it makes)."""
+    """Median time per trace of each row, measured in turns; a row is a function and the number of traces it makes."""
     times = {name: [] for name in rows}
     for turn in range(repeats + 1):
         for name, (run, n_traces) in rows.items():
@@ -74,7 +74,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     cores = os.cpu_count()
 
-    print(f"Microseconds a trace of 4096 samples, median of {repeats} turns, {cores} cores")
+    print(f"Microseconds per trace of 4096 samples, median of {repeats} turns, {cores} cores")
     rows = {
         "floor": (lambda: floor(250, 4096), 250),
         "ours, one pair": (lambda: ours(250, 4096), 250),
@@ -84,17 +84,17 @@ def main() -> None:
     }
     cost = microseconds(rows, repeats)
     pair = cost["ours, one pair"]
-    print(f"{'':28s}{'us a trace':>12s}{'x floor':>10s}{'x our pair':>12s}")
+    print(f"{'':28s}{'us per trace':>13s}{'x floor':>10s}{'x our pair':>12s}")
     for name, value in cost.items():
-        print(f"{name:28s}{value:12.0f}{value / cost['floor']:10.2f}{value / pair:12.2f}")
+        print(f"{name:28s}{value:13.0f}{value / cost['floor']:10.2f}{value / pair:12.2f}")
 
-    print("\nWith the length of a trace: nanoseconds a sample of one pair")
+    print("\nWith the length of a trace: nanoseconds per sample of one pair")
     lengths = (1024, 2048, 4096, 8192, 16384)
     cost = microseconds({n: (lambda n=n: ours(250, n), 250) for n in lengths}, repeats)
     for n, value in cost.items():
         print(f"{n:10d} samples{value / n * 1e3:10.1f}{value / n / (cost[1024] / 1024):10.2f} x")
 
-    print("\nWith the number of traces: microseconds a trace of one pair")
+    print("\nWith the number of traces: microseconds per trace of one pair")
     numbers = (10, 25, 100, 1000, 10_000)
     cost = microseconds({n: (lambda n=n: ours(n, 4096), n) for n in numbers}, max(repeats // 5, 3))
     for n, value in cost.items():

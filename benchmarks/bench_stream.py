@@ -35,7 +35,7 @@ def main() -> None:
     """Print the time of both kinds of epoch and their ratios."""
     parser = argparse.ArgumentParser(description="Cost of making traces while a network trains on them.")
     parser.add_argument("--repeats", type=int, default=31, help="turns (default 31)")
-    parser.add_argument("--traces", type=int, default=250, help="traces an epoch (default 250)")
+    parser.add_argument("--traces", type=int, default=250, help="traces per epoch (default 250)")
     options = parser.parse_args()
     config = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=64, krnl_size=8, pool_val=2)
     model = create_model(config).get_model()
@@ -51,7 +51,7 @@ def main() -> None:
                 seconds[name].append(time.perf_counter() - started)
     for name, values in seconds.items():
         step = statistics.median(values) / options.traces * 1e3
-        print(f"{name:12s}{step:8.2f} ms a step (median of {options.repeats} epochs)")
+        print(f"{name:12s}{step:8.2f} ms per step (median of {options.repeats} epochs)")
     ratios = [a / b for a, b in zip(seconds["generated"], seconds["in memory"], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
     print(f"ratio       {middle:8.3f} (median of the turns' ratios; quartiles {low:.3f} and {high:.3f})")

@@ -60,7 +60,7 @@ def megabytes(run: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Print a row a transform."""
+    """Print one row per transform."""
     parser = argparse.ArgumentParser(description="Cost of the transforms of a block of traces.")
     parser.add_argument("--repeats", type=int, default=5, help="turns (default 5)")
     parser.add_argument("--traces", type=int, default=250, help="traces in the block (default 250)")
@@ -69,7 +69,7 @@ def main() -> None:
     rng = stream_generator(0, "blind")
     traces = generate_block(rng, options.traces, ("CONV_REFL_NOISY",), n_samples=options.samples)["CONV_REFL_NOISY"]
     print(f"{options.traces} traces of {options.samples} samples, median of {options.repeats} turns")
-    titles = ("ms a trace", "PyWavelets", "ratio", "way back", "MB held", "PyWavelets", "of channels")
+    titles = ("ms per trace", "PyWavelets", "ratio", "way back", "MB held", "PyWavelets", "of channels")
     print("    ", *(f"{title:>11s}" for title in titles))
     for kind, theirs in THEIRS.items():
         channels = transform_traces(traces, kind, DT)

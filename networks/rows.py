@@ -1,14 +1,14 @@
 """The networks as rows of layers, and what is particular to each type of network."""
 
 import math
-import numbers
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from networks.callbacks import OPTIMIZERS, SCHEDULES
 from networks.layers import LAYER_KINDS, NORMALISATIONS, Layer, tcn_dilations
-from support.checks import check_choice, check_flag, check_whole
+from support.checks import check_choice, check_flag, check_number, check_whole
 from support.startup import load_keras
 
 keras = load_keras()
@@ -100,12 +100,10 @@ class NetworkConfig:
                 f"standard_units must be False for {self.arch_type} {self.net_type}, not True: of the types of "
                 f"networks, {', '.join(STANDARD_UNITS)} have such units"
             )
-        for name, valid in {"learning_rate": "above 0", "weight_decay": "of at least 0"}.items():
-            value = getattr(self, name)
-            is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-            if not is_number or not 0 <= value < math.inf or (value == 0 and valid == "above 0"):
-                raise ValueError(f"{name} must be a number {valid}, not {value!r}")
-            object.__setattr__(self, name, float(value))
+        positive, least = "a number above 0", "a number of at least 0"
+        for name, lowest, valid in (("learning_rate", math.ulp(0.0), positive), ("weight_decay", 0.0, least)):
+            value = check_number(name, getattr(self, name), lowest, sys.float_info.max, valid)
+            object.__setattr__(self, name, value)
 
     @property
     def label(self) -> str:

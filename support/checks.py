@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+Seed = int | np.random.Generator | None
+
 
 def check_choice(what: str, value: object, valid: Iterable[str]) -> str:
     """``value``; ValueError that lists the valid names when it is not one of them."""
@@ -43,7 +45,7 @@ def check_names(what: str, names: object, valid: Iterable[str]) -> tuple[str, ..
     return tuple(check_choice(what, name, valid) for name in names)
 
 
-def check_seed(seed: object) -> np.random.Generator:
+def check_seed(seed: Seed) -> np.random.Generator:
     """The generator of a seed; ValueError unless it is one already, None or a whole number of at least 0."""
     if seed is not None and not isinstance(seed, np.random.Generator):
         seed = check_whole("seed", seed, 0)

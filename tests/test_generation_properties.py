@@ -52,7 +52,7 @@ negative = st.floats(max_value=0, exclude_max=True)
 
 
 def made(**chosen):
-    """A data set and its names -> one array a trace."""
+    """A data set and its names -> one array per trace."""
     data_set = dg.DataGenerationClass(**chosen)
     blocks = data_set.generate_dataset()
     rows = {name: [row for block in blocks for row in block[name]] for name in blocks[0] if name not in ("TIME", "DT")}

@@ -1,6 +1,6 @@
 """The generator makes the same earth as the plain reference: two-sample tests of 2 000 traces of each, fixed seeds.
 
-A statistic is one value a trace (samples within a trace depend on each other, traces do not), so that the values are
+A statistic is one value per trace (samples within a trace depend on each other, traces do not), so that the values are
 independent. Each is tested for its distribution, its limits and its mean, and p-values are corrected for all of them
 (Bonferroni). That these tests have teeth is shown with generators in which one constant is 5 % off.
 """
@@ -30,7 +30,7 @@ COARSE = {"n_samples": 512, "dt": 0.008}  # 4 s of earth model for few samples
 FINE = {"n_samples": 512, "dt": 0.001}
 
 
-# --- The same data from both sides, as arrays with one row a trace
+# --- The same data from both sides, as arrays with one row per trace
 
 
 def as_rows(models):
@@ -45,7 +45,7 @@ def as_rows(models):
 
 
 def stacked(rows):
-    """One array a name from one dictionary a trace; each trace becomes arrays at once, which takes less memory."""
+    """One array per name from one dictionary per trace; each trace becomes arrays at once, which takes less memory."""
     columns = {}
     for row in rows:
         for name, values in row.items():
@@ -107,7 +107,7 @@ def generated_data(kind):
     return make(kind, dg)
 
 
-# --- Statistics: name -> (kind of data, function of the data -> at most one value a trace)
+# --- Statistics: name -> (kind of data, function of the data -> at most one value per trace)
 
 STATISTICS = {}
 
@@ -316,7 +316,7 @@ statistic("gap, length", "traces", gap_length)
 
 
 def p_of_limits(one, other):
-    """Chance that so many of one sample's values lie beyond all of the other's, when both are from one distribution."""
+    """Chance that as many of one sample's values lie beyond all of the other's, when both are from one distribution."""
     p = 1.0
     for a, b in ((one, other), (other, one), (-one, -other), (-other, -one)):
         beyond = np.arange(np.count_nonzero(a > b.max()))

@@ -7,6 +7,7 @@ import numpy as np
 
 from support.checks import check_number
 
+NoiseLevel = float | Sequence[float] | None  # dB, or (lowest, highest) dB to draw from; None is the paper's
 DT_LIMITS = (0.0001, 0.1)  # s
 SNR_LIMITS = (-100.0, 100.0)  # dB
 SHORTEST_TRACE = 3  # samples: a reflection coefficient needs a sample on either side
@@ -42,7 +43,7 @@ def check_block(what: str, values: np.ndarray) -> np.ndarray:
     return block if block.dtype in (np.float32, np.float64) else block.astype(np.float64)
 
 
-def check_snr(snr_db: float | Sequence[float] | None) -> tuple[float, float] | None:
+def check_snr(snr_db: NoiseLevel) -> tuple[float, float] | None:
     """A noise level as its (lowest, highest) dB, or None; ValueError unless it is None, a number or such a pair.
 
     >>> check_snr(6)

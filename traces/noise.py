@@ -1,12 +1,11 @@
 """Noise and gaps of traces."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from support.checks import check_seed
-from traces.checks import _are_real, check_block, check_snr
+from support.checks import Seed, check_seed
+from traces.checks import NoiseLevel, _are_real, check_block, check_snr
 
 NOISE_RANGE = (0.001, 1.0)  # of the weight u in `data_noise`
 PAPER_SNR = -10 * np.log10((NOISE_RANGE[0] ** 2 + NOISE_RANGE[0] * NOISE_RANGE[1] + NOISE_RANGE[1] ** 2) / 3)  # dB
@@ -19,17 +18,12 @@ class Gap(NamedTuple):
     bottom: np.ndarray
 
 
-def data_noise(
-    clean: np.ndarray,
-    seed: int | np.random.Generator | None = None,
-    snr_db: float | Sequence[float] | None = None,
-) -> np.ndarray:
+def data_noise(clean: np.ndarray, seed: Seed = None, snr_db: NoiseLevel = None) -> np.ndarray:
     """clean + u g, with u ~ U(0.001, 1) and g ~ Normal(mean(clean), std(clean)) drawn for each sample.
 
     ``clean`` and the result, which is float32, are (n_traces, n_samples); mean and standard deviation are those of
-    each trace. The RMS of the noise is 0.577 of the trace's, a signal-to-noise ratio of 4.8 dB. ``snr_db`` makes the
-    same noise louder or softer: a number of dB, or (lowest, highest) dB to draw from for each trace. Raises ValueError
-    for an invalid argument.
+    each trace. The RMS of the noise is 0.577 of the trace's, a signal-to-noise ratio of 4.8 dB. With ``snr_db``, the
+    same noise has that level in dB, or one drawn for each trace from (lowest, highest) dB. ValueError if it is invalid.
 
     >>> data_noise(np.eye(2, 500), seed=0, snr_db=(0, 10)).shape
     (2, 500)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import fft
 
-from support.checks import check_choice, check_names, check_seed
+from support.checks import Seed, check_choice, check_names, check_seed
 from traces.checks import check_block, check_time
 
 WAVELET_DURATION = 0.512  # s
@@ -155,10 +155,7 @@ def convolve(traces: np.ndarray, wavelets: np.ndarray) -> np.ndarray:
 
 
 def wavelet_convolution(
-    traces: np.ndarray,
-    dt: float = 0.001,
-    wavelet: str = "ricker",
-    seed: int | np.random.Generator | None = None,
+    traces: np.ndarray, dt: float = 0.001, wavelet: str = "ricker", seed: Seed = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reflectivity (n_traces, n_samples) convolved with wavelets of random frequency, one of WAVELET_NAMES.
 
