@@ -12,7 +12,8 @@ import shutil
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from networks.callbacks import (
 )
 from networks.files import UNREADABLE, _check_model_file, _reason, _shape_of, keep_best, loss_history_path
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer, _tcn_class
-from networks.rows import NETWORKS, Network, NetworkConfig
+from networks.rows import NETWORKS, NetworkConfig
 from networks.size import VALIDATION_BATCH, Size, _with_outputs, count_parameters, estimate
 from plots.learning import PlotLearning
 from plots.networks import plot_network
@@ -45,12 +46,6 @@ keras = load_keras()
 
 RAW = {"transform_type": "NA"}  # traces as they are
 PREDICTION_BATCH = 8  # traces
-
-
-def _checked_config(config: object) -> NetworkConfig:
-    if not isinstance(config, NetworkConfig):
-        raise ValueError(f"config must be a NetworkConfig, not {config!r}")
-    return config
 
 
 def _checked_transform(transform: object) -> dict[str, object]:
@@ -70,8 +65,7 @@ class BaseMLClass:
     for. Raises ValueError for a parameter that is invalid.
 
     Any trace length works: the input is padded to a multiple of `NetworkConfig.length_factor`, and an output of the
-    padded length is cropped back. Each of the methods seq_... builds one of the paper's networks as ``model``, and
-    compiles it with a new optimizer.
+    padded length is cropped back.
     """
 
     def __init__(
@@ -84,59 +78,47 @@ class BaseMLClass:
         precision: str = "float32",
         loss: Loss = RMSE,
     ) -> None:
-        check_choice("precision", precision, PRECISIONS)
-        self.precision = precision
-        self.loss = loss
-        self.config = NetworkConfig() if config is None else _checked_config(config)
+        self.config = NetworkConfig() if config is None else config
+        if not isinstance(self.config, NetworkConfig):
+            raise ValueError(f"config must be a NetworkConfig, not {config!r}")
         self.n_samples = check_whole("n_samples", n_samples, 1)
         self.n_channels = check_whole("n_channels", n_channels, 1)
         self.n_outputs = check_whole("n_outputs", n_outputs, 1)
         self.transform = _checked_transform(RAW if transform is None else transform)
+        check_choice("precision", precision, PRECISIONS)
+        self.precision = precision
+        self.loss = loss
         self.provenance: dict = {}  # settings and versions that are written beside a saved model
         self.model: keras.Model | None = None
         self.best_model_path: Path | None = None
 
-    def seq_dnn_ml(self) -> keras.Model:
-        """DNN: L x [Dense U, Dropout], Dense 1 (swish)."""
-        return self._build(NETWORKS["DNN", "SEQ"])
+    def build(self, **network: str) -> keras.Model:
+        """Build ``model`` and compile it with a new optimizer.
 
-    def seq_cnn_ml(self) -> keras.Model:
-        """CNN: L x Conv1D(F, K), Conv1D(1, K, linear)."""
-        return self._build(NETWORKS["CNN", "SEQ"])
-
-    def seq_cnn_variant_ml(self) -> keras.Model:
-        """CNN_VAR: L x [dilated Conv1D, Dense] with growing kernels; Conv1D(1, K, linear), Dense 1."""
-        return self._build(NETWORKS["CNN_VAR", "SEQ"])
-
-    def seq_cnn_lstm_ml(self) -> keras.Model:
-        """CNN_LSTM: L x [2 dilated Conv1D, LSTM, Dense]; Conv1D(1, K, linear), Dense 1."""
-        return self._build(NETWORKS["CNN_LSTM", "SEQ"])
-
-    def seq_tcn_ml(self) -> keras.Model:
-        """TCN: L x [TCN, Dense]; Dense 1."""
-        return self._build(NETWORKS["TCN", "SEQ"])
-
-    def seq_cnn_ae(self) -> keras.Model:
-        """CNN autoencoder: L strided Conv1D, L strided Conv1DTranspose; Conv1D(U), Dense 1."""
-        return self._build(NETWORKS["CNN", "AE"])
-
-    def seq_tcn_ae(self) -> keras.Model:
-        """TCN autoencoder: L x [TCN, Dense, MaxPool P], L x [TCN, Dense, UpSample P]; Dense 1."""
-        return self._build(NETWORKS["TCN", "AE"])
-
-    def _build(self, network: Network) -> keras.Model:
+        ``network`` may name another arch_type and net_type, which the configuration has from then on.
+        """
+        self.config = config = replace(self.config, **network)
         inputs = keras.Input((self.n_samples, self.n_channels))
-        x, in_data_units = self.config.units.convert(inputs)
+        x, in_data_units = config.units.convert(inputs)
         with _precision(self.precision):
-            outputs = self._connected(x, _with_outputs(self.config.rows_of(network), self.n_outputs))
+            outputs = self._connected(x, _with_outputs(config.layers, self.n_outputs))
         if self.precision != "float32":
             # The loss is calculated in float32 whatever the layers calculate in.
             outputs = keras.layers.Activation("linear", dtype="float32")(outputs)
-        model = self.model = keras.Model(inputs, in_data_units(outputs), name=self.config.label)
-        optimizer = OPTIMIZERS[self.config.optimizer](self.config)
+        model = self.model = keras.Model(inputs, in_data_units(outputs), name=config.label)
+        optimizer = OPTIMIZERS[config.optimizer](config)
         optimizer.build(model.trainable_variables)  # else TensorFlow traces the train step twice
         self._compile(optimizer)
         return model
+
+    # The paper's networks; networks/rows.py has their layers.
+    seq_dnn_ml = partialmethod(build, arch_type="DNN", net_type="SEQ")
+    seq_cnn_ml = partialmethod(build, arch_type="CNN", net_type="SEQ")
+    seq_cnn_variant_ml = partialmethod(build, arch_type="CNN_VAR", net_type="SEQ")
+    seq_cnn_lstm_ml = partialmethod(build, arch_type="CNN_LSTM", net_type="SEQ")
+    seq_tcn_ml = partialmethod(build, arch_type="TCN", net_type="SEQ")
+    seq_cnn_ae = partialmethod(build, arch_type="CNN", net_type="AE")
+    seq_tcn_ae = partialmethod(build, arch_type="TCN", net_type="AE")
 
     def _compile(self, optimizer: keras.optimizers.Optimizer, one_by_one: bool = False) -> None:
         loss = self.loss.of_trace if one_by_one else self.loss.of_batch
@@ -261,7 +243,7 @@ class BaseMLClass:
     def get_model(self) -> keras.Model:
         """The Keras model; ValueError when none was built or loaded yet."""
         if self.model is None:
-            raise ValueError("there is no network yet: call one of the seq_ methods, create_model or load_model first")
+            raise ValueError("there is no network yet: call create_model, load_model or one of the seq_ methods first")
         return self.model
 
     def save_model(self, path: str | Path) -> Path:
@@ -349,7 +331,7 @@ class BaseMLClass:
         return outputs[..., 0] if self.n_outputs == 1 else outputs
 
     def predict_best_result(self, x: np.ndarray) -> np.ndarray:
-        """`predict_result` with the weights of the epoch of lowest validation loss."""
+        """`predict_result` with the weights of the epoch with the lowest validation loss."""
         if self.best_model_path is None or not self.best_model_path.is_file():
             raise ValueError("there is no best model yet: call fit_model first")
         return type(self).load_model(self.best_model_path).predict_result(x)
@@ -402,8 +384,8 @@ def create_model(
     loss: Loss = RMSE,
 ) -> BaseMLClass:
     """The network that ``config`` names, built and compiled; the other parameters are those of `BaseMLClass`."""
-    network = BaseMLClass(_checked_config(config), n_samples, n_channels, n_outputs, transform, precision, loss)
-    network._build(config.network)
+    network = BaseMLClass(config, n_samples, n_channels, n_outputs, transform, precision, loss)
+    network.build()
     return network
 
 
@@ -542,17 +524,6 @@ def labelled(config: NetworkConfig, transform_type: str) -> str:
 
 def summary_row(config: NetworkConfig, result: RunResult, transform_type: str = "NA") -> list[object]:
     """One training as a row under SUMMARY_COLUMNS."""
-    return [
-        labelled(config, transform_type),
-        config.arch_type,
-        config.num_layers,
-        config.num_dnn,
-        config.num_dil,
-        config.num_filt,
-        config.krnl_size,
-        config.pool_val,
-        result.epochs,
-        result.best_epoch,
-        result.training_loss,
-        result.validation_loss,
-    ]
+    sizes = [config.num_layers, config.num_dnn, config.num_dil, config.num_filt, config.krnl_size, config.pool_val]
+    losses = [result.epochs, result.best_epoch, result.training_loss, result.validation_loss]
+    return [labelled(config, transform_type), config.arch_type, *sizes, *losses]

@@ -3,9 +3,9 @@
     python modelCard.py NETWORK.keras --output pretrained/denoising.keras
     python modelCard.py pretrained/denoising.keras          does it do here what its card says?
 
-The file has the weights in half precision and no state of the optimiser; whatever loads networks loads it. The card
-stands beside it as JSON: hyperparameters, the data and the training, seed, versions, and metrics over blind traces with
-their intervals, of all traces and of each wavelet and noise level.
+The file has the weights in half precision and no state of the optimiser; every command that loads networks loads it.
+The card stands beside it as JSON: hyperparameters, data and training, seed, versions, and the metrics over blind
+traces with their intervals, for all traces and for each wavelet and noise level.
 """
 
 import argparse
@@ -32,7 +32,7 @@ BLIND, CHECKED = 1000, 300  # traces of a new card, and traces that a card is ch
 
 
 def publish(network: BaseMLClass, path: Path) -> BaseMLClass:
-    """Write a network with its weights in half precision, its optimiser as at the beginning; returns what was written.
+    """Write a network with its weights in half precision and a new optimiser; returns the network that was written.
 
     Raises ValueError for a network that does not say what it is, or weights that half precision cannot hold.
     """
@@ -89,17 +89,17 @@ def _metrics(network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProt
 def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Path:
     """Add the network's size and its `blind_metrics` to the description beside it, which makes it a card."""
     path = card_path(network)
-    told = json.loads(path.read_text(encoding="utf-8"))
+    description = json.loads(path.read_text(encoding="utf-8"))
     blind = {"traces": n_traces, "seed": seed, "metrics": blind_metrics(network, n_traces, seed)}
-    card = {**told, "weights": "float16", "parameters": network.get_model().count_params(), "blind_test": blind}
+    card = {**description, "weights": "float16", "parameters": network.get_model().count_params(), "blind_test": blind}
     replace_file(path, json.dumps(card, indent=2) + "\n")
     return path
 
 
 def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple[float, Interval]]:
-    """Of every metric what the card says of all traces, and what the network has here on the first of them.
+    """Every metric as the card has it, over all traces, and as the network gets it here over the first of them.
 
-    Raises ValueError when there is no card beside the network, or what stands there is none.
+    Raises ValueError when there is no card beside the network, or when the file there is not a card.
     """
     path = card_path(network)
     try:
@@ -113,17 +113,17 @@ def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple
 
 
 def agree(said: float, found: Interval) -> bool:
-    """Whether a card's figure is within the interval of what was found."""
+    """Whether the value on a card is within the interval that was found here."""
     return found.low <= said <= found.high
 
 
 def card_path(network: BaseMLClass) -> Path:
-    """Where the card of a network is: what it is loaded with."""
+    """Path of a network's card, which is beside the file that the network was loaded from."""
     return network.best_model_path.with_suffix(".json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish a network, or check a card. Returns the exit status: 1 when a card is not true here."""
+    """Publish a network, or check a card. Returns the exit status, which is 1 when a card is not true here."""
     parser = OneSentenceParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("model", type=Path, metavar="NETWORK", help="a saved network (.keras)")

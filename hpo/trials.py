@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
 from baseML import RunResult
-from dataPreProcessing import RMSE, Loss
+from dataPreProcessing import Loss
 from hpo.storage import locked_on_server
 from networks.files import RUN_NAME, loss_history_path, remove_run_files
 from support.stopping import ignore_signals, stop_was_asked
@@ -47,7 +47,7 @@ def run_name_of(trial: FrozenTrial) -> str | None:
     return name if isinstance(name, str) and RUN_NAME.fullmatch(name) else None
 
 
-def attributes_of(result: RunResult, loss: Loss = RMSE) -> dict[str, object]:
+def attributes_of(result: RunResult, loss: Loss) -> dict[str, object]:
     """What a training gave, as attributes of its trial; the plain loss has the name of the loss."""
     return {_attribute(name, loss): value for name, value in asdict(result).items()}
 
@@ -56,7 +56,7 @@ def _attribute(name: str, loss: Loss) -> str:
     return f"validation_{loss.name}" if name == "validation_plain" else name
 
 
-def result_of(trial: FrozenTrial, loss: Loss = RMSE) -> RunResult | None:
+def result_of(trial: FrozenTrial, loss: Loss) -> RunResult | None:
     """What the training of a trial gave; None where its attributes do not say so: a storage may be anybody's."""
     values = {field.name: trial.user_attrs.get(_attribute(field.name, loss)) for field in fields(RunResult)}
     told = all(isinstance(value, (int, float)) for name, value in values.items() if name != "run_name")

@@ -55,10 +55,9 @@ def run_model_update(run: Run) -> None:
 def _load_for_update(run: Run) -> BaseMLClass:
     """The network that is to be updated. UserError when it is none, or its data are not those of the run."""
     try:
-        network = BaseMLClass.load_model(run.model)
+        network = BaseMLClass.load_model(run.model, run.problem.loss)
     except ValueError as error:
         raise UserError(str(error)) from error
-    network.loss = run.problem.loss
     description = run.model.with_suffix(".json")
     if not description.is_file():
         raise UserError(f"{str(description)!r} is missing, which says what network {str(run.model)!r} is")

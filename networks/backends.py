@@ -16,33 +16,33 @@ from support.startup import load_keras
 keras = load_keras()
 
 PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
-XLA_COSTS = {"dropout", "deconv"}  # kinds of layers
-XLA_STEPS = {"lstm": 1, "tcn": 500}  # of a training, from which on compiling a network with such layers pays
+XLA_COSTS = {"dropout", "deconv"}  # kinds of layers that XLA makes slower
+XLA_STEPS = {"lstm": 1, "tcn": 500}  # steps of the shortest training that XLA makes faster, by kind of layer
 XLA_STEPS_OF_OTHERS = 1000
-STEPS_A_CALL = 25  # of TensorFlow, for small networks
-LARGE_STEP = 6e9  # operations: some 50 ms on a core or two
+STEPS_A_CALL = 25  # steps of a small network that TensorFlow does before it returns to Python
+LARGE_STEP = 6e9  # operations, about 50 ms on two cores
 
 
 class Compilation(NamedTuple):
     """How TensorFlow is to run the steps of a training."""
 
-    jit_compile: bool | None  # with XLA; None is Keras' choice
+    jit_compile: bool | None  # whether XLA compiles training steps; None leaves the choice to Keras
     steps_per_execution: int  # steps from one return to Python to the next
-    jit_validation: bool | None = None  # the steps of validation
+    jit_validation: bool | None = None  # whether XLA compiles validation steps
 
 
 def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 4096, batch_size: int = 1) -> Compilation:
     """How to run ``n_steps`` training steps on batches of traces of ``n_samples``; the losses are the same within 1e-4.
 
-    XLA, measured on two CPU cores at batch 1 and 4096 samples: a step of the best inversion networks takes 0.5 and 0.8
-    of the time without, of a CNN_LSTM 0.13, of a CNN 0.2 and of a CNN_VAR 0.5 (both with the grid's base values); but
-    of a DNN, whose dropout it draws slowly, 30 times as long, and of the CNN autoencoders, with their transposed
-    convolutions, 1.0 to 2.2 times. Compiling takes 1 to 2 s more than without, which a short training of small layers
-    does not win back; for a TCN 3 to 8 s more, which 150 to 500 steps do. On a GPU, the choice is Keras' own.
-    Validation steps, of several traces, are faster without, by 2 to 25 %, and sooner compiled; not those of an LSTM.
+    On two CPU cores, at batch 1 and 4096 samples, XLA changes the time of a step by these factors: 0.5 and 0.8 for the
+    best inversion networks, 0.13 for a CNN_LSTM, 0.2 for a CNN and 0.5 for a CNN_VAR (both with the grid's base
+    values), but 30 for a DNN, whose dropout it draws slowly, and 1.0 to 2.2 for the CNN autoencoders with their
+    transposed convolutions. Compiling with XLA takes 1 to 2 s longer, more than a short training of small layers
+    gains; for a TCN it takes 3 to 8 s longer, which are gained in 150 to 500 steps. Validation steps of several traces
+    are 2 to 25 % faster without XLA and compile sooner, but not those of an LSTM. On a GPU, the choice is Keras' own.
 
-    A return to Python costs 1 ms, a fifth of a step of the smallest autoencoder, and is saved for small networks. Large
-    ones return after every step, or else Ctrl-C would have to wait.
+    A return to Python costs 1 ms, a fifth of a step of the smallest autoencoder. Small networks therefore do several
+    steps at once. Large ones return after every step, as Ctrl-C would have to wait otherwise.
     """
     if keras.backend.backend() != "tensorflow":
         return Compilation(None, 1)
@@ -60,29 +60,30 @@ def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 409
 
 @contextlib.contextmanager
 def _gradients_forgotten() -> Iterator[None]:
-    """On TensorFlow, take out of its registry what a training puts there: the gradient of every swish in its graphs.
+    """Afterwards, TensorFlow's registry of gradients is what it was before.
 
-    TensorFlow never does, and each of them keeps alive the graphs and the data of its training, some 5 MB of a small
-    network.
+    A training adds the gradient of every swish in its graphs. TensorFlow itself never removes them, and each of them
+    keeps the graphs and the data of its training in memory, about 5 MB for a small network.
     """
     if keras.backend.backend() != "tensorflow":
         yield
         return
     from tensorflow.python.framework import ops
 
-    registry = getattr(getattr(ops, "gradient_registry", None), "_registry", {})  # not public: it may go
+    # The registry is not public, so that another version of TensorFlow may have none.
+    registry = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
     known = set(registry)
     try:
         yield
     finally:
         for name in registry.keys() - known:
-            if name.startswith("CustomGradient-"):  # others come with modules that are imported meanwhile
+            if name.startswith("CustomGradient-"):  # modules that are imported inside the block add other names
                 del registry[name]
 
 
 @contextlib.contextmanager
 def _precision(name: str) -> Iterator[None]:
-    """Layers that are made meanwhile calculate in one of PRECISIONS."""
+    """Layers that are made inside this context calculate in one of PRECISIONS."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -92,9 +93,9 @@ def _precision(name: str) -> Iterator[None]:
 
 
 def make_deterministic() -> None:
-    """From now on, have a GPU repeat a training to the last bit, which takes longer; a CPU does so by itself.
+    """Make a GPU repeat a training to the last bit, which takes longer; a CPU always does.
 
-    To be called before the first network is built.
+    This function must be called before the first network is built.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -104,7 +105,7 @@ def make_deterministic() -> None:
     elif backend == "torch":
         import torch
 
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, PyTorch refuses
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # PyTorch demands this setting
         torch.use_deterministic_algorithms(True)
     else:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
@@ -115,7 +116,7 @@ LIBRARIES = ("keras", "tensorflow", "jax", "torch", "keras-tcn", "numpy", "scipy
 
 
 def memory_limit() -> float:
-    """Bytes that networks may take, at most; infinite for a GPU, whose libraries say by themselves what is too much."""
+    """The most bytes that networks may take; infinite on a GPU, whose libraries raise an error for too much."""
     if device_name() != "cpu" or not hasattr(os, "sysconf"):
         return math.inf
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
@@ -126,7 +127,7 @@ def memory_limit() -> float:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that decide a result."""
+    """Versions of Python and of the libraries that a result depends on."""
     found = {"python": platform.python_version(), "backend": keras.backend.backend()}
     for library in LIBRARIES:
         try:
@@ -137,12 +138,12 @@ def versions() -> dict[str, str]:
 
 
 def device_name() -> str:
-    """Kind of the device that networks run on: cpu, gpu, cuda."""
-    if keras.backend.backend() == "torch":  # has no list of devices in Keras
+    """Kind of the device that networks run on: cpu, gpu or cuda."""
+    if keras.backend.backend() == "torch":  # Keras has no list of PyTorch's devices
         return keras.ops.zeros(1).device.type
     return keras.distribution.list_devices()[0].split(":")[0]
 
 
 def hardware() -> str:
-    """What runs the networks, in words."""
+    """The library and the device that run the networks, in words."""
     return f"Keras {keras.__version__} with {keras.backend.backend()}, {device_name()} ({os.cpu_count()} CPU cores)"

@@ -19,13 +19,7 @@ BACKUP_SHARE = 0.05  # of the time of a training, spent on its backups at most
 
 def log_columns(name: str) -> dict[str, str]:
     """The columns of a loss history, by Keras' names; ``name`` is that of the loss's plain value."""
-    return {
-        "loss": "loss",
-        "learning_rate": "lr",
-        name: name,
-        "val_loss": "val_loss",
-        f"val_{name}": f"val_{name}",
-    }
+    return {"loss": "loss", "learning_rate": "lr", name: name, "val_loss": "val_loss", f"val_{name}": f"val_{name}"}
 
 
 # --- Callbacks

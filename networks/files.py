@@ -15,27 +15,26 @@ from networks.rows import NetworkConfig
 from support.files import note, remove_unfinished, replacing
 
 LOSS_HISTORY_FOLDER = "loss_history_all"
-# what is beside a network; the last one goes last, for `keep_best` finds the others by it
+# Endings of the files beside a network. The description goes last when they are removed: `keep_best` finds them by it.
 RUN_FILES = (".keras", ".png", "_log.csv", "_learning.png", "_backup", ".json")
 RUN_NAME = re.compile(
     r"\w+_LYR\d+_DNN\d+_DIL\d+_FIL\d+_KRNL\d+_POL\d+_LSTM\d+_[A-Z]+_\d{8}_\d{6}_[0-9a-f]{8}", re.ASCII
 )
 UPDATE = "_update"  # ending of the name of a network that was trained on
-OWN_MODULES = (ActivityL1L2.__module__, "baseML")  # where its class is, and was
-LIBRARIES_OF_MODELS = ("keras", "tcn")  # whose classes a model file may name
-RUN_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__")  # Keras' that do
+OWN_MODULES = (ActivityL1L2.__module__, "baseML")  # where the class is, and where older files say that it is
+LIBRARIES_OF_MODELS = ("keras", "tcn")  # A model file may name the classes of these libraries,
+RUN_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__")  # but not these.
 LONGEST_REASON = 200  # characters of a library's message
-UNREADABLE = (  # what the libraries raise for a file that is damaged, or is something else
-    *(ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+# The libraries raise these for a file that is damaged, or is something else.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def _check_model_file(path: Path) -> None:
-    """ValueError unless a file is a .keras archive of known classes alone; no part of it is loaded to find out."""
+    """Raise ValueError unless a file is a .keras archive that names known classes only. No part of it is loaded."""
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(
-            f"{str(path)!r} is not a Keras model that can be loaded: only whole .keras archives are, no pickles or HDF5"
+            f"{str(path)!r} is not a Keras model that can be loaded: only a whole .keras archive is valid, "
+            "not a pickle or an HDF5 file"
         )
     try:
         with zipfile.ZipFile(path) as archive:
@@ -55,29 +54,29 @@ def _check_class(path: Path, module: object, name: object) -> None:
     if not known or name in RUN_CODE:
         found = name if module is None else f"{module}.{name}"
         raise ValueError(
-            f"{str(path)!r} is not loaded: it asks for {found!r}, which could run code; only layers of Keras that run "
-            "none, and the TCN, are valid"
+            f"{str(path)!r} is not loaded: it asks for {found!r}, which could run code; only the TCN and those parts "
+            "of Keras that run no code are valid"
         )
 
 
 def _shape_of(model: object, path: Path) -> tuple[int, int, int]:
-    """Samples, channels and outputs of a loaded model. ValueError when it is no network on traces."""
+    """Samples, channels and output channels of a loaded model. Raises ValueError unless it is a network on traces."""
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if not all(isinstance(shape, tuple) and list(map(type, shape[1:])) == [int, int] for shape in shapes):
         raise ValueError(
-            f"{str(path)!r} is no network on traces: it goes from {shapes[0]} to {shapes[1]}, "
-            "and (batch, n_samples, channels) is valid for both"
+            f"{str(path)!r} is not a network on traces: it goes from {shapes[0]} to {shapes[1]}, "
+            "and only (batch, n_samples, channels) is valid for both"
         )
     return *shapes[0][1:], shapes[1][2]
 
 
 def _reason(error: Exception) -> str:
-    """A library's message in a few words; Keras' fill pages."""
+    """The beginning of a library's message; those of Keras fill pages."""
     return textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...") or type(error).__name__
 
 
 def new_run_name(config: NetworkConfig, transform_type: str = "NA") -> str:
-    """Name of a training's files: model label, transform, date, and what makes it unique."""
+    """Name of a training's files: model label, transform, date, and digits that make it unique."""
     return f"{config.label}{transform_type}_{datetime.now():%Y%m%d_%H%M%S}_{uuid.uuid4().hex[:8]}"
 
 
@@ -87,7 +86,7 @@ def loss_history_path(folder: str | Path, run_name: str) -> Path:
 
 
 def remove_run_files(folder: str | Path, run_name: str) -> None:
-    """Remove what a training left in ``folder``, except its loss history in the folder of these."""
+    """Remove the files that a training left in ``folder``, but not its loss history in the folder of loss histories."""
     names = [run_name + ending for ending in RUN_FILES]
     remove_unfinished(folder, names)
     for path in (Path(folder, name) for name in names):
@@ -101,8 +100,8 @@ def keep_best(folder: str | Path, destination: str | Path, run_name: str) -> boo
     """Move a training's network, its configuration and a copy of its loss history to ``destination`` if it is the best.
 
     It is compared with the networks there that have the same "owner" in their provenance (a study, a mode); those that
-    are worse are removed. What else is there stays, copies of a network under another name too; a description that is
-    none is told. Returns whether it was the best.
+    are worse are removed. All other files stay, also copies of a network under another name; a note names a file that
+    describes no network. Returns whether the network was the best.
     """
     destination = Path(destination)
     destination.mkdir(parents=True, exist_ok=True)
@@ -113,21 +112,23 @@ def keep_best(folder: str | Path, destination: str | Path, run_name: str) -> boo
         for name, run in others.items()
         if run is not None and run["owner"] == new["owner"] and RUN_NAME.fullmatch(name)
     }
-    whole = [name for name in rivals if (destination / f"{name}.keras").is_file()]  # the others were cut off
+    # Without its .keras file, a rival is the rest of a move that was interrupted.
+    whole = [name for name in rivals if (destination / f"{name}.keras").is_file()]
     if any(rivals[name] < new["validation_loss"] for name in whole):
         return False
     log_path = loss_history_path(folder, run_name)
     Path(folder, f"{run_name}.json").replace(destination / f"{run_name}.json")
     with replacing(destination / log_path.name) as unfinished:
         shutil.copyfile(log_path, unfinished)
-    Path(folder, f"{run_name}.keras").replace(destination / f"{run_name}.keras")  # last: with it, all is there
+    # The network comes last: where it is, its other files are too.
+    Path(folder, f"{run_name}.keras").replace(destination / f"{run_name}.keras")
     for name in rivals:
         remove_run_files(destination, name)
     return True
 
 
 def _provenance(path: Path) -> dict | None:
-    """Where a described network comes from, with its "owner" and "validation_loss"; None for what is no description."""
+    """The provenance in a network's description, with "owner" and "validation_loss"; None for any other file."""
     try:
         run = json.loads(path.read_text(encoding="utf-8"))["run"]
         return {**run, "owner": run["owner"], "validation_loss": float(run["validation_loss"])}

@@ -131,20 +131,13 @@ def _tcn_parameters(layer: Layer, channels: int) -> int:
 class LayerKind(NamedTuple):
     """How a kind of layer is built, and what it does to a trace; each function's first argument is the layer's row."""
 
-    # The second argument is the number of input samples.
-    build: Callable[[Layer, int], Callable[[keras.KerasTensor], keras.KerasTensor]]
-    # Trainable parameters; the second argument is the number of input channels.
-    parameters: Callable[[Layer, int], int] = lambda layer, channels: 0
-    # Output samples for a number of input samples.
-    length: Callable[[Layer, int], int] = lambda layer, length: length
-    # Output channels for a number of input channels.
-    channels: Callable[[Layer, int], int] = lambda layer, channels: layer.width or channels
-    # Arrays as large as the output that stay in memory until the layer's gradient has been calculated.
-    arrays: Callable[[Layer], int] = lambda layer: 2
-    # Bytes that compiling with XLA takes.
-    compiling: Callable[[Layer], float] = lambda layer: 0.0
-    # Input samples, beyond the first, that an output sample depends on.
-    reach: Callable[[Layer], float] = lambda layer: 0
+    build: Callable[[Layer, int], Callable[[keras.KerasTensor], keras.KerasTensor]]  # for a number of input samples
+    parameters: Callable[[Layer, int], int] = lambda layer, channels: 0  # trainable ones, for a number of channels
+    length: Callable[[Layer, int], int] = lambda layer, length: length  # output samples for a number of input samples
+    channels: Callable[[Layer, int], int] = lambda layer, channels: layer.width or channels  # output channels, likewise
+    arrays: Callable[[Layer], int] = lambda layer: 2  # as large as the output, kept until the gradient is calculated
+    compiling: Callable[[Layer], float] = lambda layer: 0.0  # bytes that compiling with XLA takes
+    reach: Callable[[Layer], float] = lambda layer: 0  # further input samples that an output sample depends on
 
 
 LAYER_KINDS = {

@@ -124,11 +124,7 @@ class NetworkConfig:
     @property
     def layers(self) -> list[Layer]:
         """The network as rows, without the padding of its input."""
-        return self.rows_of(self.network)
-
-    def rows_of(self, network: "Network") -> list[Layer]:
-        """The rows of a network with these hyperparameters."""
-        return [row._replace(penalised=row.penalised and self.penalties) for row in network.layers(self)]
+        return [row._replace(penalised=row.penalised and self.penalties) for row in self.network.layers(self)]
 
     @property
     def units(self) -> StandardUnits:
@@ -137,7 +133,8 @@ class NetworkConfig:
 
     @property
     def length_factor(self) -> int:
-        """The number of samples is padded to a multiple of this number, which pooling and striding divide it by."""
+        """The number of samples is padded to a multiple of this number, by which pooling and striding divide it."""
+        # A layer that shortens a trace makes one sample of `stride` samples.
         shortened = [row for row in self.layers if LAYER_KINDS[row.kind].length(row, row.stride) == 1]
         return math.prod(row.stride for row in shortened)
 

@@ -609,6 +609,26 @@ def test_label_is_the_paper_s(network):
     assert EACH[network].label == LABELS[network]
 
 
+METHODS = {
+    "seq_dnn_ml": ("DNN", "SEQ"),
+    "seq_cnn_ml": ("CNN", "SEQ"),
+    "seq_cnn_variant_ml": ("CNN_VAR", "SEQ"),
+    "seq_cnn_lstm_ml": ("CNN_LSTM", "SEQ"),
+    "seq_tcn_ml": ("TCN", "SEQ"),
+    "seq_cnn_ae": ("CNN", "AE"),
+    "seq_tcn_ae": ("TCN", "AE"),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_of_the_paper_builds_its_network_whatever_the_configuration_was(method):
+    network = BaseMLClass(small_config("RES", "SEQ", pool_val=1), SAMPLES)
+    model = getattr(network, method)()
+    own = small_config(*METHODS[method], pool_val=1)
+    assert network.config == own and model.name == own.label
+    assert model is network.get_model() and model.count_params() == count_parameters(own)
+
+
 # --- Files
 
 PREDICT_IN_NEW_PROCESS = """
