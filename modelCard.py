@@ -1,7 +1,7 @@
-"""A trained network as a file that is small enough for a repository, with a card: what it is, and how good.
+"""Write a trained network as a file small enough for a repository, with a card that says what it is and how good.
 
     python modelCard.py NETWORK.keras --output pretrained/denoising.keras
-    python modelCard.py pretrained/denoising.keras          does it do here what its card says?
+    python modelCard.py pretrained/denoising.keras          is it as good here as its card says?
 
 The file has the weights in half precision and no state of the optimiser; every command that loads networks loads it.
 The card stands beside it as JSON: hyperparameters, data and training, seed, versions, and the metrics over blind
@@ -34,7 +34,7 @@ BLIND, CHECKED = 1000, 300  # traces of a new card, and traces that a card is ch
 def publish(network: BaseMLClass, path: Path) -> BaseMLClass:
     """Write a network with its weights in half precision and a new optimiser; returns the network that was written.
 
-    Raises ValueError for a network that does not say what it is, or weights that half precision cannot hold.
+    Raises ValueError for a network that does not name its problem, or for weights that half precision cannot hold.
     """
     if "problem" not in network.provenance:
         raise ValueError("the network does not say what it was trained for: there is no description beside it")
@@ -61,9 +61,9 @@ def _compress(path: Path) -> None:
 
 
 def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[str, dict[str, dict[str, Interval]]]:
-    """Every metric over blind traces: over all of them, and for each wavelet and noise level.
+    """Compute every metric over blind traces: over all of them, and for each wavelet and noise level.
 
-    Raises ValueError when the network does not say which problem it is for.
+    Raises ValueError when the network does not name its problem.
     """
     problem, protocol = problem_of(network), TraceProtocol.of(network)
     kinds = {"all": {"all": {}}, **{by: VARIANTS[by] for by in variants_of(problem, protocol)}}
@@ -74,7 +74,7 @@ def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[st
 
 
 def problem_of(network: BaseMLClass) -> Problem:
-    """The problem that a network was trained for. Raises ValueError when it names none that a run script has."""
+    """Return the problem that a network was trained for. Raises ValueError unless a run script has that problem."""
     name = network.provenance.get("problem")
     check_choice("problem", name, known_problems())
     return known_problems()[name]
@@ -87,7 +87,7 @@ def _metrics(network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProt
 
 
 def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Path:
-    """Add the network's size and its `blind_metrics` to the description beside it, which makes it a card."""
+    """Add a network's size and `blind_metrics` to the description beside it, which becomes a card; return its path."""
     path = card_path(network)
     description = json.loads(path.read_text(encoding="utf-8"))
     blind = {"traces": n_traces, "seed": seed, "metrics": blind_metrics(network, n_traces, seed)}
@@ -104,10 +104,10 @@ def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple
     path = card_path(network)
     try:
         card = json.loads(path.read_text(encoding="utf-8"))["blind_test"]
-        said = {name: float(value) for name, (value, _, _) in card["metrics"]["all"]["all"].items()}
+        on_card = {name: float(value) for name, (value, _, _) in card["metrics"]["all"]["all"].items()}
         n_traces = min(n_traces, card["traces"])
         found = _metrics(network, n_traces, card["seed"], TraceProtocol.of(network))
-        return {name: (said[name], interval) for name, interval in found.items()}
+        return {name: (on_card[name], interval) for name, interval in found.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{str(path)!r} is not the card of a network ({error}); --output writes one") from error
 
@@ -127,21 +127,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = OneSentenceParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("model", type=Path, metavar="NETWORK", help="a saved network (.keras)")
-    add("--output", type=Path, metavar="FILE", help="write the network there (.keras), with its card (.json)")
+    add("--output", type=Path, metavar="FILE", help="write the network to this file (.keras), with its card (.json)")
     add(
         "--traces",
         type=whole_number(1, MOST_TRACES),
         metavar="N",
         help=f"blind traces (default {BLIND}; {CHECKED} to check a card)",
     )
-    add("--seed", type=whole_number(0, LARGEST_SEED), default=0, metavar="N", help="of a card's traces (default 0)")
+    add("--seed", type=whole_number(0, LARGEST_SEED), default=0, metavar="N", help="seed of the traces (default 0)")
     options = parser.parse_args(arguments)
     try:
         known_problems()  # Their modules may bring networks of their own, which the file may be of.
         network = BaseMLClass.load_model(options.model)
         if options.output and options.output.resolve() == options.model.resolve():
             raise ValueError(
-                f"--output {str(options.output)!r} is the network itself, which would be lost; give another"
+                f"--output {str(options.output)!r} is the network itself, which would be lost; give another file"
             )
         if options.output:
             network = publish(network, options.output)
@@ -152,10 +152,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         parser.error(str(error))
     titles = {metric.name: metric.title for metric in problem_of(network).columns}
-    for name, (said, found) in checked.items():
+    for name, (on_card, found) in checked.items():
         here = f"{found.value:.5g} [{found.low:.5g}, {found.high:.5g}]"
-        print(f"{titles[name]}: the card has {said:.5g}, here {here}{'' if agree(said, found) else ': not so'}")
-    return 0 if all(agree(said, found) for said, found in checked.values()) else 1
+        print(f"{titles[name]}: the card has {on_card:.5g}, here {here}{'' if agree(on_card, found) else ': not so'}")
+    return 0 if all(agree(on_card, found) for on_card, found in checked.values()) else 1
 
 
 if __name__ == "__main__":

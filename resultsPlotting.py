@@ -1,4 +1,4 @@
-"""The paper's figures and tables, from any results tree: that of your own runs, or the published archive's.
+"""Make the paper's figures and tables from any results tree, that of your own runs or of the published archive.
 
 python resultsPlotting.py                                       Figs 2-13 and Tables 1-4 of Results, into Figs
 python resultsPlotting.py --problem inversion --figures 7,8     two figures
@@ -37,12 +37,9 @@ FORMATS = ("png", "pdf", "svg")
 EARTH_SEED, CROSSPLOT_TRACES = 0, 20
 
 
-# --- From a tree to files
-
-
 @dataclass
 class Results:
-    """One problem's part of a results tree; every part is read when it is asked for, and raises MissingError."""
+    """One problem's results; each part is read when it is first used, and raises MissingError where it is missing."""
 
     problem: Problem
     tree: ResultsTree
@@ -51,35 +48,35 @@ class Results:
 
     @cached_property
     def grid(self) -> pd.DataFrame:
-        """The grid search, `read_grid`."""
+        """The grid search, from `read_grid`."""
         return read_grid(self.tree)
 
     @cached_property
     def types(self) -> pd.DataFrame:
-        """The type table, `read_types`."""
+        """The type table, from `read_types`."""
         return read_types(self.tree)
 
     @cached_property
     def repeatability(self) -> pd.DataFrame:
-        """The repeated trainings, `read_repeatability`."""
+        """The repeated trainings, from `read_repeatability`."""
         return read_repeatability(self.tree)
 
     @cached_property
     def study(self) -> StudyResults:
-        """The study, `read_study`."""
+        """The study, from `read_study`."""
         return read_study(self.problem, self.tree, self.storage_url, self.study_name)
 
     @cached_property
     def networks(self) -> list[FinalNetwork]:
-        """The final networks, `read_final_networks`."""
+        """The final networks, from `read_final_networks`."""
         return read_final_networks(self.tree)
 
     def unit(self, folder: Path) -> str:
-        """Unit of the losses in the tables of a folder."""
+        """Return the unit of the losses in the tables of a folder."""
         return loss_unit(self.problem, read_settings(folder))
 
     def or_none(self, part: str, notes: list[str]) -> object:
-        """A part by its name; None where it is missing, which then stands among the notes."""
+        """Return a part by its name; where it is missing, return None and add the reason to the notes."""
         try:
             return getattr(self, part)
         except MissingError as error:
@@ -153,15 +150,15 @@ def _best(results: Results, notes: list[str]) -> pd.DataFrame:
     return table_of_best(results.problem, study, grid)
 
 
-SHARED_FIGURES = {"2": _earth_model, "11": _duration_importance}  # of all problems together, by number
-FIGURES = {  # of each problem, by what they show
+SHARED_FIGURES = {"2": _earth_model, "11": _duration_importance}  # figures of all problems together, by number
+FIGURES = {  # figures of each problem, by what they show
     "grid": _grid_search,
     "study": _study,
     "repeatability": _repeatability,
     "networks": _final_networks,
     "accuracy": _accuracy_and_cost,
 }
-TABLES = {  # of each problem: title, maker
+TABLES = {  # tables of each problem: title, maker
     "ranges": ("Search ranges and base values", _ranges),
     "best": ("Best hyperparameters", _best),
 }
@@ -170,13 +167,13 @@ TABLES = {  # of each problem: title, maker
 class Item(NamedTuple):
     """A figure or table to be made."""
 
-    problems: Sequence[str]  # those that it shows
+    problems: Sequence[str]  # the problems that it shows
     maker: Callable
     title: str = ""
 
 
 def figures_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
-    """All figures, by the paper's number or, where it has none, by problem and content: "arrivals_study"."""
+    """Return all figures, by the paper's number or else by problem and content, as in "arrivals_study"."""
     own = {
         str(problem.figures.get(what, f"{name}_{what}")): Item([name], maker)
         for name, problem in problems.items()
@@ -186,7 +183,7 @@ def figures_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
 
 
 def tables_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
-    """All tables, named as `figures_of` names figures."""
+    """Return all tables, named as `figures_of` names figures."""
     return _in_order(
         {
             str(problem.tables.get(what, f"{name}_{what}")): Item([name], maker, f"{title}, {name}")
@@ -197,7 +194,7 @@ def tables_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
 
 
 def _in_order(items: Mapping[str, Item]) -> dict[str, Item]:
-    """The paper's numbers first."""
+    """Return the items with the paper's numbers first."""
     return dict(
         sorted(items.items(), key=lambda item: (not item[0].isdigit(), int(item[0]) if item[0].isdigit() else 0))
     )
@@ -210,7 +207,7 @@ def _ending(label: str) -> str:
 
 @dataclass
 class Output:
-    """Where pictures and tables go, and what was made or not."""
+    """The folder of pictures and tables, with the tables that were made and the reasons for what is missing."""
 
     folder: Path
     formats: Sequence[str]
@@ -218,7 +215,7 @@ class Output:
     missing: list[str]
 
     def figure(self, label: str, item: Item, sources: Sequence[Results]) -> None:
-        """Make one figure, save it in every format, and say so; or say why not."""
+        """Make one figure, save it in every format, and print its paths, or print why it was not made."""
         notes: list[str] = []
         try:
             fig = item.maker(sources, notes)
@@ -233,7 +230,7 @@ class Output:
         self._note(f"Fig {label}", notes)
 
     def table(self, label: str, item: Item, results: Results) -> None:
-        """Make one table, as CSV and as Markdown, and say so; or say why not."""
+        """Make one table, as CSV and as Markdown, and print its paths, or print why it was not made."""
         notes: list[str] = []
         try:
             table = item.maker(results, notes)
@@ -259,7 +256,7 @@ class Output:
 
 
 def _labels(valid: Collection[str]) -> Callable[[str], list[str]]:
-    """Converter of an option that lists figures or tables."""
+    """Return the converter of an option that lists figures or tables."""
 
     def convert(text: str) -> list[str]:
         words = text.replace(" ", "").split(",")
@@ -280,7 +277,7 @@ def _formats(text: str) -> list[str]:
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line; an option that is unknown or outside its range ends the script."""
+    """Parse the command line; an option that is unknown or outside its range ends the script."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--results", type=Path, default=Path("Results"), metavar="DIR", help="root of the results (default Results)")
@@ -288,36 +285,36 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--problem",
         choices=(*known_problems(), "both"),
         default="both",
-        help="whose figures and tables (default both: all)",
+        help="whose figures and tables to make (default both: all)",
     )
     add(
         "--figures",
         type=_labels(figures_of(known_problems())),
         metavar="N,N",
-        help="only these figures, and no tables but --tables",
+        help="make only these figures, and no tables but those of --tables",
     )
     add(
         "--tables",
         type=_labels(tables_of(known_problems())),
         metavar="N,N",
-        help="only these tables, and no figures but --figures",
+        help="make only these tables, and no figures but those of --figures",
     )
-    add("--format", type=_formats, default=["png"], metavar="F,F", help=f"of {', '.join(FORMATS)} (default png)")
+    add("--format", type=_formats, default=["png"], metavar="F,F", help=f"any of {', '.join(FORMATS)} (default png)")
     add("--output", type=Path, default=Path("Figs"), metavar="DIR", help="folder of the pictures (default Figs)")
-    add("--html", action="store_true", help="also a report to explore in a browser, report.html; works offline")
+    add("--html", action="store_true", help="also write report.html, to explore in a browser, even offline")
     add("--study-name", type=study_name_option, metavar="NAME", help="the study (default: the newest of each problem)")
     add("--storage", metavar="URL", help="any Optuna storage (default: the SQLite files in the results)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the figures and tables; returns the exit status: 0, or 2 for the user's mistakes."""
+    """Make the figures and tables. Return the exit status: 0, or 2 for the user's mistakes."""
     options = parse_options(arguments)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         if options.storage is None and not options.results.is_dir():
             raise UserError(
-                f"--results {str(options.results)!r} is not a folder; the one with Denoising and Inversion is needed"
+                f"--results {str(options.results)!r} is not a folder; give the one with Denoising and Inversion"
             )
         if options.storage is not None:
             check_url(options.storage)

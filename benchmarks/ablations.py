@@ -1,12 +1,12 @@
-"""What the paper's choices cost: a network trained with the extended preset's choices, then with each of the paper's.
+"""Measure what the paper's choices cost, by training a network with the extended preset's and with each of the paper's.
 
     python -m benchmarks.ablations --problem denoising
     python -m benchmarks.ablations --problem inversion --seeds 3 --epochs 10 --json inversion.json
 
-One small TCN of a problem, the same in every row, and the same training traces for a seed. After the training, the
-weights of the epoch with the lowest validation loss are tested on blind traces. The choice of rates is one of searches:
-of some networks with drawn rates, the one with the lowest validation loss is tested. Batches of 1 are the paper's and
-ours. A run that was stopped goes on from its --json file.
+Every row has the same small TCN of a problem, and the same training traces for a seed. After the training, the weights
+of the epoch with the lowest validation loss are tested on blind traces. The choice of rates concerns searches: among
+some networks with drawn rates, the one with the lowest validation loss is tested. Both the paper and our preset have
+batches of 1. A run that was stopped goes on from its --json file.
 """
 
 import argparse
@@ -29,8 +29,12 @@ from hpo.problem import PAPER_SPACE, known_problems
 from hpo.settings import VALIDATION_SHARE
 
 OURS = {
-    **{"standard_units": True, "penalties": False},
-    **{"optimizer": "adamw", "weight_decay": 1e-4, "learning_rate": 2e-3, "schedule": "cosine"},
+    "standard_units": True,
+    "penalties": False,
+    "optimizer": "adamw",
+    "weight_decay": 1e-4,
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
 }
 NETWORKS = {
     "denoising": NetworkConfig("TCN", "AE", 1, 32, 16, num_filt=16, krnl_size=8, pool_val=2, **OURS),
@@ -42,13 +46,13 @@ RATES = {"logarithmic": (1e-4, 1e-2), "uniform": (PAPER_SPACE["Learning Rate"].l
 
 @dataclass(frozen=True)
 class Choice:
-    """A row: what a training has in common with the paper's, beside OURS."""
+    """One row of the table: the choices of the paper that a training has instead of OURS."""
 
     name: str
     network: Mapping[str, object] = field(default_factory=dict)
     batch_size: int = 1
     validation: str = "fixed"
-    rates: str | None = None  # of RATES, to be drawn from
+    rates: str | None = None  # the row of RATES that learning rates are drawn from
 
 
 CHOICES = (
@@ -70,13 +74,13 @@ CHOICES = (
 
 
 def draw_rates(kind: str, n: int, seed: int) -> np.ndarray:
-    """Learning rates of a search, (n,)."""
+    """Draw the learning rates of a search, (n,)."""
     rng, (low, high) = np.random.default_rng([seed, n]), RATES[kind]
     return np.exp(rng.uniform(np.log(low), np.log(high), n)) if kind == "logarithmic" else rng.uniform(low, high, n)
 
 
 def trained(problem: str, choice: Choice, config: NetworkConfig, options: argparse.Namespace, seed: int) -> tuple:
-    """Lowest validation loss, and the scores of that network on blind traces."""
+    """Train a network; return its lowest validation loss, and its scores on blind traces."""
     stream = functools.partial(known_problems()[problem].stream, n_samples=options.samples)
     training = stream(choice.batch_size, options.datasets, seed=seed, stream="training")
     n_validation = max(1, round(VALIDATION_SHARE * options.datasets))
@@ -93,7 +97,7 @@ def trained(problem: str, choice: Choice, config: NetworkConfig, options: argpar
 
 
 def headline(problem: str, choice: Choice, options: argparse.Namespace, seed: int) -> float:
-    """The metric of one row and seed."""
+    """Return the headline metric of one row and seed."""
     config = replace(NETWORKS[problem], **choice.network)
     rates = draw_rates(choice.rates, options.rates, seed) if choice.rates else [config.learning_rate]
     runs = [trained(problem, choice, replace(config, learning_rate=float(rate)), options, seed) for rate in rates]
@@ -102,7 +106,7 @@ def headline(problem: str, choice: Choice, options: argparse.Namespace, seed: in
 
 
 def table(problem: str, found: Mapping[str, list[float]]) -> str:
-    """The rows in Markdown: mean over seeds, lowest and highest, difference from ours."""
+    """Return the rows in Markdown, with the mean over seeds, the lowest and highest, and the difference from ours."""
     column = known_problems()[problem].headline
     digits = f".{column.decimals}f"
     ours = float(np.mean(found["ours"]))
@@ -119,11 +123,11 @@ def main() -> None:
     parser.add_argument("--problem", choices=known_problems(), default="denoising")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--datasets", type=int, default=N_DATASETS, help="training traces an epoch")
+    parser.add_argument("--datasets", type=int, default=N_DATASETS, help="training traces per epoch")
     parser.add_argument("--samples", type=int, default=4096)
     parser.add_argument("--blind", type=int, default=BLIND_TRACES, help="blind traces")
     parser.add_argument("--rates", type=int, default=4, help="networks with drawn rates")
-    parser.add_argument("--json", type=Path, help="file for the values of every seed")
+    parser.add_argument("--json", type=Path, help="file for the values of all seeds")
     options = parser.parse_args()
     found: dict[str, list[float]] = {choice.name: [] for choice in CHOICES}
     if options.json and options.json.is_file():

@@ -1,4 +1,4 @@
-"""How long it takes to draw the figures of two studies of 300 trials, with the HTML report, through the script.
+"""Measure how long resultsPlotting takes for the figures of two studies of 300 trials, with and without the report.
 
 python -m benchmarks.bench_figures
 """
@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).parents[1] / "resultsPlotting.py"
 
 
 def write_study(root: Path, problem) -> None:
-    """A study whose trials have random parameters, scores and durations."""
+    """Write a study whose trials have random parameters, scores and durations."""
     rng = np.random.default_rng(0)
     draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     tree, space = ResultsTree(root, problem.folder), dict(problem.search_space)
@@ -40,7 +40,7 @@ def write_study(root: Path, problem) -> None:
 
 
 def main() -> None:
-    """Write the studies, draw them with and without the report, print the seconds of each."""
+    """Write the studies, draw them with and without the report, and print the seconds of each."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         for problem in known_problems().values():

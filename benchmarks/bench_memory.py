@@ -1,8 +1,8 @@
-"""Whether memory grows from trial to trial: resident memory of one process through a study of tiny networks.
+"""Measure whether memory grows from trial to trial: the resident memory of one process in a study of tiny networks.
 
     python -m benchmarks.bench_memory
 
-On Linux. The networks are as small as can be, so that nothing but what a trial leaves behind is seen.
+This needs Linux. The networks are as small as possible, so that only what a trial leaves behind is seen.
 """
 
 import argparse
@@ -21,14 +21,14 @@ TINY = {name: IntDistribution(2, 4) for name in ("num_dnn", "num_filt", "krnl_si
 
 
 def resident_megabytes() -> float:
-    """Memory of this process that is in use."""
+    """Return the memory that this process uses."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def main() -> None:
     """Print the memory after every tenth trial, and its growth from the tenth to the last."""
-    parser = argparse.ArgumentParser(description="Resident memory through a study.")
+    parser = argparse.ArgumentParser(description="Measure the resident memory during a study.")
     parser.add_argument("--trials", type=int, default=60, help="trials (default 60)")
     n_trials = parser.parse_args().trials
     space = {**PROBLEM.quick_space, **TINY, "num_layers": IntDistribution(1, 1)}

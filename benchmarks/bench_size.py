@@ -1,9 +1,9 @@
-"""Memory that a training takes, beside what `baseML.estimate` says from the hyperparameters alone.
+"""Measure the memory of a training, and compare it with what `baseML.estimate` finds from the hyperparameters.
 
     python -m benchmarks.bench_size
 
-On Linux and a CPU. Of every network, in a process of its own: how far a training of two short epochs takes the peak of
-the resident memory above what the process had after the training of a tiny network.
+This needs Linux and a CPU. For every network, in a process of its own, it measures how far a training of two short
+epochs raises the peak of the resident memory above that of the process after the training of a tiny network.
 """
 
 import argparse
@@ -31,30 +31,30 @@ SMALL = {
 
 
 def megabytes(what: str) -> float:
-    """Of this process: "VmRSS", resident memory, or "VmHWM", its peak."""
+    """Return the resident memory of this process ("VmRSS") or its peak ("VmHWM")."""
     return int(re.search(rf"{what}:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1e3
 
 
 def train(config: NetworkConfig) -> None:
-    """Two epochs, of as many steps as fill a validation batch."""
+    """Train for two epochs, with as many steps as fill a validation batch."""
     n_steps = math.ceil(baseML.VALIDATION_BATCH / VALIDATION_SHARE)
     with tempfile.TemporaryDirectory() as folder, compiled_for_the_paper():
         baseML.create_model(config, N_SAMPLES).fit_model(*streams(config, n_steps), 2, folder, "run")
 
 
 def growth(config: NetworkConfig) -> float:
-    """MB that a training takes at its peak."""
+    """Measure the MB that a training takes at its peak."""
     train(TINY)
     before = megabytes("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     train(config)
     return megabytes("VmHWM") - before
 
 
 def main() -> None:
-    """Print both, and their ratio."""
+    """Print the measured and the estimated memory of each network, and their ratio."""
     networks = CONFIGS | SMALL
-    parser = argparse.ArgumentParser(description="Memory of trainings beside the estimate.")
+    parser = argparse.ArgumentParser(description="Compare the memory of trainings with the estimate.")
     parser.add_argument("--configs", nargs="+", choices=networks, default=list(networks), help="which networks (all)")
     for name in parser.parse_args().configs:
         with multiprocessing.get_context("spawn").Pool(1) as process:

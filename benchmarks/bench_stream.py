@@ -1,4 +1,4 @@
-"""Whether training waits for its traces: epochs with generation beside epochs with the same traces held in memory.
+"""Measure whether training waits for its traces, by epochs that generate them and epochs with the same in memory.
 
     python -m benchmarks.bench_stream
 
@@ -18,7 +18,7 @@ from dataPreProcessing import CustomDataGen, fit_input
 
 
 class InMemory(keras.utils.PyDataset):
-    """The first epoch of a stream, made once and held."""
+    """The first epoch of a stream, which is made once and kept."""
 
     def __init__(self, stream: CustomDataGen) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
@@ -33,7 +33,7 @@ class InMemory(keras.utils.PyDataset):
 
 def main() -> None:
     """Print the time of both kinds of epoch and their ratios."""
-    parser = argparse.ArgumentParser(description="Cost of making traces while a network trains on them.")
+    parser = argparse.ArgumentParser(description="Measure the cost of making traces while a network trains on them.")
     parser.add_argument("--repeats", type=int, default=31, help="turns (default 31)")
     parser.add_argument("--traces", type=int, default=250, help="traces per epoch (default 250)")
     options = parser.parse_args()
@@ -44,7 +44,7 @@ def main() -> None:
     epochs = {"generated": fit_input(stream), "in memory": fit_input(held)}
     seconds = {name: [] for name in epochs}
     for turn in range(options.repeats + 1):
-        for name in sorted(epochs, reverse=bool(turn % 2)):  # neither is always the first
+        for name in sorted(epochs, reverse=bool(turn % 2)):  # neither always comes first
             started = time.perf_counter()
             model.fit(epochs[name], epochs=1, shuffle=False, verbose=0)
             if turn:  # the first turn compiles

@@ -1,8 +1,8 @@
-"""Where the time of a quick study goes: steps, and all that is not steps.
+"""Measure where the time of a quick study goes, in training steps and outside them.
 
     python -m benchmarks.bench_study --problem denoising --trials 20
 
-What the first call of a kind of steps in a trial takes above a usual one is compilation.
+The time that the first step of each kind in a trial takes beyond a usual one counts as compilation.
 """
 
 import argparse
@@ -23,12 +23,12 @@ PROBLEMS = {module.PROBLEM.name: module.PROBLEM for module in (denoising, invers
 
 
 class Shares(keras.callbacks.Callback):
-    """Adds to ``seconds`` what goes on between the events of a fit."""
+    """Add the time between the events of a fit to ``seconds``."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         super().__init__()
         self.seconds = seconds
-        self._calls: dict[str, list[float]] = defaultdict(list)  # of the steps of a kind
+        self._calls: dict[str, list[float]] = defaultdict(list)  # seconds of the steps, by kind
         self._since = time.perf_counter()
 
     def _elapsed(self) -> float:
@@ -57,7 +57,7 @@ class Shares(keras.callbacks.Callback):
 
 
 def study_seconds(problem_name: str, n_trials: int) -> dict[str, float]:
-    """Seconds of every part of a quick study; "all" is its wall time, from the first trial on."""
+    """Run a quick study and return the seconds of every part; "all" is its wall time."""
     seconds: dict[str, float] = defaultdict(float)
     fit, run = baseML.BaseMLClass.fit_model, baseML.run_model
 
@@ -83,8 +83,8 @@ def study_seconds(problem_name: str, n_trials: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the seconds and the shares."""
-    parser = argparse.ArgumentParser(description="Where the time of a quick study goes.")
+    """Print the seconds and the shares of all parts."""
+    parser = argparse.ArgumentParser(description="Measure where the time of a quick study goes.")
     parser.add_argument("--problem", choices=PROBLEMS, default="denoising", help="which study (default denoising)")
     parser.add_argument("--trials", type=int, default=20, help="trials (default 20)")
     options = parser.parse_args()

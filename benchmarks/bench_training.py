@@ -1,17 +1,17 @@
-"""Where the time of a training goes: the bare step, a whole epoch beside it, and a straightforward port of the paper.
+"""Measure where the time of a training goes: in bare steps, whole epochs, and a straightforward port of the paper.
 
     python -m benchmarks.bench_training
     KERAS_BACKEND=torch python -m benchmarks.bench_training --configs "denoising Grid Search" --json table.json
 
-The paper's four best configurations and one CNN_LSTM, 4096 samples, batch 1. Of each, in turns in one run:
+It measures the paper's four best configurations and one CNN_LSTM, 4096 samples, batch 1, in turns in one run:
 
-a : the compiled train step, fed with one array over and over; v: the validation step likewise
-b : an epoch as a search has it, `BaseMLClass.fit_model`: fresh traces, validation, callbacks and files; after the first
+a : the compiled train step, which gets the same array every time; v is the validation step, likewise
+b : an epoch of a search, `BaseMLClass.fit_model`, with fresh traces, validation, callbacks and files, without the first
 c : an epoch of the port: TimeDistributed(Dense) behind a TCN, Keras' choice of compilation, one trace at a time from
     the plain reference generator, Keras' own callbacks
 
-All are in ms for each training step of the paper's epoch, 250 training and 75 validation traces: what happens once an
-epoch is counted as a 250th, however few steps the epochs here have. So b is to be held against a + 0.3 v.
+All are in ms per training step of the paper's epoch, with 250 training and 75 validation traces: what happens once per
+epoch counts as a 250th, however few steps the epochs here have. So b should be compared with a + 0.3 v.
 """
 
 import argparse
@@ -40,15 +40,16 @@ from networks.backends import hardware
 from tests import reference_generation as plain
 
 N_SAMPLES = 4096
-PAPER_STEPS = 250  # an epoch
+PAPER_STEPS = 250  # per epoch
 PAPER_TRAINING = 30 * PAPER_STEPS
-EPOCHS = 3  # a turn; the first of a fit is not counted
+EPOCHS = 3  # per turn; the first of a fit does not count
 CONFIGS = {
     **{f"denoising {name}": config for name, config in denoising.PROBLEM.final_configs.items()},
     **{f"inversion {name}": config for name, config in inversion.PROBLEM.final_configs.items()},
     "CNN_LSTM": NetworkConfig("CNN_LSTM", "SEQ", 1, 256, 4, num_filt=32, krnl_size=16, num_lstm=16),
 }
-STEPS = {"denoising Grid Search": 250, "inversion Optuna": 30}  # an epoch; 4 of the others, which take seconds a step
+# Steps per epoch; the other networks, which take seconds per step, have 4.
+STEPS = {"denoising Grid Search": 250, "inversion Optuna": 30}
 GEN_TYPES = {module.PROBLEM.net_type: module.PROBLEM.stream.keywords["gen_type"] for module in (denoising, inversion)}
 FILES = (baseML.BestModel, baseML.Backup, baseML.LossHistory)  # callbacks that write
 
@@ -57,7 +58,7 @@ FILES = (baseML.BestModel, baseML.Backup, baseML.LossHistory)  # callbacks that 
 
 
 def bare_step(network: baseML.BaseMLClass, batch: tuple[np.ndarray, np.ndarray], kind: str) -> Callable[[], object]:
-    """The network's compiled "train" or "test" step on one batch, with as little around it as the backend allows."""
+    """Return the network's compiled "train" or "test" step on one batch, with as little else as the backend allows."""
     model = network.get_model()
     if keras.backend.backend() != "tensorflow":
         step = model.train_on_batch if kind == "train" else model.test_on_batch
@@ -71,7 +72,7 @@ def bare_step(network: baseML.BaseMLClass, batch: tuple[np.ndarray, np.ndarray],
 
 
 def ms_a_step(step: Callable[[], object], n_steps: int, steps_a_call: int) -> float:
-    """Mean time of a step over n_steps or somewhat more."""
+    """Measure the mean time of a step, over n_steps or somewhat more."""
     calls = -(-n_steps // steps_a_call)
     started = time.perf_counter()
     for _ in range(calls):
@@ -83,7 +84,7 @@ def ms_a_step(step: Callable[[], object], n_steps: int, steps_a_call: int) -> fl
 
 
 class Stopwatch(keras.callbacks.Callback):
-    """Seconds of the parts of every epoch but the first: "training", "validation", "callbacks"."""
+    """Measure the seconds of "training", "validation" and "callbacks" in every epoch but the first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,7 +93,7 @@ class Stopwatch(keras.callbacks.Callback):
         self._since: tuple[str, float] | None = None
 
     def _now(self, part: str | None) -> None:
-        """What went on until now ends, and ``part`` begins."""
+        """End the current part, and begin ``part``."""
         now = time.perf_counter()
         if self._since and self._epoch > 0:
             self.parts[self._since[0]].append(now - self._since[1])
@@ -113,14 +114,14 @@ class Stopwatch(keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def timed(classes: tuple[type, ...], spent: list[float]) -> Iterator[None]:
-    """Append to ``spent`` the seconds of every on_epoch_end and on_train_end of these callbacks."""
+def timed(classes: tuple[type, ...], seconds: list[float]) -> Iterator[None]:
+    """Append the duration of every on_epoch_end and on_train_end of these callbacks to ``seconds``."""
 
     def wrapped(method: Callable) -> Callable:
         def call(*arguments: object, **options: object) -> None:
             started = time.perf_counter()
             method(*arguments, **options)
-            spent.append(time.perf_counter() - started)
+            seconds.append(time.perf_counter() - started)
 
         return call
 
@@ -131,14 +132,14 @@ def timed(classes: tuple[type, ...], spent: list[float]) -> Iterator[None]:
 
 
 def streams(config: NetworkConfig, n_steps: int) -> tuple[CustomDataGen, CustomDataGen]:
-    """Training and validation traces of a configuration's problem."""
+    """Return training and validation traces of a configuration's problem."""
     options = {"gen_type": GEN_TYPES[config.net_type], "n_samples": N_SAMPLES}
     n_validation = max(1, round(VALIDATION_SHARE * n_steps))
     return CustomDataGen(n=n_steps, **options), CustomDataGen(n=n_validation, stream="validation", **options)
 
 
 def compiled_for_the_paper() -> contextlib.AbstractContextManager:
-    """Steps of `fit_model` are compiled as for the paper's whole training, of which a few epochs are a sample."""
+    """Compile the steps of `fit_model` as for the paper's whole training, which a few epochs stand for."""
     choose = baseML.choose_compilation
     return mock.patch.object(
         baseML, "choose_compilation", lambda config, n_steps, *size: choose(config, PAPER_TRAINING, *size)
@@ -146,7 +147,7 @@ def compiled_for_the_paper() -> contextlib.AbstractContextManager:
 
 
 def study_epochs(network: baseML.BaseMLClass, n_steps: int) -> dict[str, float]:
-    """ms of the parts of an epoch of `fit_model`: a "training" or "validation" step, and "callbacks", "files" once."""
+    """Measure an epoch of `fit_model` in ms: "training" and "validation" per step, "callbacks" and "files" in all."""
     training, validation = streams(network.config, n_steps)
     watch, files = Stopwatch(), []
     with tempfile.TemporaryDirectory() as folder, timed(FILES, files), compiled_for_the_paper():
@@ -158,7 +159,7 @@ def study_epochs(network: baseML.BaseMLClass, n_steps: int) -> dict[str, float]:
 
 
 def held_epoch(network: baseML.BaseMLClass, n_steps: int) -> float:
-    """ms a step of an epoch without validation, callbacks or the making of traces."""
+    """Measure the ms per step of an epoch without validation, callbacks or the making of traces."""
     watch = Stopwatch()
     held = fit_input(InMemory(streams(network.config, n_steps)[0]))
     network.compile_for(PAPER_TRAINING)
@@ -170,7 +171,7 @@ def held_epoch(network: baseML.BaseMLClass, n_steps: int) -> float:
 
 
 class PlainTraces(keras.utils.PyDataset):
-    """Batches of one trace, each made by the plain reference generator when it is asked for."""
+    """Batches of one trace, each of which the plain reference generator makes when it is used."""
 
     def __init__(self, gen_type: str, n: int) -> None:
         super().__init__()
@@ -186,16 +187,16 @@ class PlainTraces(keras.utils.PyDataset):
 
 
 def clean_and_velocity(rng: np.random.Generator, n_samples: int) -> tuple[list[float], list[float]]:
-    """(trace, velocity) of one earth model, of the plain reference."""
+    """Return (trace, velocity) of one earth model of the plain reference."""
     logs = plain.reference_logs(rng, plain.reference_layers(rng), n_samples, 0.001)
     wavelet = plain.reference_wavelet(rng, ("ricker", "klauder", "ormsby")[rng.integers(3)], 0.001)
     return plain.reference_clean(logs["reflectivity"], wavelet), logs["velocity"]
 
 
 def port(config: NetworkConfig) -> keras.Model:
-    """The network with TimeDistributed(Dense) behind every TCN, compiled as Keras does when it is not told.
+    """Return the network with TimeDistributed(Dense) behind every TCN, compiled with Keras' defaults.
 
-    For traces of any length: with a known one, Keras would copy the Dense layer for each of its samples.
+    It takes traces of any length: for a known length, Keras would copy the Dense layer for every sample.
     """
     inputs = x = keras.Input((None, 1))
     for row in config.layers:
@@ -211,7 +212,7 @@ def port(config: NetworkConfig) -> keras.Model:
 
 
 def port_epoch(model: keras.Model, config: NetworkConfig, n_steps: int) -> dict[str, float]:
-    """As `study_epochs`, of the port: "training", "validation" and "callbacks"."""
+    """Measure "training", "validation" and "callbacks" of the port, as `study_epochs` does."""
     gen_type, watch = GEN_TYPES[config.net_type], Stopwatch()
     n_validation = max(1, round(VALIDATION_SHARE * n_steps))
     with tempfile.TemporaryDirectory() as folder:
@@ -234,13 +235,13 @@ def port_epoch(model: keras.Model, config: NetworkConfig, n_steps: int) -> dict[
 
 
 def whole(parts: dict[str, float]) -> float:
-    """ms a training step of the paper's epoch."""
+    """Return the ms per training step of the paper's epoch."""
     once = parts["callbacks"] + parts.get("files", 0.0)
     return parts["training"] + VALIDATION_SHARE * parts["validation"] + once / PAPER_STEPS
 
 
 def start_up(config: NetworkConfig, batch: tuple[np.ndarray, np.ndarray]) -> tuple[baseML.BaseMLClass, float]:
-    """A network whose train and validation steps are compiled, and the seconds that this took."""
+    """Return a network whose train and validation steps are compiled, and the seconds that this took."""
     keras.utils.set_random_seed(0)
     started = time.perf_counter()
     network = baseML.create_model(config, N_SAMPLES)
@@ -251,7 +252,7 @@ def start_up(config: NetworkConfig, batch: tuple[np.ndarray, np.ndarray]) -> tup
 
 
 def measure(config: NetworkConfig, n_steps: int, n_turns: int, with_port: bool) -> dict[str, float]:
-    """All figures of one configuration: ms, medians of the turns; "start-up" in s."""
+    """Measure one configuration, in ms as medians of the turns; "start-up" is in s."""
     keras.utils.clear_session()
     batch = streams(config, 1)[0][0]
     network, seconds = start_up(config, batch)
@@ -272,7 +273,7 @@ def measure(config: NetworkConfig, n_steps: int, n_turns: int, with_port: bool) 
 
 
 def shares(found: dict[str, float]) -> dict[str, float]:
-    """Ratios, and what every part is of b, in percent; the start-up of a trial comes on top of it."""
+    """Return the ratios, and the share of every part in b, in percent; the start-up of a trial is not a part of b."""
     ms = {
         "step": found["a"],
         "validation step": VALIDATION_SHARE * found["v"],
@@ -288,7 +289,7 @@ def shares(found: dict[str, float]) -> dict[str, float]:
 
 
 def print_table(table: dict[str, dict[str, float]]) -> None:
-    """A column for each configuration, a row for each figure."""
+    """Print one column per configuration and one row per quantity."""
     names = list(dict.fromkeys(name for column in table.values() for name in column))
     print(" " * 18 + "".join(f"{name:>24s}" for name in table))
     for name in names:
@@ -297,17 +298,17 @@ def print_table(table: dict[str, dict[str, float]]) -> None:
 
 
 def main() -> None:
-    """Print the table, and write it as JSON."""
-    parser = argparse.ArgumentParser(description="Where the time of a training goes.")
+    """Measure all configurations, print the table, and write it as JSON."""
+    parser = argparse.ArgumentParser(description="Measure where the time of a training goes.")
     parser.add_argument("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS), help="which networks (all)")
     parser.add_argument(
         "--steps",
         type=int,
-        help="training steps an epoch (default: 250 of the small CNN, 30 of the Optuna TCN, 4 of the others)",
+        help="training steps per epoch (default: 250 for the small CNN, 30 for the Optuna TCN, 4 for the others)",
     )
     parser.add_argument("--turns", type=int, default=3, help="turns (default 3)")
-    parser.add_argument("--no-port", action="store_true", help="leave the port out, which is slow")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there, too")
+    parser.add_argument("--no-port", action="store_true", help="leave out the port, which is slow")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table to this file")
     options = parser.parse_args()
     print(hardware(), flush=True)
     table = {}

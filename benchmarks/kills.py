@@ -1,12 +1,12 @@
-"""SIGKILL at random moments of every mode: is anything lost, stuck or counted twice when the run is gone on with?
+"""Kill runs of every mode at random moments, resume them, and look for anything lost, stuck or counted twice.
 
     python -m benchmarks.kills                          60 kills, seed 0
     python -m benchmarks.kills --kills 200 --seed 1
 
-Toy runs, in processes of their own, are killed at a random call of the functions that make data, train, and write
-checkpoints, tables and the database, and are gone on with until their end. What they leave is compared with what a run
-of the same seed leaves that nothing befell. Needs POSIX. Exits with 1 when anything was lost, stuck, counted twice or
-different.
+Toy runs, in processes of their own, are killed (SIGKILL) at a random call of the functions that make data, train, and
+write checkpoints, tables and the database. Then they are resumed until their end, and their results are compared with
+those of a run with the same seed that was never killed. This needs POSIX. The exit status is 1 when anything was lost,
+stuck, counted twice or different.
 """
 
 import argparse
@@ -24,15 +24,15 @@ import forked  # noqa: E402
 from forked import PLACES, Run  # noqa: E402
 
 KINDS = ("lost", "stuck", "twice", "different")
-# mode, processes; those of several take seconds to start
+# Mode and number of processes; runs of several processes take seconds to start.
 RUNS = (*((mode, 1) for mode in forked.COMMANDS if mode != "unnamed"), ("optuna", 2))
 
 
 def main() -> int:
-    """Kill, go on, compare; print the table. Returns the exit status."""
+    """Kill and resume runs, compare their results, and print the table. Return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=60, help="default 60")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments (default 0)")
+    parser.add_argument("--kills", type=int, default=60, help="number of kills (default 60)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default 0)")
     options = parser.parse_args()
     table = {}
     with tempfile.TemporaryDirectory(prefix="kills_") as folder:
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def kill_all(n_kills: int, rng: np.random.Generator, folder: Path, table: dict[tuple, Counter]) -> None:
-    """Fill the table: of each mode and place the kills, and what was wrong after them."""
+    """Fill the table with the kills of each mode and place, and with what was wrong after them."""
     forked.go_on("optuna", folder / "begun", "--n-trials", "1")
     whole = {
         mode: forked.whole_run(mode, forked.start(folder / "begun", mode, folder / f"whole {mode}"))
@@ -63,10 +63,11 @@ def kill_all(n_kills: int, rng: np.random.Generator, folder: Path, table: dict[t
 def kill_once(
     mode: str, place: str, n_workers: int, tree: Path, whole: tuple, rng: np.random.Generator
 ) -> dict[str, object] | None:
-    """Kill a run at a place, go on with it; returns what is wrong then (`forked.faults`), None if it was not hit."""
+    """Kill a run at a place and resume it; return what is wrong then (`forked.faults`), or None if it was not hit."""
     expected, calls = whole
     mark = tree.with_name(f"{tree.name} mark")
-    each = {target: max(1, n // n_workers**2) for target, n in calls.items()}  # of several, none makes all the calls
+    # Each of several processes makes only some of the calls.
+    each = {target: max(1, n // n_workers**2) for target, n in calls.items()}
     kill = forked.draw_kill(rng, place, each, mark)
     options = ("--workers", str(n_workers)) if n_workers > 1 else ()
     Run(mode, tree, *options, prepare=kill.aim if n_workers == 1 else kill.aim_at_workers).end()
@@ -79,7 +80,7 @@ def kill_once(
 
 
 def report(table: dict[tuple, Counter]) -> None:
-    """Print the table, by mode and place, and the sums."""
+    """Print the table by mode and place, with the sums."""
     print(f"{'run':26s}{'killed at':18s}{'kills':>8s}" + "".join(f"{kind:>12s}" for kind in KINDS))
     total = sum(table.values(), Counter())
     for (run, place), counts in [*sorted(table.items()), (("all", ""), total)]:

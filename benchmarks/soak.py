@@ -1,11 +1,10 @@
-"""A long study under fire: hundreds of tiny trials by several processes on PostgreSQL, of which one is killed now and
-then; nothing may be lost, and no process may grow.
+"""Run a long study on PostgreSQL, whose processes are killed now and then: nothing may be lost, no process may grow.
 
     python -m benchmarks.soak --trials 500 --workers 4 --kill-every 20 --minutes 60
 
-Every process is a run of its own of the same study, and is started again when it was killed. The first one is never
-killed: its growth over all its trials is what is measured. Exit status 1 when anything is not as it has to be; every
-such thing is then said in a line. Needs a PostgreSQL server, which it starts for itself, and psutil.
+Several processes run hundreds of tiny trials of one study; each process is started again when it was killed. The first
+one is never killed, because its growth over all its trials is measured. The exit status is 1 when anything is wrong;
+every fault is printed in one line. This needs PostgreSQL, whose server it starts itself, and psutil.
 """
 
 import argparse
@@ -37,12 +36,12 @@ from tests import postgresql
 ROOT = Path(__file__).parents[1]
 STUDY = "soak"
 TOY = ("--samples", "48", "--num-datasets", "4", "--num-epochs", "2")
-OWN_NAME = "application_name=soak"  # by which the connections of this script are told from those that are counted
-SAMPLING, CHECKING = 2.0, 15.0  # s between two samples of the processes, two readings of all trials
-GROWTH = 0.3  # MB a trial: 90 MB over the paper's 300 trials, less than one network of that study takes
-SLACK = 2  # open files and threads: one of each may be there or not at the moment of a sample
-CONNECTIONS = 3  # of a process: its main thread's, its heartbeat's, and one while it starts
-FEWEST_TRIALS = 12  # of the first process, to fit a growth to
+OWN_NAME = "application_name=soak"  # sets the connections of this script apart from those that are counted
+SAMPLING, CHECKING = 2.0, 15.0  # s between two samples of the processes, and between two readings of all trials
+GROWTH = 0.3  # MB per trial: 90 MB over the paper's 300 trials, less than one network of that study takes
+SLACK = 2  # open files and threads that happen to be there at the moment of a sample
+CONNECTIONS = 3  # per process: its main thread's, its heartbeat's, and one while it starts
+FEWEST_TRIALS = 12  # of the first process, to fit its growth
 KILLED_TWICE = "its process ended without a word"
 
 
@@ -55,12 +54,12 @@ class Sample:
     megabytes: float
     files: int
     threads: int
-    connections: float  # of the database, by living process
+    connections: float  # to the database, per living process
 
 
 @dataclass
 class Soak:
-    """One soak: its processes, what was seen of them, and what was wrong."""
+    """One soak: its processes, the samples of them, and the faults."""
 
     url: str
     output: Path
@@ -92,7 +91,7 @@ class Soak:
             )
 
     def work(self, deadline: float) -> None:
-        """Keep the processes going, kill and count, until the study is done or the time is over."""
+        """Keep the processes going, kill and sample them, until the study is done or the time is over."""
         draw = random.Random(self.seed)
         for index in range(self.n_workers):
             self.start(index)
@@ -113,7 +112,7 @@ class Soak:
                     break
 
     def look_after(self) -> None:
-        """Start again what ended before the study was done."""
+        """Start processes again that ended before the study was done."""
         for index, process in self.processes.items():
             status = process.poll()
             if index in self.done or status is None:
@@ -127,7 +126,7 @@ class Soak:
             self.start(index)
 
     def kill(self, draw: random.Random) -> None:
-        """Kill one process, but not the first."""
+        """Kill any process but the first."""
         living = [index for index in self.processes if index and index not in self.done]
         if living:
             process = self.processes[draw.choice(living)]
@@ -136,7 +135,7 @@ class Soak:
             self.kills.append(process.pid)
 
     def sample(self, database: psycopg.Connection) -> None:
-        """Note memory, open files, threads and connections of every living process."""
+        """Record memory, open files, threads and connections of every living process."""
         condition = "datname = current_database() AND application_name <> 'soak'"
         connections = database.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {condition}").fetchone()[0]
         living = {index: process for index, process in self.processes.items() if process.poll() is None}
@@ -150,18 +149,18 @@ class Soak:
             self.samples.append(Sample(time.time() - self.started, index, *resources, connections / len(living)))
 
     def trials(self) -> list[FrozenTrial]:
-        """All trials as the database has them now, past Optuna's memory of finished ones."""
+        """Read all trials from the database itself, not from Optuna's memory of finished trials."""
         storage = optuna.storages.RDBStorage(f"{self.url}?{OWN_NAME}")
         try:
             return storage.get_all_trials(storage.get_study_id_from_name(STUDY))
-        except KeyError:  # not made yet
+        except KeyError:  # the study does not exist yet
             return []
         finally:
             storage.remove_session()
             storage.engine.dispose()
 
     def check_finished(self, trials: list[FrozenTrial]) -> None:
-        """Note the trials that have finished since the last call; those known before must be as they were."""
+        """Record the trials that have finished since the last call; the trials known before must be unchanged."""
         now = {trial.number: trial for trial in trials if trial.state.is_finished()}
         for number, trial in self.finished.items():
             if number not in now:
@@ -171,7 +170,7 @@ class Soak:
         self.finished.update({number: trial for number, trial in now.items() if number not in self.finished})
 
     def check_study(self) -> Counter:
-        """Exactly the trials that were asked for, each finished, none twice; returns their states."""
+        """Check that exactly the requested trials exist, each finished, none twice; return their states."""
         trials = self.trials()
         self.check_finished(trials)
         whole = [trial for trial in trials if trial.state == TrialState.COMPLETE]
@@ -186,7 +185,7 @@ class Soak:
         return Counter(trial.state.name for trial in trials)
 
     def check_files(self, whole: list[FrozenTrial]) -> None:
-        """One row and one loss history a complete trial, one network, and nothing that a killed process left."""
+        """Check for one row and one loss history per complete trial, one network, and nothing from killed processes."""
         search = self.tree.search
         with self.tree.summary.open(newline="") as file:
             rows = [tuple(row) for row in csv.reader(file)][1:]
@@ -204,35 +203,35 @@ class Soak:
         self.expect(not left, f"left behind: {', '.join(path.name for path in left)}")
 
     def expect(self, holds: bool, otherwise: str) -> None:
-        """Note a fault unless something holds."""
+        """Record a fault unless a condition holds."""
         if not holds:
             self.faults.append(otherwise)
 
     def growth(self) -> float:
-        """MB a trial, of the first process, fitted to all but the first third of its trials."""
+        """Fit the MB per trial by which the first process grows, without the first third of its trials."""
         ends = sorted(
             trial.datetime_complete.timestamp() - self.started
             for trial in self.finished.values()
             if int(trial.user_attrs["worker"].rsplit("-", 2)[1]) == self.processes[0].pid
         )
         if len(ends) < FEWEST_TRIALS:
-            self.faults.append(f"the first process ended only {len(ends)} trials, too few to see whether it grows")
+            self.faults.append(f"the first process ended only {len(ends)} trials, too few to measure its growth")
             return np.nan
         samples = [one for one in self.samples if one.index == 0 and ends[len(ends) // 3] < one.seconds < ends[-1]]
         done = np.searchsorted(ends, [one.seconds for one in samples])
         slope = float(np.polyfit(done, [one.megabytes for one in samples], 1)[0])
-        self.expect(slope <= GROWTH, f"the first process grew by {slope:.2f} MB a trial")
+        self.expect(slope <= GROWTH, f"the first process grew by {slope:.2f} MB per trial")
         return slope
 
     def thirds(self, name: str, first_only: bool = True) -> tuple[float, float]:
-        """Medians of a quantity over the first and the last third of the time of the study."""
+        """Return the medians of a quantity over the first and the last third of the time of the study."""
         end = max(trial.datetime_complete.timestamp() for trial in self.finished.values()) - self.started
         known = [one for one in self.samples if (one.index == 0 or not first_only) and one.seconds < end]
         parts = [one for one in known if one.seconds < end / 3], [one for one in known if one.seconds > 2 * end / 3]
         return tuple(float(np.median([getattr(one, name) for one in part])) for part in parts)
 
     def report(self) -> None:
-        """Print the table of what was sampled, and note what has grown."""
+        """Print the table of the samples, and record what has grown."""
         print(f"{'median':36s}{'first third':>12s}{'last third':>12s}   limit")
         for title, name, first_only, limit in (
             ("memory of the first process (MB)", "megabytes", True, None),
@@ -251,17 +250,17 @@ class Soak:
 
 
 def main() -> int:
-    """Run the soak, print its table and verdict; returns the exit status."""
+    """Run the soak, and print its table and its faults. Return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--trials", type=int, default=500, help="trials of the study (default 500)")
     add("--workers", type=int, default=4, help="processes (default 4)")
     add("--kill-every", type=float, default=20.0, metavar="S", help="seconds between kills, on average (default 20)")
-    add("--minutes", type=float, default=60.0, help="most that it may take (default 60)")
-    add("--seed", type=int, default=0, help="of the kills (default 0)")
+    add("--minutes", type=float, default=60.0, help="longest time that it may take (default 60)")
+    add("--seed", type=int, default=0, help="seed of the kills (default 0)")
     asked = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # else the server would stay
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the server, too
     with postgresql.serving() as url, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         soak = Soak(url, Path(folder), asked.trials, asked.workers, asked.kill_every, asked.seed)
         try:

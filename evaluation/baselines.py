@@ -1,11 +1,11 @@
-"""What a network has to beat: classical methods for both problems.
+"""The classical methods that a network has to beat, for both problems of the paper.
 
     denoising   noisy traces, time step          -> clean traces
     inversion   traces, an `InversionReference`  -> velocity in ft/s
 
-Units: trace amplitudes have none, velocity is in ft/s, time in s, frequency in Hz. Arrays are (n_traces, n_samples);
-estimates are float64. Every method works on the whole block; only the total variation goes trace by trace, and needs
-PyLops. `blindTest` measures how good they are.
+Trace amplitudes have no unit, velocity is in ft/s, time in s and frequency in Hz. Arrays are (n_traces, n_samples), and
+estimates are float64. Every method works on the whole block; only the total variation goes trace by trace, and it needs
+PyLops. `blindTest` measures how good the methods are.
 """
 
 import importlib.util
@@ -23,34 +23,36 @@ from support.checks import check_flag, check_names, check_whole
 from traces.checks import SHORTEST_TRACE, check_block, check_time
 from traces.wavelets import convolve
 
-PASS_BAND = (3.0, 120.0)  # Hz, about what the wavelets of the paper reach
+PASS_BAND = (3.0, 120.0)  # Hz; about the band of the paper's wavelets
 FILTER_ORDER = 4
-HIGHEST_EDGE = 0.9  # of the Nyquist frequency
+HIGHEST_EDGE = 0.9  # share of the Nyquist frequency
 LOCAL_WINDOW = 11  # samples
 WAVELET_BASIS = "sym8"
 WAVELET_LEVEL = 6
 MAD_OF_NORMAL = 0.6745  # median of |g| for g ~ Normal(0, 1)
-NOISE_BAND = (200.0, 0.8)  # Hz, or this part of the Nyquist frequency where that is lower: only noise above it
+# Only noise lies above this frequency in Hz, or above this share of the Nyquist frequency where that is lower.
+NOISE_BAND = (200.0, 0.8)
 WIENER_SEGMENT = 0.16  # s; the best of 0.06 to 1 s on training traces
 REFERENCE_TRACES = 500
 WAVELET_SEGMENT = 0.256  # s
-DIVISION_DAMPING = 1e-2  # of the wavelet's largest power; 1e-3 suits clean traces, 3e-2 noisy ones
+DIVISION_DAMPING = 1e-2  # share of the wavelet's largest power; 1e-3 suits clean traces, 3e-2 noisy ones
 TV_TIME_STEP = 0.002  # s
 TV_DATA_WEIGHT = 0.03  # mu of splitbregman
-TV_THRESHOLD = 0.03  # epsRL1 of splitbregman: the step of ln(AI) that is let through
-TV_ITERATIONS = {"niter_outer": 20, "niter_inner": 3, "iter_lim": 20}  # few: to converge would be to fit the noise
+TV_THRESHOLD = 0.03  # epsRL1 of splitbregman: the smallest step of ln(AI) that is kept
+# The iterations are few, because a solution that has converged fits the noise.
+TV_ITERATIONS = {"niter_outer": 20, "niter_inner": 3, "iter_lim": 20}
 
 
 def float_block(what: str, values: np.ndarray) -> np.ndarray:
-    """``values`` as float64 (n_traces, n_samples); ValueError unless they are finite and long enough."""
+    """Return ``values`` as float64 (n_traces, n_samples). Raises ValueError unless they are finite and long enough."""
     block = check_block(what, values)
     if block.shape[1] < SHORTEST_TRACE:
-        raise ValueError(f"{what} must have at least {SHORTEST_TRACE} samples a trace, not {block.shape[1]}")
+        raise ValueError(f"{what} must have at least {SHORTEST_TRACE} samples per trace, not {block.shape[1]}")
     return block.astype(np.float64)
 
 
 def same_shape(**blocks: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Blocks of finite numbers as float64; ValueError unless they have one shape."""
+    """Return blocks of finite numbers as float64. Raises ValueError unless they have one shape."""
     checked = {what: check_block(what, values).astype(np.float64) for what, values in blocks.items()}
     if len({values.shape for values in checked.values()}) > 1:
         shapes = ", ".join(f"{what} {values.shape}" for what, values in checked.items())
@@ -59,7 +61,7 @@ def same_shape(**blocks: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """numerator / denominator, 0 where the denominator is not above 0: where there is no signal."""
+    """Return numerator / denominator, and 0 where there is no signal: where the denominator is not above 0."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0)
 
@@ -68,33 +70,31 @@ def _is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-# --- Spectra and filters
-
-
 def _odd_segment(seconds: float, dt: float, n_samples: int) -> int:
-    """An odd number of samples, so that a zero-phase operator has a centre: about ``seconds``, at most the trace."""
+    """Return an odd number of samples, so that a zero-phase operator has a centre: ``seconds``, at most the trace."""
     return 2 * min(max(round(seconds / dt) // 2, 4), (n_samples - 1) // 2) + 1
 
 
 def _power_spectrum(traces: np.ndarray, dt: float, seconds: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Welch's power (n_traces, n_frequencies), its median in NOISE_BAND (n_traces, 1), the samples of a segment.
+    """Return Welch's power (n_traces, n_frequencies), its median in NOISE_BAND (n_traces, 1), and a segment's samples.
 
-    The mean stays in, because a trace without one would be a constant divided by rounding errors.
+    The mean of a trace is kept: without it, a constant trace would become rounding errors that later are divided.
     """
     n_segment = _odd_segment(seconds, dt, traces.shape[1])
     f, power = signal.welch(traces, 1 / dt, nperseg=n_segment, detrend=False)
-    lowest_noise = min(NOISE_BAND[0], NOISE_BAND[1] * 0.5 / dt, f[-1])  # f[-1], as few frequencies may miss the band
+    # The highest frequency always counts as noise, because a short segment may have no frequency in the band.
+    lowest_noise = min(NOISE_BAND[0], NOISE_BAND[1] * 0.5 / dt, f[-1])
     noise = np.median(power[:, f >= lowest_noise], axis=1, keepdims=True)
     return power, noise, n_segment
 
 
 def _zero_phase(traces: np.ndarray, gain: np.ndarray, n_segment: int) -> np.ndarray:
-    """Traces filtered with a real gain (n_traces, n_frequencies) at the frequencies of a segment."""
+    """Filter traces with a real gain (n_traces, n_frequencies) at the frequencies of a segment."""
     return convolve(traces, fft.fftshift(fft.irfft(gain, n_segment), axes=-1))
 
 
 def _butterworth(traces: np.ndarray, dt: float, edges: float | Sequence[float], kind: str) -> np.ndarray:
-    """Forward and backward Butterworth filter, zero phase; the traces are continued as in a mirror."""
+    """Apply a Butterworth filter forward and backward, so at zero phase; the traces are mirrored at their ends."""
     edges = np.minimum(edges, HIGHEST_EDGE * 0.5 / dt)
     sos = signal.butter(FILTER_ORDER, edges, kind, fs=1 / dt, output="sos")
     longest_period = round(1 / (np.min(edges) * dt))
@@ -105,25 +105,25 @@ def _butterworth(traces: np.ndarray, dt: float, edges: float | Sequence[float], 
 
 
 def noisy_input(noisy: np.ndarray, dt: float) -> np.ndarray:
-    """The input itself: what doing nothing gives, (n_traces, n_samples). Raises ValueError for what is no block."""
+    """Return the input itself, (n_traces, n_samples), as doing nothing does. Raises ValueError for an invalid block."""
     return float_block("noisy", noisy)
 
 
 def band_pass(noisy: np.ndarray, dt: float) -> np.ndarray:
-    """Butterworth band-pass of PASS_BAND, zero phase (`scipy.signal.sosfiltfilt`).
+    """Apply a Butterworth filter of zero phase that passes PASS_BAND (`scipy.signal.sosfiltfilt`).
 
-    ``noisy`` (n_traces, n_samples), ``dt`` in s; an edge above 0.9 of the Nyquist frequency is lowered to that.
-    Raises ValueError for what is no block, or a dt outside the generator's limits.
+    ``noisy`` is (n_traces, n_samples), ``dt`` is in s; an edge above 0.9 of the Nyquist frequency is lowered to that.
+    Raises ValueError for an invalid block, or for a dt outside the generator's limits.
     """
     noisy, (dt, _) = float_block("noisy", noisy), check_time(dt, 0.0)
     return _butterworth(noisy, dt, PASS_BAND, "bandpass")
 
 
 def local_wiener(noisy: np.ndarray, dt: float) -> np.ndarray:
-    """Lim's local Wiener filter along time: m + max(0, v - n) / max(v, n) (x - m), as `scipy.signal.wiener` has it.
+    """Apply Lim's local Wiener filter along time: m + max(0, v - n) / max(v, n) (x - m), as `scipy.signal.wiener` does.
 
-    m and v are mean and variance in LOCAL_WINDOW samples around each sample, n the mean of a trace's v (SciPy's own
-    would be the mean over the block). ``noisy`` (n_traces, n_samples). Raises ValueError for what is no block.
+    m and v are the mean and variance of LOCAL_WINDOW samples around each sample; n is the mean of v over a trace (SciPy
+    takes the mean over the block). ``noisy`` is (n_traces, n_samples). Raises ValueError for an invalid block.
     """
     x = float_block("noisy", noisy)
     m = ndimage.uniform_filter1d(x, LOCAL_WINDOW, axis=1, mode="constant")
@@ -133,10 +133,10 @@ def local_wiener(noisy: np.ndarray, dt: float) -> np.ndarray:
 
 
 def _bayes_shrink(details: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Detail coefficients d (n_traces, n) of all levels, the finest last: sign(d) max(0, |d| - t), t of each level.
+    """Shrink the detail coefficients d (n_traces, n) of all levels, the finest last, to sign(d) max(0, |d| - t).
 
-    t = s^2 / sqrt(max(0, mean(d^2) - s^2)) with the noise's s = median|d| / 0.6745 of the finest level (Chang, Yu and
-    Vetterli, 2000). White noise has the same s at all levels as long as the filters have norm 1.
+    Each level has the threshold t = s^2 / sqrt(max(0, mean(d^2) - s^2)), with the noise s = median|d| / 0.6745 of the
+    finest level (Chang, Yu and Vetterli, 2000). White noise has the same s at all levels if the filters have norm 1.
     """
     s = np.median(np.abs(details[-1]), axis=1, keepdims=True) / MAD_OF_NORMAL
 
@@ -149,7 +149,7 @@ def _bayes_shrink(details: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def _continued(traces: np.ndarray, multiple: int) -> np.ndarray:
-    """Traces continued as in a mirror, to one level of WAVELET_BASIS at least and a multiple of so many samples."""
+    """Mirror traces at their end, until one level of WAVELET_BASIS fits and ``multiple`` divides their length."""
     shortest = max(traces.shape[1], 2 * (pywt.Wavelet(WAVELET_BASIS).dec_len - 1))
     return np.pad(traces, ((0, 0), (0, -(-shortest // multiple) * multiple - traces.shape[1])), "symmetric")
 
@@ -159,10 +159,10 @@ def _level(n_samples: int) -> int:
 
 
 def dwt_bayes_shrink(noisy: np.ndarray, dt: float) -> np.ndarray:
-    """Discrete wavelet transform (PyWavelets), BayesShrink's soft threshold on each level, and back.
+    """Shrink the discrete wavelet transform (PyWavelets) of traces with BayesShrink's soft threshold on each level.
 
-    Symlet 8, six levels or what the length allows. ``noisy`` (n_traces, n_samples). Raises ValueError for what is no
-    block.
+    The wavelet is Symlet 8, with six levels or as many as the length allows. ``noisy`` is (n_traces, n_samples). Raises
+    ValueError for an invalid block.
     """
     noisy = float_block("noisy", noisy)
     continued = _continued(noisy, 1)
@@ -172,10 +172,10 @@ def dwt_bayes_shrink(noisy: np.ndarray, dt: float) -> np.ndarray:
 
 
 def swt_bayes_shrink(noisy: np.ndarray, dt: float) -> np.ndarray:
-    """The same with the stationary wavelet transform: the mean over all shifts of the trace, so no shift is special.
+    """Do as `dwt_bayes_shrink` with the stationary transform, the mean over all shifts of a trace: no shift is special.
 
-    norm=False keeps the filters' norm at 1 and so the noise the same at every level; norm=True would divide it by
-    sqrt(2) from level to level. ``noisy`` (n_traces, n_samples). Raises ValueError for what is no block.
+    With norm=False the filters have norm 1, so the noise is the same at every level; norm=True would divide it by
+    sqrt(2) from level to level. ``noisy`` is (n_traces, n_samples). Raises ValueError for an invalid block.
     """
     noisy = float_block("noisy", noisy)
     level = _level(noisy.shape[1])
@@ -186,11 +186,11 @@ def swt_bayes_shrink(noisy: np.ndarray, dt: float) -> np.ndarray:
 
 
 def spectral_wiener(noisy: np.ndarray, dt: float) -> np.ndarray:
-    """Wiener filter from the noisy trace alone: gain max(0, 1 - noise / power).
+    """Apply a Wiener filter that is found from the noisy trace alone: its gain is max(0, 1 - noise / power).
 
-    power is Welch's spectrum of the trace, noise, taken to be white, its median above 200 Hz (or 0.8 of the Nyquist
-    frequency). Where signal fills the band, as the paper's wavelets do at 8 ms, it takes that for noise.
-    ``noisy`` (n_traces, n_samples), ``dt`` in s. Raises ValueError for what is no block, or for dt.
+    power is Welch's spectrum of the trace; noise, which is taken to be white, is its median above 200 Hz (or 0.8 of the
+    Nyquist frequency). A signal that fills this band, as the paper's wavelets do at 8 ms, is taken for noise.
+    ``noisy`` is (n_traces, n_samples), ``dt`` is in s. Raises ValueError for an invalid block or dt.
     """
     noisy, (dt, _) = float_block("noisy", noisy), check_time(dt, 0.0)
     power, noise, n_segment = _power_spectrum(noisy, dt, WIENER_SEGMENT)
@@ -198,11 +198,11 @@ def spectral_wiener(noisy: np.ndarray, dt: float) -> np.ndarray:
 
 
 def oracle_wiener(noisy: np.ndarray, dt: float, clean: np.ndarray) -> np.ndarray:
-    """The linear ceiling: gain s / (s + n) at every frequency, s the clean trace's power there, n the noise's mean.
+    """Apply the linear ceiling: the gain s / (s + n), with the clean trace's power s and the noise's mean power n.
 
-    The Wiener filter that knows what it looks for: given the amplitude spectrum of the clean trace, but not its phase,
-    no linear filter has a lower mean squared error to be expected. ``noisy``, ``clean`` (n_traces, n_samples). Raises
-    ValueError for what is no block, or two shapes.
+    This Wiener filter knows the amplitude spectrum of the clean trace, but not its phase; no linear filter has a lower
+    expected mean squared error. ``noisy`` and ``clean`` are (n_traces, n_samples). Raises ValueError for an invalid
+    block, or for two shapes.
     """
     noisy, clean = same_shape(noisy=noisy, clean=clean)
     s = np.abs(fft.rfft(clean)) ** 2
@@ -215,13 +215,13 @@ def oracle_wiener(noisy: np.ndarray, dt: float, clean: np.ndarray) -> np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class InversionReference:
-    """What the inversions know of the earth before they see a trace, from training traces only."""
+    """What the inversions know of the earth before they see a trace; it comes from training traces only."""
 
     dt: float  # s
     mean_velocity: float  # ft/s
     velocity_trend: np.ndarray = field(repr=False)  # (n_samples,), ft/s: the mean at each two-way time
-    impedance_slope: float  # ft/s for one unit of ln(AI), of deviations from the trends
-    band_limited_slope: float  # the same, for the ln(AI) that `band_limited_impedance` finds
+    impedance_slope: float  # ft/s per unit of ln(AI), for deviations from the trends
+    band_limited_slope: float  # the same for the ln(AI) that `band_limited_impedance` finds
 
 
 def stream_traces(
@@ -234,9 +234,9 @@ def stream_traces(
     dt: float = 0.001,
     snr_db: tuple[float, float] | None = None,
 ) -> dict[str, np.ndarray]:
-    """The first traces of a stream, those that CustomDataGen gives in epoch 0: name -> (n_traces, n_samples) float32.
+    """Return the first traces of a stream by name, (n_traces, n_samples) float32, as CustomDataGen does in epoch 0.
 
-    Options as of `dataGeneration.generate_block`, which raises the ValueErrors.
+    The options are those of `dataGeneration.generate_block`, which raises the ValueErrors.
     """
     n_traces = check_whole("n_traces", n_traces, 1)
     names = check_names("data name", names, BLOCK_NAMES)
@@ -255,18 +255,18 @@ def stream_traces(
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:
-    """The b of the least squares line y = b x."""
+    """Return the b of the least-squares line y = b x."""
     return float(ratio(np.sum(x * y), np.sum(x**2)))
 
 
 def fit_inversion_reference(
     seed: int, protocol: TraceProtocol | None = None, n_traces: int = REFERENCE_TRACES
 ) -> InversionReference:
-    """Mean, trend and the lines ln(AI) -> velocity of the first traces of a seed's training stream.
+    """Fit the mean, the trend and the lines ln(AI) -> velocity to the first traces of a seed's training stream.
 
-    The ``protocol`` says what these traces are like; with its ``noisy_data`` they are noisy and both have a gap, as
-    CustomDataGen makes them. The slope of ln(AI) is always that of the true logs. Raises ValueError for a seed, a
-    number of traces or a protocol that is invalid.
+    ``protocol`` says what these traces are like; with its ``noisy_data`` the traces are noisy, and both they and the
+    velocities have a gap, as CustomDataGen makes them. The slope of ln(AI) is always that of the true logs. Raises
+    ValueError for an invalid seed, number of traces or protocol.
     """
     traces = protocol or TraceProtocol()
     trace, velocity = PAIRS["ML_VEL"][check_flag("noisy_data", traces.noisy_data)]
@@ -285,34 +285,34 @@ def fit_inversion_reference(
 
 
 def _trend(traces: np.ndarray, reference: InversionReference) -> np.ndarray:
-    """The trend for each trace, (n_traces, n_samples) ft/s; ValueError when traces and reference differ in length."""
+    """Return the trend of each trace, (n_traces, n_samples) in ft/s. Raises ValueError for traces of another length."""
     shape, known = traces.shape, len(reference.velocity_trend)
     if shape[1] != known:
-        raise ValueError(f"the reference is of traces of {known} samples, not {shape[1]}: fit one for these")
+        raise ValueError(f"the reference is of traces of {known} samples, not {shape[1]}; fit one for these traces")
     return np.tile(reference.velocity_trend, (shape[0], 1))
 
 
 def mean_velocity(traces: np.ndarray, reference: InversionReference) -> np.ndarray:
-    """One velocity everywhere, the mean of the training traces: (n_traces, n_samples) in ft/s.
+    """Predict one velocity everywhere, the mean of the training traces: (n_traces, n_samples) in ft/s.
 
-    Raises ValueError for what is no block.
+    Raises ValueError for an invalid block.
     """
     return np.full_like(float_block("traces", traces), reference.mean_velocity)
 
 
 def mean_trend(traces: np.ndarray, reference: InversionReference) -> np.ndarray:
-    """The training traces' mean velocity at each two-way time, (n_traces, n_samples) in ft/s.
+    """Predict the training traces' mean velocity at each two-way time, (n_traces, n_samples) in ft/s.
 
-    Raises ValueError for what is no block, or traces of another length than the reference's.
+    Raises ValueError for an invalid block, or for traces of another length than the reference's.
     """
     return _trend(float_block("traces", traces), reference)
 
 
 def wavelet_spectrum(traces: np.ndarray, dt: float) -> tuple[np.ndarray, int]:
-    """Spectrum w (n_traces, n_frequencies) of the zero-phase wavelet of each trace, and the samples of the wavelet.
+    """Return the spectrum w (n_traces, n_frequencies) of each trace's zero-phase wavelet, and the samples of a wavelet.
 
-    w = sqrt(max(0, power - noise)), scaled to a wavelet of peak 1 as the generator's are: the reflectivity is taken to
-    be white. power and noise as in `spectral_wiener`. Raises ValueError for what is no block, or for dt.
+    w = sqrt(max(0, power - noise)) belongs to a white reflectivity, and is scaled to a wavelet of peak 1, as the
+    generator's are. power and noise are those of `spectral_wiener`. Raises ValueError for an invalid block or dt.
     """
     traces, (dt, _) = float_block("traces", traces), check_time(dt, 0.0)
     power, noise, n_segment = _power_spectrum(traces, dt, WAVELET_SEGMENT)
@@ -321,10 +321,10 @@ def wavelet_spectrum(traces: np.ndarray, dt: float) -> tuple[np.ndarray, int]:
 
 
 def band_limited_impedance(traces: np.ndarray, dt: float) -> np.ndarray:
-    """ln of the relative acoustic impedance AI above 3 Hz, (n_traces, n_samples).
+    """Return ln of the relative acoustic impedance AI above 3 Hz, (n_traces, n_samples).
 
-    r = trace w / (w^2 + e max(w^2)), the damped division by the wavelet's spectrum; ln(AI)[i] = 2 sum of r[j < i]
-    (recursive inversion, Lindseth, 1979). ``dt`` in s. Raises ValueError for what is no block, or for dt.
+    r = trace w / (w^2 + e max(w^2)) is the damped division by the wavelet's spectrum, and ln(AI)[i] = 2 sum of r[j < i]
+    (recursive inversion, Lindseth, 1979). ``dt`` is in s. Raises ValueError for an invalid block or dt.
     """
     w, n_segment = wavelet_spectrum(traces, dt)
     gain = ratio(w, w**2 + DIVISION_DAMPING * np.max(w**2, axis=1, keepdims=True))
@@ -333,9 +333,9 @@ def band_limited_impedance(traces: np.ndarray, dt: float) -> np.ndarray:
 
 
 def band_limited_velocity(traces: np.ndarray, reference: InversionReference) -> np.ndarray:
-    """Mean trend + slope x `band_limited_impedance`, (n_traces, n_samples) in ft/s.
+    """Predict mean trend + slope x `band_limited_impedance`, (n_traces, n_samples) in ft/s.
 
-    Raises ValueError for what is no block, or traces of another length than the reference's.
+    Raises ValueError for an invalid block, or for traces of another length than the reference's.
     """
     traces = float_block("traces", traces)
     ln_impedance = band_limited_impedance(traces, reference.dt)
@@ -343,11 +343,11 @@ def band_limited_velocity(traces: np.ndarray, reference: InversionReference) -> 
 
 
 def blocky_velocity(traces: np.ndarray, reference: InversionReference) -> np.ndarray:
-    """Mean trend + slope x ln(AI) of few steps, (n_traces, n_samples) in ft/s; needs PyLops.
+    """Predict mean trend + slope x ln(AI) with few steps, (n_traces, n_samples) in ft/s, with PyLops.
 
-    m = ln(AI) minimises mu / 2 |trace - g m|^2 + e |d m|_1 with d the derivative and g = wavelet * d / 2, at 2 ms, by
-    PyLops' split Bregman iterations (Goldstein and Osher, 2009); its mean is 0, as the trace does not tell it.
-    Raises ValueError for what is no block, or traces of another length than the reference's; ModuleNotFoundError
+    m = ln(AI) minimises mu / 2 |trace - g m|^2 + e |d m|_1, where d is the derivative and g = wavelet * d / 2. PyLops
+    finds it at 2 ms by split Bregman iterations (Goldstein and Osher, 2009). Its mean is 0, as no trace determines it.
+    Raises ValueError for an invalid block, or for traces of another length than the reference's; ModuleNotFoundError
     without PyLops.
     """
     if not _is_installed("pylops"):
@@ -367,7 +367,7 @@ def blocky_velocity(traces: np.ndarray, reference: InversionReference) -> np.nda
 
 
 def _few_steps(trace: np.ndarray, wavelet: np.ndarray) -> np.ndarray:
-    """The m (n_samples,) of `blocky_velocity` for one trace (n_samples,) and its wavelet, of odd length."""
+    """Return the m (n_samples,) of `blocky_velocity` for one trace (n_samples,) and its wavelet of odd length."""
     from pylops import FirstDerivative
     from pylops.optimization.sparsity import splitbregman
     from pylops.signalprocessing import Convolve1D
@@ -379,22 +379,19 @@ def _few_steps(trace: np.ndarray, wavelet: np.ndarray) -> np.ndarray:
     return splitbregman(g, trace, [d], mu=TV_DATA_WEIGHT, epsRL1s=[TV_THRESHOLD], **TV_ITERATIONS)[0]
 
 
-# --- The tables
-
-
 class Baseline(NamedTuple):
-    """A method: ``estimate(x, dt)`` for denoising, its dt in s used or not, ``estimate(x, reference)`` for inversion.
+    """A method, with ``estimate(x, dt)`` for denoising (dt in s) or ``estimate(x, reference)`` for inversion.
 
-    A method that knows the answer, a ceiling, takes it as a third argument and is no baseline to beat.
+    A method that knows the answer takes it as a third argument; it is a ceiling, not a baseline to beat.
     """
 
     estimate: Callable[..., np.ndarray]
     knows_answer: bool = False
-    package: str | None = None  # an optional one that it needs
+    package: str | None = None  # an optional package that the method needs
 
     @property
     def can_run(self) -> bool:
-        """Whether the package that it needs is installed."""
+        """Whether the package that the method needs is installed."""
         return self.package is None or _is_installed(self.package)
 
 

@@ -1,4 +1,4 @@
-"""What a study says: the plan and its likely duration, a line a trial, the result, and what the dashboard shows."""
+"""Prints what a study is going to do and how long that may take, one line per trial, and the result."""
 
 import time
 from collections.abc import Mapping
@@ -25,19 +25,19 @@ from support.startup import load_keras
 keras = load_keras()
 
 LONG_STUDY = 24 * 3600.0  # s
-STEP_OVERHEAD = 5e-3  # s of a training step, whatever the network's size
-EFFICIENCY = 0.3  # of a training, beside one product of large matrices
+STEP_OVERHEAD = 5e-3  # s per training step, whatever the network's size
+EFFICIENCY = 0.3  # of a training, relative to one product of large matrices
 NETWORKS_DRAWN = 100  # to estimate a study's duration from
 
 
 def describe_trial(run: Run, trial: FrozenTrial) -> str:
-    """One line on a finished trial."""
+    """Return one line on a finished trial."""
     reason = _reason(trial)
     if reason:
         return f"trial {trial.number:3d}  {reason}"
     result = result_of(trial, run.problem.loss)
     parameters = ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
-    if result is None:  # of a study that other software ran
+    if result is None:  # the trial was run by other software
         return f"trial {trial.number:3d}  loss {run.loss_text(trial.value)}  {parameters}"
     loss, plain = run.loss_text(trial.value), run.plain_text(result.validation_plain)
     effort = f"epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s"
@@ -45,7 +45,7 @@ def describe_trial(run: Run, trial: FrozenTrial) -> str:
 
 
 def _reason(trial: FrozenTrial) -> str | None:
-    """Why a trial has no fully trained network: skipped, failed, pruned; None when it has one."""
+    """Return why a trial has no fully trained network: skipped, failed or pruned; None when it has one."""
     for what in ("skipped", "failed"):
         if what in trial.user_attrs:
             return f"{what}: {trial.user_attrs[what]}"
@@ -55,13 +55,13 @@ def _reason(trial: FrozenTrial) -> str | None:
 
 
 class Progress:
-    """A bar over the trials of a study, with a line for each that finishes."""
+    """A progress bar over the trials of a study, with one line for each trial that finishes."""
 
     def __init__(self, run: Run, study: optuna.Study) -> None:
         self.run = run
         self.study = study
-        self._told = {trial.number for trial in finished_trials(study)}
-        bar = {"total": run.settings.n_trials, "initial": len(self._told), "disable": run.is_worker}
+        self._reported = {trial.number for trial in finished_trials(study)}
+        bar = {"total": run.settings.n_trials, "initial": len(self._reported), "disable": run.is_worker}
         self.bar = tqdm(unit="trial", dynamic_ncols=True, **bar)
 
     def __enter__(self) -> "Progress":
@@ -79,28 +79,25 @@ class Progress:
         self.bar.set_postfix_str(f"trial {trial.number}: epoch {epoch + 1}/{self.run.settings.num_epochs}")
 
     def update(self) -> None:
-        """A line for every trial that has finished since the last call."""
+        """Print one line for every trial that has finished since the last call."""
         if self.run.is_worker:
             return
         for trial in finished_trials(self.study):
-            if trial.number not in self._told:
-                self._told.add(trial.number)
+            if trial.number not in self._reported:
+                self._reported.add(trial.number)
                 self.say(describe_trial(self.run, trial))
                 self.bar.update()
         best = trained_trials(self.study)[:1]
         self.bar.set_description(f"best {self.run.loss_text(best[0].value)}" if best else "no result yet")
 
 
-# --- Before the search
-
-
 def print_plan(run: Run, study: optuna.Study) -> None:
-    """What is about to happen, how long it may take, and how to watch it."""
+    """Print what is about to happen, whether it may take days, and how to watch it."""
     s, problem = run.settings, run.problem
     done = len(finished_trials(study))
     already = f", {done} of them done already" if done else ""
     workers = f", {run.n_workers} processes" if run.n_workers > 1 else ""
-    budget = f", as long as {s.budget} of training last" if s.budget else ""
+    budget = f", until {s.budget} of training are used up" if s.budget else ""
     print(
         f"Problem    {problem.name}, preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
         f"Trials     {s.n_trials}{budget}{already}; each {data_protocol(run)}\n"
@@ -114,14 +111,14 @@ def print_plan(run: Run, study: optuna.Study) -> None:
     if seconds > LONG_STUDY:
         print(
             f"warning: on this machine the study may take about {seconds / LONG_STUDY:.0f} days. Ctrl-C stops it at "
-            "any time and loses nothing. Shorter: fewer --n-trials or --num-epochs, --pruner median, --preset quick, "
-            "a GPU, or --workers on this and other machines (see README).\n",
+            "any time and loses nothing. It is shorter with fewer --n-trials or --num-epochs, --pruner median, "
+            "--preset quick, a GPU, or --workers on this and other machines (see README).\n",
             flush=True,
         )
 
 
 def estimated_seconds(run: Run, study: optuna.Study) -> float:
-    """How long the trials that are left will take: from those already done, else from the networks' sizes."""
+    """Estimate how long the remaining trials will take, from those already done or else from the networks' sizes."""
     finished = finished_trials(study)
     left = max(run.settings.n_trials - len(finished), 0)
     known = [result.seconds for trial in finished if (result := result_of(trial, run.problem.loss)) is not None]
@@ -129,7 +126,7 @@ def estimated_seconds(run: Run, study: optuna.Study) -> float:
 
 
 def _estimated_trial_seconds(run: Run) -> float:
-    """Mean over networks drawn from the search space; those that are too large are not trained."""
+    """Estimate the mean over networks drawn from the search space; networks that are too large take no time."""
     s, rng = run.settings, np.random.default_rng(0)
     sampler = optuna.samplers.RandomSampler(seed=int(rng.integers(2**31)))
     draws = optuna.create_study(sampler=sampler)
@@ -144,7 +141,7 @@ def _estimated_trial_seconds(run: Run) -> float:
 
 
 def _operations_per_second() -> float:
-    """What this device reaches on a product of two matrices."""
+    """Measure what this device reaches on a product of two matrices."""
     n, repeats = 1024, 5
     matrix = keras.ops.ones((n, n))
     keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix))
@@ -155,7 +152,7 @@ def _operations_per_second() -> float:
 
 
 def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path: Path) -> None:
-    """Networks (by name) beside classical methods on traces that no training saw: print the table, store it as CSV."""
+    """Compare networks (by name) and classical methods on blind traces; print the table, and store it as CSV."""
     s, problem = run.settings, run.problem
     print(f"\nOn {BLIND_TRACES} blind traces, with 95 % intervals:", flush=True)
     protocol = TraceProtocol(s.n_samples, noisy_data=s.noisy_data, snr_db=s.snr_db)
@@ -165,19 +162,19 @@ def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path:
 
 
 def best_model_path(run: Run, trial: FrozenTrial) -> Path:
-    """Where the network of a study's best trial is, if it was trained into this tree."""
+    """Return the path of the network of a study's best trial, which is there if it was trained into this tree."""
     return run.tree.final_model("Optuna") / f"{run_name_of(trial)}.keras"
 
 
 def print_result(run: Run, study: optuna.Study) -> None:
-    """The best trial, what it does to fresh traces, what was left out, and where everything is."""
+    """Print the best trial, how good it is on fresh traces, which trials were left out, and where all results are."""
     trained = trained_trials(study)
     others = [trial for trial in finished_trials(study) if _reason(trial)]
     print(f"\n{len(trained)} trials trained, {len(others)} skipped, failed or pruned")
     for trial in others:
         print(f"  {describe_trial(run, trial)}")
     _print_pruned(run, others)
-    print(f"Training took {_spent(run, study)}")
+    print(f"Training took {_effort(run, study)}")
     if not trained:
         print("No trial was trained, so there is no best network.")
         return
@@ -202,7 +199,7 @@ def print_result(run: Run, study: optuna.Study) -> None:
 
 
 def _print_best_network(run: Run, study: optuna.Study, best: FrozenTrial, path: Path) -> None:
-    """What the best network does to fresh traces, or why that cannot be said."""
+    """Print how good the best network is on fresh traces, or why it cannot be tested."""
     try:
         network = baseML.BaseMLClass.load_model(path)
     except ValueError as error:
@@ -216,8 +213,8 @@ def _print_best_network(run: Run, study: optuna.Study, best: FrozenTrial, path: 
     print(f"Picture       {picture}\nBest network  {path}")
 
 
-def _spent(run: Run, study: optuna.Study) -> str:
-    """Epochs and time of all trials, beside those of the published search and of the budget."""
+def _effort(run: Run, study: optuna.Study) -> str:
+    """Return the epochs and the time of all trials, beside those of the published search and of the budget."""
     trials = study.get_trials(deepcopy=False)
     epochs, minutes = (sum(map(count, trials)) for count in (trained_epochs, trained_minutes))
     published = f" ({run.problem.paper_epochs:,} in the published search)" if run.problem.paper_trials else ""
@@ -226,7 +223,7 @@ def _spent(run: Run, study: optuna.Study) -> str:
 
 
 def _print_pruned(run: Run, trials: list[FrozenTrial]) -> None:
-    """How many epochs the pruner saved."""
+    """Print how many epochs the pruner saved."""
     pruned = [
         trained_epochs(trial) for trial in trials if trial.state == TrialState.PRUNED and trial.intermediate_values
     ]

@@ -1,4 +1,4 @@
-"""A study: made or found, described, and checked against what a run asks for."""
+"""Makes or finds a study, stores the settings of its first run, and checks later runs against them."""
 
 import warnings
 from collections.abc import Mapping
@@ -23,19 +23,17 @@ from support.checks import check_choice, check_flag, check_whole
 from support.errors import UserError
 from support.files import replace_file
 
-FREE_TO_CHANGE = ("n_trials", "budget")  # of the settings, when a study is gone on with
-
-
-# --- Study
+FREE_TO_CHANGE = ("n_trials", "budget")  # settings that a run which resumes a study may change
 
 
 def open_study(run: Run) -> tuple[Run, optuna.Study]:
-    """The study of this run, made or found, and the run as that study's settings make it.
+    """Make or find the study of a run; return the run with that study's settings, and the study.
 
-    Raises UserError when it is not there to be gone on with, or belongs to another problem or other settings.
+    Raises UserError for a study that is to be resumed but does not exist, or has another problem or other settings.
     """
     run = _find_study(run)
-    check_study_name(run.study_name)  # it may come from a storage, and becomes a part of paths
+    # The name may come from any storage, and becomes a part of paths.
+    check_study_name(run.study_name)
     other = run.tree.elsewhere(run.study_name)
     if other:
         raise UserError(
@@ -65,10 +63,10 @@ def open_study(run: Run) -> tuple[Run, optuna.Study]:
 
 
 def _describe(run: Run, study: optuna.Study) -> None:
-    """Give a study that has no settings yet those of the run, once, whoever starts it at the same time.
+    """Store the settings of the run in a study that has none yet, once, even if several runs start it together.
 
-    Raises UserError for a study that was not begun, when it is to be gone on with, and for one of other software that
-    the run cannot go on with.
+    Raises UserError for a study that is to be resumed but never began, and for a study of other software that the run
+    cannot resume.
     """
     run.tree.search.mkdir(parents=True, exist_ok=True)
     with alone(study, run.tree.search):
@@ -83,12 +81,13 @@ def _describe(run: Run, study: optuna.Study) -> None:
             with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
                 study.set_metric_names([run.metric_name])
         settings = {**_stored_settings(run), "versions": versions()}
-        for name in sorted(settings, key=lambda name: name == "problem"):  # last: with it, all are there
+        # The problem is stored last, so that a study which has it has all settings.
+        for name in sorted(settings, key=lambda name: name == "problem"):
             study.set_user_attr(name, settings[name])
 
 
 def _find_study(run: Run) -> Run:
-    """The run with the name of its study: the newest one of the problem when none is given."""
+    """Return the run with the name of its study, the newest of the problem when no name is given."""
     if run.study_name is not None:
         return run
     if run.storage_url is None:
@@ -97,29 +96,33 @@ def _find_study(run: Run) -> Run:
         url, storage = open_storage(run.storage_url, run.tree.upgraded)
         run = replace(run, storage_url=url)
         found = [study for study in optuna.get_all_study_summaries(storage) if is_of(run.problem, study)]
-        newest = max(found, key=lambda study: study._study_id, default=None)  # dates change with the clock
+        # Identifiers grow from study to study, but dates depend on the clocks of the machines.
+        newest = max(found, key=lambda study: study._study_id, default=None)
         name = newest.study_name if newest else None
     if name is None:
-        raise UserError(f"there is no study of {run.problem.name} to go on with; --mode optuna starts one")
+        raise UserError(f"there is no study of {run.problem.name} to resume; --mode optuna starts one")
     return replace(run, study_name=name)
 
 
 def is_of(problem: Problem, study: optuna.study.StudySummary) -> bool:
-    """Whether a study is of the problem; those of the published scripts say it in their name only."""
+    """Whether a study is of the problem, which studies of the published scripts say in their names only."""
     if "problem" in study.user_attrs:
         return study.user_attrs["problem"] == problem.name
     return study.study_name.startswith(problem.study_prefix)
 
 
 def _stored_settings(run: Run) -> dict[str, object]:
-    """The configuration as the study keeps it."""
+    """Return the configuration as a study stores it."""
     space = {name: distribution_to_json(kind) for name, kind in run.search_space.items()}
     return {"problem": run.problem.name, **asdict(run.settings), "search_space": space}
 
 
 def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
-    """The run with the settings that its study was started with; UserError when the command line has others."""
-    if "problem" not in stored and run.study_name.startswith(run.problem.study_prefix):  # of the published scripts
+    """Return the run with the settings that its study was started with.
+
+    Raises UserError when the command line has other settings.
+    """
+    if "problem" not in stored and run.study_name.startswith(run.problem.study_prefix):  # by the published scripts
         if "preset" not in run.given:
             raise UserError(f"study {run.study_name!r} does not say how it was run; add --preset paper, or quick")
         return run
@@ -136,7 +139,8 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
         if compared and found != value:
             difference = "another search space" if name == "search_space" else f"{name} {found!r}, not {value!r}"
             raise UserError(
-                f"study {run.study_name!r} was started with {difference}; go on with the options that it started with"
+                f"study {run.study_name!r} was started with {difference}; "
+                "resume it with the options that it was started with"
             )
     kept = {name: stored[name] for name in asdict(run.settings) if name in stored}
     kept |= {name: asked[name] for name in FREE_TO_CHANGE if name in run.given}
@@ -153,7 +157,7 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
 
 
 def _check_settings(run: Run) -> None:
-    """ValueError for settings outside their ranges; the command line has none, but a storage may be anybody's."""
+    """Raise ValueError for settings outside their ranges; a storage may come from anybody, unlike the command line."""
     s = run.settings
     for name, valid in {"preset": PRESETS, "sampler": SAMPLER_KINDS, "pruner": PRUNER_KINDS}.items():
         check_choice(name, getattr(s, name), valid)
@@ -167,13 +171,13 @@ def _check_settings(run: Run) -> None:
     data_stream(run, "training", s.num_datasets, s.seed)  # refuses the rest
     parameters = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask(dict(run.search_space)).params
     network_config(run.problem, parameters)
-    run.with_parameters(parameters).n_channels  # noqa: B018 - raises for a transform that is none
+    run.with_parameters(parameters).n_channels  # noqa: B018 - raises ValueError for an invalid transform
 
 
 def best_configuration(run: Run) -> tuple[NetworkConfig, dict[str, object]]:
-    """Network of the best trial of the study ``run.from_study``, the study's transform, and what else was searched.
+    """Return the network of the best trial of the study ``run.from_study``, with its transform and other settings.
 
-    Raises UserError when there is none.
+    Raises UserError when the study has no such network.
     """
     found, study = open_study(
         replace(run, mode="optuna_resume", study_name=run.from_study, given=frozenset(), is_worker=True)
@@ -187,5 +191,5 @@ def best_configuration(run: Run) -> tuple[NetworkConfig, dict[str, object]]:
         return network_config(run.problem, best), {"transform": found.settings.transform, **searched}
     except (ValueError, TypeError) as error:
         raise UserError(
-            f"the best trial of study {run.from_study!r} is of no network of these scripts: {error}"
+            f"the best trial of study {run.from_study!r} has a network that these scripts cannot build: {error}"
         ) from error

@@ -519,7 +519,7 @@ def test_the_command_says_what_is_wrong_in_one_sentence(capsys):
         (np.zeros(100), r"noisy must be numbers \(n_traces, n_samples\), not float64 of shape \(100,\)"),
         (np.zeros((2, 100, 1)), r"of shape \(2, 100, 1\)"),
         (np.zeros((0, 100)), r"of shape \(0, 100\)"),
-        (np.zeros((2, 2)), "noisy must have at least 3 samples a trace, not 2"),
+        (np.zeros((2, 2)), "noisy must have at least 3 samples per trace, not 2"),
         (np.full((2, 10), np.nan), "noisy must be finite, but 20 samples are not"),
     ],
 )

@@ -277,7 +277,7 @@ def test_every_network_of_a_tree_is_rated_on_the_same_blind_traces(made, tree, p
 def test_a_logarithmic_axis_has_two_or_three_ticks(values):
     fig, ax = plt.subplots()
     ax.plot(values, values, "o")
-    hpo.results.axes._few_log_ticks(ax, pd.Series(values))
+    hpo.results.axes.few_log_ticks(ax, pd.Series(values))
     low, high = ax.get_xlim()
     assert 2 <= len(ax.get_xticks()) <= 3 and all(low <= tick <= high for tick in ax.get_xticks())
     plt.close(fig)

@@ -1,4 +1,4 @@
-"""What the figures of results share: limits, ticks, letters, captions."""
+"""Sets the limits, ticks, letters and captions of the figures of results."""
 
 from collections.abc import Callable, Iterable
 from textwrap import fill
@@ -9,29 +9,32 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from hpo.results.tables import readable
+from hpo.results.tables import readable, short_number
 
-SMALLEST_SHARE = 0.1  # of the paper's limits; results that fill less are drawn to limits of their own
-LINES_A_COLUMN, LINES_A_PAGE = 58, 118  # characters of a caption
+# Results that fill less than this share of the paper's limits are drawn with limits of their own.
+SMALLEST_SHARE = 0.1
+COLUMN_CHARACTERS, PAGE_CHARACTERS = 58, 118  # in a line of a caption
 
 
-def _wrapped(kinds: Iterable[str]) -> list[str]:
+def wrapped(kinds: Iterable[str]) -> list[str]:
+    """Return the names of choices for narrow ticks, with a new line at every underscore."""
     return [str(kind).replace("_", "\n") for kind in kinds]
 
 
-def _are_wide(values: Iterable[float]) -> bool:
-    """Whether values span more than a decade, and are better seen on a logarithmic axis."""
+def are_wide(values: Iterable[float]) -> bool:
+    """Whether values span more than a decade, so that a logarithmic axis shows them better."""
     values = np.asarray(values, dtype=float)
     return values.min() > 0 and values.max() > 10 * values.min()
 
 
-def _log_if_wide(set_scale: Callable[[str], None], values: Iterable[float]) -> None:
-    if _are_wide(values):
+def log_if_wide(set_scale: Callable[[str], None], values: Iterable[float]) -> None:
+    """Make an axis logarithmic where its values `are_wide`; ``set_scale`` is the axis' own method."""
+    if are_wide(values):
         set_scale("log")
 
 
-def _few_log_ticks(ax: Axes, values: pd.Series) -> None:
-    """A logarithmic axis with three round numbers at most, which is what a narrow panel has room for."""
+def few_log_ticks(ax: Axes, values: pd.Series) -> None:
+    """Make an axis logarithmic, with three round numbers at most, as a narrow panel has no room for more."""
     ax.set_xscale("log")
     decades = np.arange(np.floor(np.log10(values.min())), np.ceil(np.log10(values.max())) + 1)
     low, high = ax.get_xlim()
@@ -45,16 +48,20 @@ def _few_log_ticks(ax: Axes, values: pd.Series) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-# --- What figures share
+def tick_label(value: float) -> str:
+    """Return a number of any type as a tick shows it."""
+    return short_number(float(value))
 
 
-def _heading(name: str) -> str:
-    """A parameter's readable name as an axis label."""
+def heading(name: str) -> str:
+    """Return a parameter's readable name as an axis label."""
     return readable(name)[0].upper() + readable(name)[1:]
 
 
-def _limits(values: pd.Series, paper: tuple[float, float] | None, paper_unit: bool) -> tuple[tuple[float, float], str]:
-    """The paper's limits where there are any that suit the values, else their own, and a sentence for the caption."""
+def axis_limits(
+    values: pd.Series, paper: tuple[float, float] | None, paper_unit: bool
+) -> tuple[tuple[float, float], str]:
+    """Return the paper's limits if they suit the values, or else other limits and a sentence for the caption."""
     low, high = values.min(), values.max()
     if (
         paper
@@ -67,14 +74,16 @@ def _limits(values: pd.Series, paper: tuple[float, float] | None, paper_unit: bo
     from_zero = (paper is None or paper[0] == 0.0) and low >= 0
     bottom = 0.0 if from_zero else low - 0.08 * (high - low or abs(high) or 1.0)
     top = high + 0.08 * (high - bottom or 1.0)
-    return (bottom, top), f"Limits suit the data; the paper's are {paper[0]:g} to {paper[1]:g}." if paper else ""
+    return (bottom, top), f"The limits suit the data; the paper's are {paper[0]:g} to {paper[1]:g}." if paper else ""
 
 
-def _letter(axes: Iterable[Axes]) -> None:
+def letter_axes(axes: Iterable[Axes]) -> None:
+    """Write (a), (b) and so on above the axes."""
     for letter, ax in zip("abcdefgh", axes, strict=False):
         ax.set_title(f"({letter})", loc="left")
 
 
-def _caption(fig: Figure, sentences: Iterable[str], width: int = LINES_A_PAGE) -> None:
+def caption(fig: Figure, sentences: Iterable[str], width: int = PAGE_CHARACTERS) -> None:
+    """Write sentences below a figure, in lines of ``width`` characters; empty ones are left out."""
     text = " ".join(sentence for sentence in sentences if sentence)
     fig.supxlabel(fill(text, width), fontsize=7, x=0.01, ha="left")

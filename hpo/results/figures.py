@@ -1,4 +1,4 @@
-"""Figs 3, 5, 6, 7, 9, 10, 12 and 13: the grid, repeated trainings, final networks, accuracy and cost."""
+"""Draws Figs 3, 5, 6, 7, 9, 10, 12 and 13: the grid, repeated trainings, final networks, accuracy and cost."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -14,39 +14,39 @@ from baseML import create_model
 from evaluation.comparison import Row
 from hpo.problem import Problem
 from hpo.results.axes import (
-    LINES_A_COLUMN,
-    _caption,
-    _few_log_ticks,
-    _heading,
-    _letter,
-    _limits,
-    _log_if_wide,
-    _wrapped,
+    COLUMN_CHARACTERS,
+    axis_limits,
+    caption,
+    few_log_ticks,
+    heading,
+    letter_axes,
+    log_if_wide,
+    tick_label,
+    wrapped,
 )
 from hpo.results.grid import PARAMETERS, base_runs, loss_unit, repeated_base_runs, sweep
 from hpo.results.networks import BASELINE_TRACES, BlindTraces, FinalNetwork, RatedNetwork
-from hpo.results.study_figures import _tick
 from hpo.tree import APPROACHES
 from networks.rows import NetworkConfig
 from plots.networks import draw_network_flow, flow_height
 from plots.predictions import draw_actual_predicted, draw_comparison
 from plots.style import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, PICTURE_STYLE, PREDICTION_COLOURS, axis_label
 
-NETWORK_LINES = {  # of network types in Figs 3 and 7
+NETWORK_LINES = {  # styles of the network types in Figs 3 and 7
     "DNN": {"color": COLOURS["black"], "linestyle": "--", "marker": "s"},
     "CNN": {"color": COLOURS["orange"], "linestyle": "--", "marker": "o"},
     "CNN_VAR": {"color": COLOURS["green"], "marker": "D"},
     "CNN_LSTM": {"color": COLOURS["purple"], "marker": "^"},
     "TCN": {"color": COLOURS["blue"], "linewidth": 2.2, "marker": "v"},
 }
-SWEEPS = {  # panels (b) to (f): parameter, base of a logarithmic axis
+SWEEPS = {  # panels (b) to (f): parameter, and base of its axis if it is logarithmic
     "num_layers": None,
     "num_dnn": 2,
     "Learning Rate": 10,
     "num_filt": 2,
     "krnl_size": 2,
 }
-REPEATS = {  # other runs of one configuration
+REPEATS = {  # style of the other runs of one configuration
     "linestyle": "",
     "marker": "o",
     "markersize": 3,
@@ -54,7 +54,7 @@ REPEATS = {  # other runs of one configuration
     "markeredgecolor": "0.3",
 }
 APPROACH_COLOURS = dict(zip(APPROACHES, PREDICTION_COLOURS, strict=False))  # as in the pictures of predictions
-LINE_NAME_HEIGHT = 0.04  # of an axis
+LINE_NAME_HEIGHT = 0.04  # share of an axis
 
 
 # --- Figs 3 and 7: the grid
@@ -64,20 +64,19 @@ LINE_NAME_HEIGHT = 0.04  # of an axis
 def plot_grid_search(
     grid: pd.DataFrame, problem: Problem, unit: str, types: pd.DataFrame | None = None, n_samples: int = 4096
 ) -> Figure:
-    """Figs 3 and 7: (a) loss by network type, (b) to (g) by one parameter after another, (h) box plot, (i) network.
+    """Draw Figs 3 and 7: (a) loss by network type, (b) to (g) by one parameter each, (h) box plot, (i) network.
 
-    ``grid`` is as `read_grid` gives it; ``types`` has the columns arch_type and loss (default: the
-    grid's own); ``unit`` is that of the losses, ``n_samples`` the length of the traces. Lines pass through the base run
-    that belongs to their sweep; small open symbols are the other runs of the base configuration: how much one and the
-    same training scatters.
+    ``grid`` is what `read_grid` returns, and ``types`` has the columns arch_type and loss (default: the grid's own).
+    ``unit`` is the unit of the losses, ``n_samples`` the length of the traces. Lines pass through the base run of their
+    sweep; small open symbols are the other base runs, which show how much repetitions of one training scatter.
     """
     best = _best_network(grid, problem)
     blocks = create_model(best, n_samples).blocks()
-    heights = (6.9, 0.4 + flow_height(len(blocks)))  # inch; the lower one with its title
+    heights = (6.9, 0.4 + flow_height(len(blocks)))  # inch; the second one includes a title
     fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.2), layout="constrained")
     upper, lower = fig.subfigures(2, 1, height_ratios=heights)
     axes = upper.subplots(3, 3).ravel()
-    limits, note = _limits(grid["loss"], problem.figure_limits.get("grid"), unit == problem.unit)
+    limits, note = axis_limits(grid["loss"], problem.figure_limits.get("grid"), unit == problem.unit)
     _draw_base_runs(axes[0], grid)
     for ax, (name, base) in zip(axes[1:6], SWEEPS.items(), strict=True):
         _draw_sweep(ax, grid, {name: None}, base)
@@ -89,18 +88,18 @@ def plot_grid_search(
     for ax in axes[0:8:3]:
         ax.set_ylabel(axis_label("Validation loss", unit))
     _network_legend(axes[8], grid)
-    _letter(axes[:8])
+    letter_axes(axes[:8])
     network = lower.subplots()
     draw_network_flow(network, blocks)
     network.set_title(f"(i) The network with the lowest loss, {best.arch_type}", loc="left")
-    _caption(fig, ["One training a point; small open symbols: other runs of the base configuration.", note])
+    caption(fig, ["One point per training; small open symbols are other runs of the base configuration.", note])
     return fig
 
 
 def _draw_base_runs(ax: Axes, grid: pd.DataFrame) -> None:
     base, repeats = base_runs(grid), repeated_base_runs(grid)
     kinds = list(base["arch_type"])
-    ax.bar(_wrapped(kinds), base["loss"], color=[_line(kind)["color"] for kind in kinds], alpha=0.8)
+    ax.bar(wrapped(kinds), base["loss"], color=[_line(kind)["color"] for kind in kinds], alpha=0.8)
     others = repeats.drop(index=base.index)
     here = others["arch_type"].isin(kinds)
     ax.plot([kinds.index(kind) for kind in others.loc[here, "arch_type"]], others.loc[here, "loss"], **REPEATS)
@@ -108,14 +107,14 @@ def _draw_base_runs(ax: Axes, grid: pd.DataFrame) -> None:
 
 
 def _draw_sweep(ax: Axes, grid: pd.DataFrame, owners: Mapping[str, str | None], log_base: int | None) -> None:
-    """Loss against the values of parameters, one line per network; ``owners`` are the only networks that have them."""
+    """Draw loss against parameters, one line per network; ``owners`` names a parameter's network if only one has it."""
     values = set()
     for name, owner in owners.items():
         for arch_type, runs in sweep(grid, name).groupby("arch_type", sort=False):
             if owner in (None, arch_type):
                 ax.plot(runs[name], runs["loss"], markersize=4, label=arch_type, **_line(arch_type))
                 values |= set(runs[name])
-    ax.set_xlabel(",\n".join(_heading(name) + (f" ({owner})" if owner else "") for name, owner in owners.items()))
+    ax.set_xlabel(",\n".join(heading(name) + (f" ({owner})" if owner else "") for name, owner in owners.items()))
     if not values:
         ax.text(0.5, 0.5, "not varied", ha="center", va="center", transform=ax.transAxes, color="0.4")
         ax.set_xticks([])
@@ -127,8 +126,8 @@ def _draw_sweep(ax: Axes, grid: pd.DataFrame, owners: Mapping[str, str | None], 
 
 
 def _plain_ticks(ax: Axes, values: Sequence[float]) -> None:
-    """The values as they are, instead of powers; those that have no room beside a smaller one are left out."""
-    room = (values[-1] / values[0]) ** (1 / 5)  # factor
+    """Label the values as plain numbers instead of powers, without those that have no room beside a smaller one."""
+    room = (values[-1] / values[0]) ** (1 / 5)  # factor between two labels
     shown = [values[0]]
     for value in values[1:]:
         if value >= room * shown[-1]:
@@ -153,7 +152,7 @@ def _draw_types(ax: Axes, types: pd.DataFrame) -> None:
 
 
 def _network_ticks(ax: Axes, kinds: Sequence[str], label: str) -> None:
-    ax.set_xticks(range(len(kinds)), _wrapped(kinds))
+    ax.set_xticks(range(len(kinds)), wrapped(kinds))
     ax.set_xlabel(label)
 
 
@@ -175,7 +174,7 @@ def _network_legend(ax: Axes, grid: pd.DataFrame) -> None:
 
 
 def _best_network(grid: pd.DataFrame, problem: Problem) -> NetworkConfig:
-    """The network of the run with the lowest loss."""
+    """Return the network of the run with the lowest loss."""
     best = grid.loc[grid["loss"].idxmin()]
     fields = {name: best[name] for name in PARAMETERS if name != "Learning Rate" and best[name] != 0}
     return NetworkConfig(net_type=problem.net_type, learning_rate=best["Learning Rate"], **fields)
@@ -186,7 +185,7 @@ def _best_network(grid: pd.DataFrame, problem: Problem) -> NetworkConfig:
 
 @plt.rc_context(PICTURE_STYLE)
 def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str) -> Figure:
-    """Figs 5 and 9: box plots of the validation loss of repeated trainings, Grid Search beside Optuna.
+    """Draw Figs 5 and 9: box plots of the validation loss of repeated trainings, Grid Search beside Optuna.
 
     ``runs`` has the columns approach and loss.
     """
@@ -201,12 +200,12 @@ def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str) -> Figur
         range(1, len(approaches) + 1),
         [f"{name}\n{len(values)} runs" for name, values in zip(approaches, losses, strict=True)],
     )
-    limits, note = _limits(runs["loss"], problem.figure_limits.get("repeatability"), unit == problem.unit)
+    limits, note = axis_limits(runs["loss"], problem.figure_limits.get("repeatability"), unit == problem.unit)
     ax.set_ylim(limits)
     ax.set_ylabel(axis_label("Validation loss", unit))
     ax.grid(axis="y", alpha=0.3)
-    medians = ", ".join(f"{name} {_tick(values.median())}" for name, values in zip(approaches, losses, strict=True))
-    _caption(fig, [f"Medians: {medians}.", note], LINES_A_COLUMN)
+    medians = [f"{name} {tick_label(values.median())}" for name, values in zip(approaches, losses, strict=True)]
+    caption(fig, [f"Medians: {', '.join(medians)}.", note], COLUMN_CHARACTERS)
     return fig
 
 
@@ -215,7 +214,7 @@ def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str) -> Figur
 
 @plt.rc_context(PICTURE_STYLE)
 def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blind: BlindTraces | None) -> Figure:
-    """Figs 6 and 10: (a) the first blind trace, its predictions and their differences, (b) validation losses by epoch.
+    """Draw Figs 6 and 10: (a) the first blind trace, its predictions and their differences, (b) losses by epoch.
 
     Where predictions are not traces, (a) shows predicted against actual values of all blind traces.
     """
@@ -247,7 +246,7 @@ def _draw_losses(ax: Axes, problem: Problem, histories: Mapping[str, FinalNetwor
             epochs, final.history["val_loss"], ".-", linewidth=1.0, label=approach, color=APPROACH_COLOURS[approach]
         )
         losses.extend(final.history["val_loss"])
-    _log_if_wide(ax.set_yscale, [loss for loss in losses if np.isfinite(loss)])
+    log_if_wide(ax.set_yscale, [loss for loss in losses if np.isfinite(loss)])
     units = {loss_unit(problem, final.provenance) for final in histories.values()}
     ax.set(xlabel="Epoch", ylabel=axis_label("Validation loss", units.pop() if len(units) == 1 else ""))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -260,9 +259,9 @@ def _draw_losses(ax: Axes, problem: Problem, histories: Mapping[str, FinalNetwor
 
 @plt.rc_context(PICTURE_STYLE)
 def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], methods: Sequence[Row]) -> Figure:
-    """Figs 12 and 13: networks on blind traces, over their parameters (a) and over the cost of their training (b).
+    """Draw Figs 12 and 13: networks on blind traces, over their parameters (a) and over the cost of their training (b).
 
-    Horizontal lines are classical methods; bars are 95 % intervals over traces. Not in the paper.
+    Horizontal lines are classical methods; bars are 95 % intervals over traces. The paper has no such figures.
     """
     metric = problem.headline
     fig, axes = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.4 + 0.1 * len(networks)), sharey=True, layout="constrained")
@@ -279,20 +278,20 @@ def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], m
         for row in methods:
             style = ":" if row.kind == "ceiling" else "-"
             ax.axhline(row.scores[metric.name].value, color="0.6", linewidth=0.8, linestyle=style, zorder=0)
-        _few_log_ticks(ax, pd.Series(amounts))
+        few_log_ticks(ax, pd.Series(amounts))
         ax.set_xlabel(label)
         ax.grid(alpha=0.3, axis="x")
     axes[0].set_ylabel(axis_label(f"Blind {metric.heading}", metric.unit))
     _name_lines(axes[1], {row.name: row.scores[metric.name].value for row in methods})
-    said = f"{BASELINE_TRACES} blind traces; lines: classical methods, dotted if they know the answer"
+    title = f"{BASELINE_TRACES} blind traces; lines are classical methods, dotted if they know the answer"
     handles = axes[0].get_legend_handles_labels()
-    fig.legend(*handles, loc="outside lower center", ncols=2, frameon=False, title=said, title_fontsize=8)
-    _letter(axes)
+    fig.legend(*handles, loc="outside lower center", ncols=2, frameon=False, title=title, title_fontsize=8)
+    letter_axes(axes)
     return fig
 
 
 def _name_lines(ax: Axes, values: Mapping[str, float]) -> None:
-    """Names on the right of horizontal lines, moved apart where lines are close."""
+    """Write names on the right of horizontal lines, and move them apart where lines are close."""
     bottom, top = ax.get_ylim()
     heights = {name: (value - bottom) / (top - bottom) for name, value in values.items()}
     lowest = -1.0

@@ -1,4 +1,4 @@
-"""The tables of a results tree: the grid, and repeated trainings."""
+"""Reads the tables of a results tree, the grid search and the repeated trainings, and finds the best of a grid."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from hpo.problem import Problem
 from hpo.tree import ResultsTree
 from networks.files import LOSS_HISTORY_FOLDER
 
-PARAMETERS = {  # of a network: readable names
+PARAMETERS = {  # a network's parameters and their readable names
     "arch_type": "network type",
     "num_layers": "layers",
     "num_dnn": "dense units",
@@ -23,23 +23,28 @@ PARAMETERS = {  # of a network: readable names
     "num_lstm": "LSTM units",
     "Learning Rate": "learning rate",
 }
-COLUMNS = {  # of the published tables: the study's names; dilation and LSTM units come from the model's label
-    **{"Type": "arch_type", "LYR": "num_layers", "DNN": "num_dnn", "FIL": "num_filt", "KRNL": "krnl_size"},
-    **{"POL": "pool_val", "Learning Rate": "Learning Rate", "Validation Loss": "loss"},
+# The study's names for the columns of the published tables; dilation and LSTM units stand in the label of the model.
+COLUMNS = {
+    "Type": "arch_type",
+    "LYR": "num_layers",
+    "DNN": "num_dnn",
+    "FIL": "num_filt",
+    "KRNL": "krnl_size",
+    "POL": "pool_val",
+    "Learning Rate": "Learning Rate",
+    "Validation Loss": "loss",
 }
 LABEL = re.compile(r"_DIL(?P<num_dil>\d+)_.*_LSTM(?P<num_lstm>\d+)_")
-TIE = 0.01  # share of the lowest loss; within it the smaller network is taken, as in the paper's Table 4
+# Within this share of the lowest loss the smaller network is taken, as in the paper's Table 4.
+TIE = 0.01
 
 
 class MissingError(Exception):
-    """A part of the results that is not there or cannot be used; the message says which, and why."""
-
-
-# --- Tables
+    """A part of the results is not there or cannot be used; the message says which one, and why."""
 
 
 def _read_table(path: Path, what: str, numbers: Sequence[str], words: Sequence[str] = ()) -> pd.DataFrame:
-    """A table with at least these columns; rows without a finite loss, of failed trainings, are left out."""
+    """Read a table with at least these columns; rows without a finite loss are left out, as their trainings failed."""
     table = _read_csv(path, what)
     lacking = [name for name in (*words, *numbers) if name not in table]
     if lacking:
@@ -48,7 +53,7 @@ def _read_table(path: Path, what: str, numbers: Sequence[str], words: Sequence[s
         found = pd.to_numeric(table[name], errors="coerce")
         odd = table.loc[found.isna() & table[name].notna(), name]
         if len(odd):
-            raise MissingError(f"{what}: {path} has {odd.iloc[0]!r} in the column {name!r}, which is no number")
+            raise MissingError(f"{what}: {path} has {odd.iloc[0]!r} in the column {name!r}, which is not a number")
         table[name] = found
     table = _with_losses(table, numbers[-1], path, what)
     empty = [name for name in (*words, *numbers) if table[name].isna().any()]
@@ -74,7 +79,7 @@ def _with_losses(table: pd.DataFrame, column: str, path: Path, what: str) -> pd.
 
 
 def read_settings(folder: Path) -> dict[str, object]:
-    """The settings that the tables of a folder were made with; empty where they are not kept, as in the archive."""
+    """Return the settings that a folder's tables were made with; empty where none are stored, as in the archive."""
     try:
         settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -83,17 +88,17 @@ def read_settings(folder: Path) -> dict[str, object]:
 
 
 def loss_unit(problem: Problem, settings: Mapping[str, object]) -> str:
-    """Unit of the losses of trainings with these settings: that of the data, unless the network saw them scaled."""
+    """Return the unit of losses with these settings: that of the data, unless the network saw them scaled."""
     return "scaled" if settings.get("scaling_flag") else problem.unit
 
 
 def read_grid(tree: ResultsTree) -> pd.DataFrame:
-    """The grid search: a row a training, with its hyperparameters, its ``loss`` and its ``sweep``.
+    """Read the grid search: one row per training, with its hyperparameters, its ``loss`` and its ``sweep``.
 
-    ``sweep`` is the parameter whose values the row is one of, "base" for the base configuration of a network, and
-    "other" where more than one parameter departs from the base. The base is what most rows have. Every sweep has a
-    run of the base configuration of its own, which no column tells: it is the one that stands among, before or behind
-    the sweep's other values. A learning rate that the run's own loss history contradicts is taken from there.
+    ``sweep`` names the parameter that the row varies; it is "base" for the base configuration of a network type, which
+    most rows have, and "other" where more than one parameter departs from the base. Every sweep has a base run of its
+    own, which no column marks: it is the one that stands among, before or behind the other values of the sweep. A
+    learning rate that the run's own loss history contradicts is taken from that history.
     """
     path, what = tree.grid / "search_summary.csv", "grid search"
     numbers = [name for name in COLUMNS if name != "Type"]
@@ -114,10 +119,10 @@ def read_grid(tree: ResultsTree) -> pd.DataFrame:
 
 
 def _rates_by_history(folder: Path, labels: pd.Series, grid: pd.DataFrame) -> pd.Series:
-    """The learning rate of each row, from the loss history that has its label and its lowest loss, if there is one."""
+    """Return each row's learning rate, from the loss history with its label and its lowest loss if there is one."""
     rates = grid["Learning Rate"].copy()
     for path in sorted((folder / LOSS_HISTORY_FOLDER).glob("*_log.csv")):
-        history = _history(path)
+        history = read_history(path)
         if history is None or "lr" not in history:
             continue
         lowest = history["val_loss"].min()
@@ -126,8 +131,8 @@ def _rates_by_history(folder: Path, labels: pd.Series, grid: pd.DataFrame) -> pd
     return rates
 
 
-def _history(path: Path) -> pd.DataFrame | None:
-    """A loss history; None for a file that is none."""
+def read_history(path: Path) -> pd.DataFrame | None:
+    """Read a loss history; return None for any other file."""
     try:
         history = pd.read_csv(path)
     except (ValueError, OSError):
@@ -136,7 +141,7 @@ def _history(path: Path) -> pd.DataFrame | None:
 
 
 def base_values(grid: pd.DataFrame) -> pd.DataFrame:
-    """Base value of every parameter, a row a network type: what most runs of that type have, of equals the first."""
+    """Return the base values, one row per network type: each parameter's most frequent value, the first of several."""
     names = [name for name in PARAMETERS if name != "arch_type"]
     return grid.groupby("arch_type", sort=False)[names].agg(lambda values: values.value_counts(sort=False).idxmax())
 
@@ -157,7 +162,7 @@ def _sweeps(grid: pd.DataFrame) -> pd.Series:
 
 
 def _own_base_run(order: pd.Index, sweeps: pd.Series, values: pd.Series, name: str) -> int | None:
-    """The base run of one sweep, whose values stand in increasing order; None when it has none of its own."""
+    """Return the base run of one sweep, whose values stand in increasing order; None when it has none of its own."""
     where = [place for place, row in enumerate(order) if sweeps[row] == name]
     if not where:
         return None
@@ -168,14 +173,14 @@ def _own_base_run(order: pd.Index, sweeps: pd.Series, values: pd.Series, name: s
     place = smaller[-1] + 1 if smaller else where[0] - 1
     if not 0 <= place < len(order) or sweeps[order[place]] != "base":
         return None
-    is_first_run = place == 0  # of this network type: it stands for the network type itself
-    return None if is_first_run else order[place]
+    # The first run of a network type stands for the type itself, not for a sweep.
+    return None if place == 0 else order[place]
 
 
 def sweep(grid: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The runs of one parameter's sweep, by network type and value; types with one value are left out.
+    """Return the runs of one parameter's sweep, by network type and value; types with one value are left out.
 
-    A sweep without a base run of its own has the network type's first one.
+    A sweep without a base run of its own gets the first base run of the network type.
     """
     parts = []
     for arch_type, rows in grid.groupby("arch_type", sort=False):
@@ -189,25 +194,25 @@ def sweep(grid: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def base_runs(grid: pd.DataFrame) -> pd.DataFrame:
-    """The base run of every network type: its first."""
+    """Return the base run of every network type, which is its first."""
     return grid[grid["sweep"] == "base"].drop_duplicates("arch_type")
 
 
 def repeated_base_runs(grid: pd.DataFrame) -> pd.DataFrame:
-    """All runs of the base configuration of every network type, those of sweeps too."""
+    """Return all runs of the base configuration of every network type, also those of sweeps."""
     base = base_values(grid)
     names = list(base.columns)
     return grid[[(row[names] == base.loc[row["arch_type"]]).all() for _, row in grid.iterrows()]]
 
 
 def best_of_grid(grid: pd.DataFrame) -> dict[str, object]:
-    """The grid's best configuration: the network type with the lowest base run, and the best value of each sweep.
+    """Return the best configuration: the network type with the lowest base run, with the best value of each sweep.
 
-    Of values whose losses are within TIE of the lowest, the smallest one is taken.
+    Among values whose losses are within TIE of the lowest, the smallest one is taken.
     """
     base = base_runs(grid)
     if base.empty:
-        raise MissingError("best of the grid: it has no run of a base configuration")
+        raise MissingError("best of the grid: the grid has no run of a base configuration")
     arch_type = base.loc[base["loss"].idxmin(), "arch_type"]
     best = {"arch_type": arch_type, **base_values(grid).loc[arch_type].to_dict()}
     for name in best:
@@ -215,22 +220,23 @@ def best_of_grid(grid: pd.DataFrame) -> dict[str, object]:
         runs = runs[runs["arch_type"] == arch_type]
         if len(runs):
             best[name] = runs.loc[runs["loss"] <= (1 + TIE) * runs["loss"].min(), name].min()
-    return {name: value for name, value in best.items() if value != 0}  # no dilation, no LSTM
+    # A network type without dilation or LSTM units has 0 there.
+    return {name: value for name, value in best.items() if value != 0}
 
 
 def read_types(tree: ResultsTree) -> pd.DataFrame:
-    """The type table: ``arch_type`` and ``loss``, a row a training of the grid."""
+    """Read the type table: ``arch_type`` and ``loss``, one row per training of the grid."""
     path, what = tree.grid / "type_val_csv.csv", "type table"
     types = _read_csv(path, what, header=None)
     if types.shape[1] != 2:
-        raise MissingError(f"{what}: {path} has {types.shape[1]} columns; type and validation loss are needed")
+        raise MissingError(f"{what}: {path} has {types.shape[1]} columns, but needs two: type and validation loss")
     types.columns = ["arch_type", "loss"]
     types["loss"] = pd.to_numeric(types["loss"], errors="coerce")
     return _with_losses(types, "loss", path, what)
 
 
 def read_repeatability(tree: ResultsTree) -> pd.DataFrame:
-    """The repeated trainings: ``approach`` ("Grid Search" or "Optuna") and ``loss``, a row a training."""
+    """Read the repeated trainings: ``approach`` ("Grid Search" or "Optuna") and ``loss``, one row per training."""
     path = tree.repeatability / "repeatability_summary.csv"
     table = _read_table(path, "repeated trainings", ["Validation Loss"], ["Approach"])
     return table[["Approach", "Validation Loss"]].set_axis(["approach", "loss"], axis=1)

@@ -1,8 +1,8 @@
-"""A report to explore in a browser: the panels of every study and the tables, in one HTML file that works offline.
+"""Writes a report to explore in a browser: panels of every study and all tables, in one HTML file that works offline.
 
     studies (`StudyResults`), tables -> report.html, with plotly.js and everything else inside
 
-Names and values of a study may come from anybody: all of them are escaped, in the page and in its figures.
+Names and values of a study may come from anybody, so all of them are escaped, in the page and in its figures.
 """
 
 import contextlib
@@ -32,8 +32,8 @@ from plots.style import COLOURS
 from support.files import replace_file
 
 HEIGHT, SLICE_HEIGHT, TIMELINE_HEIGHT = 440, 300, 600  # px
-BAR_HEIGHT, BARS_MARGIN = 28, 90  # px of an importance, and of what is above and below all of them
-MOST_STEPS = 10  # between whole numbers that all have a tick
+BAR_HEIGHT, BARS_MARGIN = 28, 90  # px, for one importance and around all of them
+MOST_STEPS = 10  # where every whole number has a tick
 SCALE = "Cividis"
 KIND_COLOURS = {
     "trained": COLOURS["blue"],
@@ -42,8 +42,13 @@ KIND_COLOURS = {
     "failed": COLOURS["vermillion"],
 }
 AXIS = {
-    **{"gridcolor": "#e4e4e4", "linecolor": "#888", "ticks": "outside"},
-    **{"zeroline": False, "automargin": True, "exponentformat": "power", "minexponent": 6},
+    "gridcolor": "#e4e4e4",
+    "linecolor": "#888",
+    "ticks": "outside",
+    "zeroline": False,
+    "automargin": True,
+    "exponentformat": "power",
+    "minexponent": 6,
 }
 LOOK = go.layout.Template(
     layout={
@@ -58,7 +63,7 @@ LOOK = go.layout.Template(
     }
 )
 CONFIG = {"responsive": True, "displaylogo": False, "showSendToCloud": False}
-# Nothing may be fetched, even if something in the page should ask for it.
+# The page may fetch nothing, even if something in it asks for that.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 1280px; margin: 0 auto; padding: 0 1rem 4rem; }
@@ -90,21 +95,9 @@ def write_report(
 ) -> None:
     """Write the report; a panel that cannot be drawn becomes a sentence that says why.
 
-    Parameters
-    ----------
-    path : Path
-        The HTML file. It is replaced as a whole, so that whoever looks at it never sees half a report.
-    studies : sequence of StudyResults
-        In the order of the report.
-    tables : mapping of str to DataFrame
-        Tables under their captions; an index other than the numbers of the rows is shown.
-    missing : sequence of str
-        Sentences on what could not be made, listed at the end.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    The file ``path`` is replaced as a whole, so that nobody sees half a report. ``studies`` are in the order of the
+    report. ``tables`` are under their captions; an index other than the numbers of the rows is shown. ``missing`` are
+    sentences on what could not be made, for the end of the report. Raises OSError if the file cannot be written.
     """
     with _quiet():
         sections = [_study_section(number, results) for number, results in enumerate(studies, 1)]
@@ -114,7 +107,7 @@ def write_report(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Neither the warnings of Optuna and Plotly nor Optuna's log: what they say stands in the report."""
+    """Silence the warnings of Optuna and Plotly, and Optuna's log: the report says the same."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -126,16 +119,13 @@ def _quiet() -> Iterator[None]:
 
 
 def _safe(text: object) -> str:
-    """Text that is nothing but text, in the page and in Plotly's own markup, which knows no quotation marks."""
+    """Escape markup in a text, for the page and for Plotly's own markup, which has no escaped quotation marks."""
     return escape(str(text), quote=False)
-
-
-# --- A study as its panels show it
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """A study with what several panels share."""
+    """A study, with the parts that several panels share."""
 
     results: StudyResults
 
@@ -145,7 +135,7 @@ class _Shown:
 
     @cached_property
     def labels(self) -> dict[str, str]:
-        """Names of the parameters for the eye; one that another parameter has already is not taken."""
+        """Readable names of the parameters, except where another parameter is stored under that name."""
         names = self.distributions
         return {name: _safe(name if readable(name) in names else readable(name)) for name in names}
 
@@ -162,7 +152,7 @@ class _Shown:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """Trained trials, a row each."""
+        """The trained trials, one row each."""
         return self.results.trials[self.results.trials["kind"] == "trained"]
 
     @cached_property
@@ -181,7 +171,7 @@ class _Shown:
 
     @property
     def colour_bar(self) -> dict[str, object]:
-        """A colour bar of the target that shows scores."""
+        """The colour bar of `target`, labelled with scores."""
         ticks = _round_numbers(self.rows["score"], self.is_wide)
         return {
             "title": {"text": self.score_label, "side": "right"},
@@ -192,12 +182,12 @@ class _Shown:
 
     @property
     def target(self) -> Callable[[FrozenTrial], float] | None:
-        """What colours stand for."""
+        """What colours stand for: the logarithm of the score if the scores are wide, or None for the score itself."""
         return _log_score if self.is_wide else None
 
     @cached_property
     def trained(self) -> optuna.Study:
-        """The trained trials with the labels of their parameters, under their numbers in the study."""
+        """A study of the trained trials alone, with the labels of their parameters and with their original numbers."""
         known = dict(zip(self.rows["number"], self.results.trained.trials, strict=True))
         study = optuna.create_study(direction="minimize")
         for number in range(max(known) + 1):
@@ -220,7 +210,7 @@ class _Shown:
         return importances(self.results, target)
 
 
-_PLACEHOLDER = create_trial(state=TrialState.WAITING)  # keeps the number of a trial that is not shown
+_PLACEHOLDER = create_trial(state=TrialState.WAITING)  # keeps the number of a trial that is left out
 
 
 def _log_score(trial: FrozenTrial) -> float:
@@ -272,7 +262,7 @@ def _parallel(shown: _Shown) -> list[go.Figure]:
 
 
 def _round_axis(figure: go.Figure, place: int, values: pd.Series, is_log: bool) -> None:
-    """Round numbers on one axis of parallel coordinates."""
+    """Mark round numbers on one axis of the parallel coordinates."""
     if values.nunique() == 1:
         return
     scale = np.log10 if is_log else np.asarray
@@ -285,7 +275,7 @@ def _round_axis(figure: go.Figure, place: int, values: pd.Series, is_log: bool) 
 
 
 def _round_numbers(values: pd.Series, is_log: bool) -> list[float]:
-    """Some round numbers within the range of the values."""
+    """Return some round numbers within the range of the values."""
     low, high = values.min(), values.max()
     is_whole = bool((values % 1 == 0).all())
     locator = LogLocator(subs=(1.0, 2.0, 5.0)) if is_log else MaxNLocator(5, integer=is_whole, steps=[1, 2, 5, 10])
@@ -293,14 +283,14 @@ def _round_numbers(values: pd.Series, is_log: bool) -> list[float]:
 
 
 def _whole_step(values: pd.Series) -> int | None:
-    """Step between the ticks of few whole numbers, where Plotly would show fractions; None for other values."""
+    """Return the step between ticks of few whole numbers, where Plotly would show fractions; None for other values."""
     numbers = pd.to_numeric(values.dropna(), errors="coerce").astype(float)
     is_few = (numbers % 1 == 0).all() and numbers.max() - numbers.min() <= MOST_STEPS
     return 1 if is_few else None
 
 
 def _name_scores(lines: Sequence[go.Scatter]) -> None:
-    """Scores instead of their logarithms where the mouse is."""
+    """Show scores instead of their logarithms where the mouse is."""
     for line in lines:
         (label, logarithm), *others = line.customdata
         line.customdata = [[label, short_number(10 ** float(logarithm))], *others]
@@ -317,7 +307,8 @@ def _slice(shown: _Shown, name: str) -> go.Figure:
     figure.update_xaxes(dtick=_whole_step(shown.rows[name]))
     kind = shown.distributions[name]
     if isinstance(kind, CategoricalDistribution):
-        names = [_safe(choice) for choice in kind.choices]  # Optuna's own labels have quotation marks
+        # Optuna's own labels would be in quotation marks.
+        names = [_safe(choice) for choice in kind.choices]
         ticks = {"tickvals": figure.layout.xaxis.categoryarray, "ticktext": names}
         figure.update_xaxes(ticks, range=[-0.5, len(names) - 0.5])
     return figure.update_yaxes(shown.score_axis).update_layout(height=SLICE_HEIGHT)
@@ -364,7 +355,7 @@ def _timeline(shown: _Shown) -> list[go.Figure]:
     )
     bars = bars.dropna(subset=["start", "end"])
     if bars.empty:
-        raise MissingError("no trial has a time at which it began and one at which it ended")
+        raise MissingError("no trial has both a time at which it began and one at which it ended")
     figure = px.timeline(
         bars.assign(kind=bars["kind"].map(KINDS)),
         x_start="start",
@@ -376,7 +367,8 @@ def _timeline(shown: _Shown) -> list[go.Figure]:
         hover_data=["score"],
         labels={"number": "trial", "score": shown.score_label, "start": "began", "end": "ended", "kind": ""},
     )
-    for trace in figure.data:  # with an edge, or a trial of a moment could not be seen
+    # The edge of a bar makes even a very short trial visible.
+    for trace in figure.data:
         trace.update(width=0.8, marker_line={"color": trace.marker.color, "width": 2})
     figure.update_yaxes(dtick=_whole_step(bars["number"]))
     return [figure.update_xaxes(title="date and time").update_layout(height=TIMELINE_HEIGHT)]
@@ -403,12 +395,12 @@ def _need_parameters(shown: _Shown, fewest: int) -> None:
 
 def _need(fewest: int, what: str, found: int) -> None:
     if found < fewest:
-        raise MissingError(f"it needs {fewest} or more {what} and has {found or 'none'}")
+        raise MissingError(f"the panel needs at least {fewest} {what}, and the study has {found or 'none'}")
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """A panel of every study; ``fewest`` trained trials are needed to draw it, ``look`` is its CSS class."""
+    """A panel of every study; ``fewest`` trained trials are needed to draw it, and ``look`` is its CSS class."""
 
     key: str
     title: str
@@ -419,42 +411,42 @@ class _Panel:
 
 
 PANELS = (
-    _Panel("history", "Optimisation history", "A point a trained trial; the line is the best so far.", _history, 1),
+    _Panel("history", "Optimisation history", "One point per trained trial; the line is the best so far.", _history, 1),
     _Panel(
         "parallel",
         "Parallel coordinates",
-        "A line a trained trial that has the parameters of the best, the better the darker and the further on top.",
+        "One line per trained trial with the parameters of the best one; better trials are darker and further on top.",
         _parallel,
         2,
         look="wide",
     ),
-    _Panel("slices", "Slices", "A point a trained trial; the first ones are dark, the last ones bright.", _slices, 2),
+    _Panel("slices", "Slices", "One point per trained trial; the first are dark, the last bright.", _slices, 2),
     _Panel(
         "score",
         "Importance for the score",
-        "Share of the score's variance that a parameter explains by itself (fANOVA); all shares make 1.",
+        "Share of the score's variance that a parameter explains by itself (fANOVA); the shares add up to 1.",
         _score_importance,
         FEWEST_FOR_IMPORTANCE,
     ),
     _Panel(
         "duration",
         "Importance for the duration",
-        "Share of the variance of a trial's duration that a parameter explains by itself (fANOVA); all shares make 1.",
+        "Share of the duration's variance that a parameter explains by itself (fANOVA); the shares add up to 1.",
         _duration_importance,
         FEWEST_FOR_IMPORTANCE,
     ),
     _Panel(
         "distribution",
         "Empirical distribution function",
-        "Share of the trained trials whose score is this one or a better one.",
+        "Share of the trained trials that have this score or a better one.",
         _distribution,
         2,
     ),
-    _Panel("timeline", "Timeline", "A bar a trial, from when it began to when it ended.", _timeline),
+    _Panel("timeline", "Timeline", "One bar per trial, from its beginning to its end.", _timeline),
     _Panel(
         "contour",
         "Contour",
-        "Score over the two parameters that matter most for it; a point a trained trial.",
+        "Score over the two parameters that matter most for it; one point per trained trial.",
         _contour,
         FEWEST_FOR_IMPORTANCE,
     ),
@@ -472,11 +464,11 @@ def _panel_html(shown: _Shown, panel: _Panel, anchor: str) -> str:
 
 
 def _figures(shown: _Shown, panel: _Panel) -> list[go.Figure]:
-    """The figures of a panel; MissingError where there is nothing to draw."""
+    """Return the figures of a panel. Raises MissingError where there is nothing to draw."""
     _need(panel.fewest, "trained trials", len(shown.rows))
     figures = [figure for figure in panel.draw(shown) if _has_marks(figure)]
     if not figures:
-        raise MissingError("the trained trials hold nothing that could be shown here")
+        raise MissingError("the trained trials have nothing that can be shown here")
     return figures
 
 
@@ -494,7 +486,7 @@ def _figure_html(figure: go.Figure, anchor: str) -> str:
 
 @dataclass(frozen=True)
 class _Section:
-    """A part of the page, with the titles under their anchors that the table of contents lists below its own."""
+    """A part of the page; ``contents`` are the titles by anchor that the table of contents lists below the part."""
 
     anchor: str
     title: str

@@ -1,4 +1,4 @@
-"""The final networks of a results tree, on blind traces."""
+"""Reads the networks of a results tree, and rates them on blind traces beside classical methods."""
 
 import contextlib
 import json
@@ -16,15 +16,12 @@ from evaluation.comparison import Row, best_baseline, compare
 from evaluation.protocol import TraceProtocol
 from evaluation.scores import Interval
 from hpo.problem import Problem
-from hpo.results.grid import MissingError, _history
+from hpo.results.grid import MissingError, read_history
 from hpo.tree import APPROACHES, ResultsTree
 from networks.size import estimate
 
 BASELINE_TRACES = 50
-OWNERS = {"manual": "search", "final_model": "trained again", "model_update": "trained on"}  # of networks, for the eye
-
-
-# --- Final networks
+OWNERS = {"manual": "search", "final_model": "trained again", "model_update": "trained on"}  # names for display
 
 
 @dataclass(frozen=True)
@@ -32,14 +29,14 @@ class FinalNetwork:
     """The best network of an approach."""
 
     approach: str
-    network: BaseMLClass | None  # None when there is none that can be loaded
-    provenance: Mapping[str, object]  # settings that it was trained with, empty where they are not known
+    network: BaseMLClass | None  # None when it cannot be loaded
+    provenance: Mapping[str, object]  # the settings of its training, empty where they are unknown
     history: pd.DataFrame | None  # epoch (from 0), val_loss
-    lacks: str = ""  # a sentence on what is missing
+    lacks: str = ""  # says what is missing
 
 
 def read_final_networks(tree: ResultsTree) -> list[FinalNetwork]:
-    """The final networks of both approaches, those that are there; of repeated trainings rather than of searches."""
+    """Read the final network of each approach that has one; a network that was trained again precedes the search's."""
     found = [network for approach in APPROACHES if (network := _final_network(tree, approach))]
     if not found:
         folders = " or ".join(str(tree.final_model(approach)) for approach in APPROACHES)
@@ -52,17 +49,18 @@ def _final_network(tree: ResultsTree, approach: str) -> FinalNetwork | None:
     described = []
     for path in sorted(folder.glob("*.json")):
         with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, OSError):
-            told = json.loads(path.read_text(encoding="utf-8"))["run"]
-            if "updated_from" not in told:
-                described.append((told.get("owner") != "final_model", float(told["validation_loss"]), path.stem, told))
+            training = json.loads(path.read_text(encoding="utf-8"))["run"]
+            if "updated_from" not in training:
+                rank = training.get("owner") != "final_model", float(training["validation_loss"])
+                described.append((rank, path.stem, training))
     if described:
-        *_, stem, told = min(described, key=lambda known: known[:2])
-        history = _history(folder / f"{stem}_log.csv")
+        _, stem, training = min(described, key=lambda network: network[0])
+        history = read_history(folder / f"{stem}_log.csv")
         try:
-            return FinalNetwork(approach, BaseMLClass.load_model(folder / f"{stem}.keras"), told, history)
+            return FinalNetwork(approach, BaseMLClass.load_model(folder / f"{stem}.keras"), training, history)
         except ValueError as error:
-            return FinalNetwork(approach, None, told, history, f"network of {approach}: {error}")
-    histories = (_history(path) for path in sorted(folder.glob("*_log.csv")))
+            return FinalNetwork(approach, None, training, history, f"network of {approach}: {error}")
+    histories = (read_history(path) for path in sorted(folder.glob("*_log.csv")))
     history = next((history for history in histories if history is not None), None)
     lacks = f"network of {approach}: there is none in {folder} that can be loaded (.keras, with its .json)"
     return None if history is None else FinalNetwork(approach, None, {}, history, lacks)
@@ -70,26 +68,27 @@ def _final_network(tree: ResultsTree, approach: str) -> FinalNetwork | None:
 
 @dataclass(frozen=True)
 class BlindTraces:
-    """Traces that no training saw, and what networks and the best classical method make of them.
+    """Traces that no training saw, with the predictions of networks and of the best classical method.
 
-    All but the time are (n_traces, n_values), in the unit of the problem.
+    All arrays but ``time`` are (n_traces, n_values), in the unit of the problem.
     """
 
-    time: np.ndarray  # two-way, in s; (n_samples,) of the input
+    time: np.ndarray  # two-way time of the input in s, (n_samples,)
     actual: np.ndarray
     predictions: dict[str, np.ndarray]
 
     @property
     def are_traces(self) -> bool:
-        """Whether what is predicted has a value for every sample of the input."""
+        """Whether a prediction has a value for every sample of the input."""
         return self.actual.shape[1] == self.time.size
 
 
 def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> BlindTraces:
-    """The first blind trace, or the first BASELINE_TRACES where a prediction is not a trace, with all predictions.
+    """Predict blind traces: the first one, or the first BASELINE_TRACES where a prediction is not a trace.
 
-    They are those of every network that was loaded, and of the classical method that is best on BASELINE_TRACES traces.
-    Raises MissingError when there is no network, or when they were trained on traces that cannot be compared.
+    The predictions are those of every network that was loaded, and of the classical method that is best on these
+    traces. Raises MissingError when there is no network, or when the networks were trained on traces that cannot be
+    compared.
     """
     loaded = {final.approach: final.network for final in networks if final.network is not None}
     if not loaded:
@@ -109,19 +108,19 @@ def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> 
 
 @dataclass(frozen=True)
 class RatedNetwork:
-    """A network on blind traces, and what it takes."""
+    """A network, how good it is on blind traces, and what it costs."""
 
     name: str
     arch_type: str
     score: Interval  # the headline metric of the problem
     parameters: int
-    operations: float  # multiplications and additions of its whole training, validation left out
+    operations: float  # multiplications and additions of its whole training, without validation
 
 
 def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tuple[list[RatedNetwork], list[Row]]:
-    """All networks of the tree that were trained on alike traces, and the classical methods, on blind traces.
+    """Rate the networks of a tree that were trained on alike traces, and the classical methods, on blind traces.
 
-    ``notes`` gets a sentence on each network that is left out. Raises MissingError when none is left.
+    ``notes`` receives one sentence for each network that is left out. Raises MissingError when no network is left.
     """
     loaded = {}
     for path in sorted(tree.root.glob("Final_Model/*/*.keras")):
@@ -156,14 +155,17 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
 
 
 def _origin(network: BaseMLClass) -> str:
-    """What trained a network, for the eye."""
+    """Say what trained a network."""
     return OWNERS.get(network.provenance.get("owner"), "search")
 
 
 def _training_operations(network: BaseMLClass, path: Path) -> float:
-    """Of the training that is described beside a network. Raises LookupError or TypeError where it is not."""
-    told, history = network.provenance, _history(path.with_name(f"{path.stem}_log.csv"))
-    epochs = told["num_epochs"] if history is None else len(history)
+    """Count the operations of the training that is described beside a network.
+
+    Raises LookupError or TypeError where no training is described.
+    """
+    training, history = network.provenance, read_history(path.with_name(f"{path.stem}_log.csv"))
+    epochs = training["num_epochs"] if history is None else len(history)
     shape = (network.n_samples, network.n_channels, network.n_outputs)
-    step = estimate(network.config, *shape, batch_size=told["batch_size"]).operations
-    return step * epochs * told["num_datasets"] / told["batch_size"]
+    step = estimate(network.config, *shape, batch_size=training["batch_size"]).operations
+    return step * epochs * training["num_datasets"] / training["batch_size"]

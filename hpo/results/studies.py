@@ -1,4 +1,4 @@
-"""The studies of a results tree."""
+"""Reads the studies of a results tree, sorts their trials into kinds, and rates the importance of parameters."""
 
 import functools
 import tempfile
@@ -21,7 +21,7 @@ from hpo.urls import public_url
 from support.errors import UserError
 
 FEWEST_FOR_IMPORTANCE = 3  # trained trials
-KINDS = {  # of trials, in the words of a caption
+KINDS = {  # the kinds of trials, and how captions name them
     "trained": "trained",
     "skipped": "skipped as too large",
     "pruned": "pruned",
@@ -32,15 +32,12 @@ KINDS = {  # of trials, in the words of a caption
 UNFINISHED = {TrialState.RUNNING: "running", TrialState.WAITING: "waiting"}
 
 
-# --- Studies
-
-
 @dataclass(frozen=True, eq=False)
 class StudyResults:
-    """A study as it is plotted.
+    """A study as the figures show it.
 
-    ``trials``: a row a trial: number, kind (a key of KINDS), score, seconds, and the parameters. ``study``: the
-    same trials in memory. ``trained``: only those that count as results.
+    ``trials`` has one row per trial: number, kind (a key of KINDS), score, seconds, and the parameters. ``study`` holds
+    the trials that have ended in memory, and ``trained`` only those that count as results.
     """
 
     name: str
@@ -48,11 +45,11 @@ class StudyResults:
     study: optuna.Study
     trained: optuna.Study
     trials: pd.DataFrame
-    unit: str  # of the score
+    unit: str  # unit of the score
 
     @property
     def parameters(self) -> list[str]:
-        """Parameters that the trained trials vary; all that they have when they vary none."""
+        """The parameters that the trained trials vary, or all of them when they vary none."""
         known = {name for trial in self.trained.trials for name in trial.params}
         found = [name for name in self.trials.columns if name in known]
         values = self.trials[self.trials["kind"] == "trained"]
@@ -60,11 +57,11 @@ class StudyResults:
 
     @property
     def best_parameters(self) -> list[str]:
-        """Those of `parameters` that the best trial has: a choice may bring parameters that other trials lack."""
+        """The `parameters` that the best trial has: a choice may bring parameters that other trials lack."""
         return [name for name in self.parameters if name in self.trained.best_trial.params]
 
     def left_out(self) -> str:
-        """What is not among the trained trials, in words; empty when there is nothing."""
+        """Say which trials were not trained; the text is empty when there are none."""
         counts = self.trials["kind"].value_counts()
         return ", ".join(
             f"{counts[kind]} {words}" for kind, words in KINDS.items() if kind in counts and kind != "trained"
@@ -74,7 +71,7 @@ class StudyResults:
 def read_study(
     problem: Problem, tree: ResultsTree, storage_url: str | None = None, study_name: str | None = None
 ) -> StudyResults:
-    """One study of a problem: the named one, else the newest, of a storage or of the tree's SQLite files."""
+    """Read one study of a problem, the named one or else the newest, from a storage or the tree's SQLite files."""
     url = _study_file(problem, tree, study_name) if storage_url is None else storage_url
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
@@ -103,14 +100,15 @@ def _chosen_study(
         wanted = repr(study_name) if study_name else f"of {problem.name}"
         names = ", ".join(summary.study_name for summary in summaries) or "none"
         raise MissingError(f"study: there is no study {wanted} in {public_url(url)}; there are: {names}")
-    newest = max(found, key=lambda summary: summary._study_id)  # dates change with the clock
+    # Identifiers grow from study to study, but dates depend on the clocks of the machines.
+    newest = max(found, key=lambda summary: summary._study_id)
     return optuna.load_study(study_name=newest.study_name, storage=storage)
 
 
 def study_results(
     problem: Problem, name: str, trials: Sequence[FrozenTrial], attributes: Mapping[str, object]
 ) -> StudyResults:
-    """The results of a study from its trials and its user attributes."""
+    """Return the results of a study from its trials and its user attributes."""
     if not trials:
         raise MissingError(f"study: {name} has no trial yet")
     kinds = [trial_kind(trial, problem.skipped_score) for trial in trials]
@@ -133,9 +131,9 @@ def study_results(
 
 
 def trial_kind(trial: FrozenTrial, skipped_score: float) -> str:
-    """The kind of a trial, a key of KINDS.
+    """Return the kind of a trial, a key of KINDS.
 
-    A study of the published scripts tells a network that was too large by its score alone.
+    In a study of the published scripts, only its score marks a network that was too large.
     """
     if trial.state in UNFINISHED:
         return UNFINISHED[trial.state]
@@ -146,8 +144,8 @@ def trial_kind(trial: FrozenTrial, skipped_score: float) -> str:
         return "pruned" if trial.state == TrialState.PRUNED else "failed"
     if not np.isfinite(trial.value):
         return "failed"
-    told = "n_parameters" in trial.user_attrs
-    return "skipped" if trial.value == skipped_score and not told else "trained"
+    is_described = "n_parameters" in trial.user_attrs
+    return "skipped" if trial.value == skipped_score and not is_described else "trained"
 
 
 def _score(trial: FrozenTrial) -> float:
@@ -155,7 +153,7 @@ def _score(trial: FrozenTrial) -> float:
 
 
 def _seconds(trial: FrozenTrial) -> float:
-    """How long a trial took; of a trial that was cut off and trained again, the training that counts."""
+    """Return how long a trial took; of a trial that was cut off and trained again, only the training that counts."""
     if "seconds" in trial.user_attrs:
         return float(trial.user_attrs["seconds"])
     return trial.duration.total_seconds() if trial.duration else np.nan
@@ -169,15 +167,15 @@ def _in_memory(name: str, trials: Iterable[FrozenTrial], attributes: Mapping[str
     return study
 
 
-TARGETS = {"score": lambda trial: trial.value, "duration": _seconds}  # what importances are for
+TARGETS = {"score": lambda trial: trial.value, "duration": _seconds}  # what importances can be for
 
 
 @functools.cache
 def importances(results: StudyResults, target: str = "score") -> pd.Series:
-    """fANOVA importance of each parameter for the score or for the duration (a key of TARGETS), the largest first.
+    """Return the fANOVA importance of each parameter for the score or the duration (a key of TARGETS), largest first.
 
-    Over trained trials alone, those with the parameters of the best; seeded. Raises MissingError when they are too few,
-    or all alike.
+    Only trained trials with the parameters of the best one count, and the seed is fixed. Raises MissingError when they
+    are too few, or all alike.
     """
     names = results.best_parameters if results.trained.trials else []
     usable = [

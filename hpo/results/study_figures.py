@@ -1,4 +1,4 @@
-"""Figs 4, 8 and 11: a study, and what takes its time."""
+"""Draws Figs 4, 8 and 11: studies, and which parameters the duration of a trial depends on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from hpo.results.axes import _are_wide, _caption, _few_log_ticks, _heading, _log_if_wide, _wrapped
+from hpo.results.axes import are_wide, caption, few_log_ticks, heading, log_if_wide, tick_label, wrapped
 from hpo.results.grid import MissingError
 from hpo.results.studies import StudyResults, importances
-from hpo.results.tables import readable, short_number
+from hpo.results.tables import readable
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
 
 LEFT_OUT_MARKS = {"skipped": "^", "pruned": "x", "failed": "P"}
@@ -31,12 +31,9 @@ LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.
 SLICES_A_ROW = 5
 
 
-# --- Figs 4 and 8: the study
-
-
 @plt.rc_context(PICTURE_STYLE)
 def plot_study(results: StudyResults) -> Figure:
-    """Figs 4 and 8: (a) optimisation history, (b) parallel coordinates, (c) slices, (d) importance for the score.
+    """Draw Figs 4 and 8: (a) optimisation history, (b) parallel coordinates, (c) slices, (d) importance for the score.
 
     Raises MissingError when no trial was trained.
     """
@@ -52,17 +49,17 @@ def plot_study(results: StudyResults) -> Figure:
     _draw_importance(panels[3].subplots(), results, "score")
     for panel, letter in zip(panels, "abcd", strict=True):
         panel.suptitle(f"({letter}) {STUDY_PANELS[letter]}", x=0.01, ha="left", fontsize=9)
-    _caption(fig, [_study_caption(results)])
+    caption(fig, [_study_caption(results)])
     return fig
 
 
 def _study_caption(results: StudyResults) -> str:
     left_out = results.left_out()
-    said = f"; left out: {left_out}" if left_out else "; none left out"
+    others = f"left out: {left_out}" if left_out else "none left out"
     trained = _trained(results)
     alike = trained.dropna(subset=results.best_parameters)
-    only = f" (b) and (d): the {len(alike)} with the parameters of the best one." if len(alike) < len(trained) else ""
-    return f"{results.name}: {len(trained)} trained trials{said}.{only}"
+    only = f" (b) and (d) show {len(alike)} with the parameters of the best one." if len(alike) < len(trained) else ""
+    return f"{results.name}: {len(trained)} trained trials; {others}.{only}"
 
 
 def _trained(results: StudyResults) -> pd.DataFrame:
@@ -84,7 +81,7 @@ def _draw_history(ax: Axes, results: StudyResults) -> None:
         if len(numbers):
             look = {"linestyle": "", "marker": marker, "markersize": 3, "color": "0.4", "clip_on": False}
             ax.plot(numbers, np.full(len(numbers), 1.04), transform=ax.get_xaxis_transform(), label=kind, **look)
-    _log_if_wide(ax.set_yscale, trained["score"])
+    log_if_wide(ax.set_yscale, trained["score"])
     ax.set(xlabel="Trial", ylabel=_score_label(results))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
@@ -93,7 +90,7 @@ def _draw_history(ax: Axes, results: StudyResults) -> None:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Where the values of a parameter stand between 0 and 1."""
+    """The positions of a parameter's values between 0 and 1, with the ticks and their labels."""
 
     positions: np.ndarray
     ticks: Sequence[float]
@@ -106,15 +103,11 @@ def _scale(values: pd.Series, distribution: optuna.distributions.BaseDistributio
         places = np.linspace(0, 1, len(choices)) if len(choices) > 1 else np.array([0.5])
         return _Scale(places[[choices.index(value) for value in values]], places, [str(choice) for choice in choices])
     ends = (values.min(), values.max()) if distribution is None else (distribution.low, distribution.high)
-    is_log = _are_wide(values) if distribution is None else distribution.log
+    is_log = are_wide(values) if distribution is None else distribution.log
     numbers, (low, high) = (np.log(values), np.log(ends)) if is_log else (values, ends)
     if low == high:
-        return _Scale(np.full(len(values), 0.5), (0.5,), (_tick(ends[0]),))
-    return _Scale(np.asarray((numbers - low) / (high - low), float), (0.0, 1.0), tuple(map(_tick, ends)))
-
-
-def _tick(value: float) -> str:
-    return short_number(float(value))
+        return _Scale(np.full(len(values), 0.5), (0.5,), (tick_label(ends[0]),))
+    return _Scale(np.asarray((numbers - low) / (high - low), float), (0.0, 1.0), tuple(map(tick_label, ends)))
 
 
 def _distributions(results: StudyResults) -> dict[str, optuna.distributions.BaseDistribution]:
@@ -128,7 +121,7 @@ def _draw_parallel(ax: Axes, results: StudyResults) -> None:
     scales = [_scale(trained["score"], None), *(_scale(trained[name], known[name]) for name in names)]
     points = np.column_stack([scale.positions for scale in scales])  # (n_trials, n_axes)
     lines = np.stack([np.broadcast_to(np.arange(points.shape[1]), points.shape), points], axis=-1)
-    ranks = np.linspace(1.0, 0.0, len(points)) if len(points) > 1 else [0.0]  # the best last, on top
+    ranks = np.linspace(1.0, 0.0, len(points)) if len(points) > 1 else [0.0]  # the best line is the last, on top
     ax.add_collection(LineCollection(lines, colors=plt.get_cmap("cividis")(ranks), linewidths=0.8, alpha=0.7))
     for place, scale in enumerate(scales):
         ax.axvline(place, color="0.3", linewidth=0.8)
@@ -154,46 +147,43 @@ def _draw_slices(panel: SubFigure, results: StudyResults, n_rows: int) -> None:
         if isinstance(known[name], CategoricalDistribution):
             choices = list(known[name].choices)
             values = values.map(choices.index)
-            ax.set_xticks(range(len(choices)), _wrapped(choices), fontsize=6)
+            ax.set_xticks(range(len(choices)), wrapped(choices), fontsize=6)
             ax.set_xlim(-0.5, len(choices) - 0.5)
         elif values.nunique() == 1:
-            ax.set_xticks([values.iloc[0]], [_tick(values.iloc[0])])
+            ax.set_xticks([values.iloc[0]], [tick_label(values.iloc[0])])
         elif not known[name].log:
             ax.xaxis.set_major_locator(MaxNLocator(3, integer=isinstance(known[name], IntDistribution)))
         ax.scatter(values, drawn["score"], 6, c=drawn["number"], cmap="cividis", linewidths=0)
         if getattr(known[name], "log", False) and values.nunique() > 1:
-            _few_log_ticks(ax, values)
-        ax.set_xlabel(_heading(name))
+            few_log_ticks(ax, values)
+        ax.set_xlabel(heading(name))
         ax.grid(alpha=0.3)
-    _log_if_wide(axes[0, 0].set_yscale, trained["score"])
+    log_if_wide(axes[0, 0].set_yscale, trained["score"])
     for row in axes:
         row[0].set_ylabel(fill(_score_label(results), 16))
 
 
 def _draw_importance(ax: Axes, results: StudyResults, target: str) -> None:
-    """Bars, or one sentence where there are too few trials."""
+    """Draw bars, or write one sentence where there are too few trials."""
     try:
         found = importances(results, target)[::-1]
     except MissingError as error:
         ax.axis("off")
         ax.text(0.0, 0.5, fill(str(error), 110), va="center", transform=ax.transAxes)
         return
-    bars = ax.barh([_heading(name) for name in found.index], found, color=COLOURS["blue"])
+    bars = ax.barh([heading(name) for name in found.index], found, color=COLOURS["blue"])
     ax.bar_label(bars, [f"{value:.2f}" for value in found], padding=2, fontsize=7)
     ax.set(xlabel=f"Importance for the {target}", xlim=(0.0, 1.15 * found.max()))
 
 
-# --- Fig 11: what takes the time
-
-
 @plt.rc_context(PICTURE_STYLE)
 def plot_duration_importance(studies: Sequence[StudyResults]) -> Figure:
-    """Fig 11: importance of the parameters for the duration of a trial, (a) denoising, (b) inversion."""
+    """Draw Fig 11: importance of the parameters for the duration of a trial, (a) denoising, (b) inversion."""
     heights = [0.8 + 0.19 * len(results.parameters) for results in studies]
     fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.4 * len(studies)), layout="constrained")
     panels = np.ravel(fig.subfigures(len(studies), 1, height_ratios=heights))
     for panel, letter, results in zip(panels, "ab", studies, strict=False):
         panel.suptitle(f"({letter}) {results.problem.name.capitalize()}", x=0.01, ha="left", fontsize=9)
         _draw_importance(panel.subplots(), results, "duration")
-    _caption(fig, [_study_caption(results) for results in studies])
+    caption(fig, [_study_caption(results) for results in studies])
     return fig

@@ -1,4 +1,4 @@
-"""Tables 1 to 4."""
+"""Makes Tables 1 to 4, the search ranges and the best hyperparameters, in readable names and numbers."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from hpo.results.grid import PARAMETERS, MissingError, base_values, best_of_grid
 from hpo.results.studies import StudyResults
 from networks.rows import NETWORKS
 
-OTHER_NAMES = {  # of what else a study may search
+OTHER_NAMES = {  # readable names of what else a study may search
     "norm": "normalisation",
     "standard_units": "standard units",
     "optimizer": "optimiser",
@@ -21,11 +21,8 @@ OTHER_NAMES = {  # of what else a study may search
 }
 
 
-# --- Tables 1 to 4
-
-
 def search_space(problem: Problem, results: StudyResults | None) -> Mapping[str, BaseDistribution]:
-    """What a study searches: as it keeps it, as its trials have it, or the paper's."""
+    """Return what a study searches, from its attributes or its trials; without a study, what its problem searches."""
     if results is None:
         return problem.search_space
     stored = results.study.user_attrs.get("search_space")
@@ -35,10 +32,11 @@ def search_space(problem: Problem, results: StudyResults | None) -> Mapping[str,
 
 
 def table_of_ranges(problem: Problem, results: StudyResults | None, grid: pd.DataFrame | None) -> pd.DataFrame:
-    """Tables 1 and 2: of every parameter the range of the search, and the base value and values of the grid."""
+    """Make Tables 1 and 2: for every parameter the range of the search, the base value and the values of the grid."""
     base = dict(problem.base)
     if grid is not None:
-        base |= base_values(grid).max().to_dict()  # of dilation and LSTM units, that of the networks that have any
+        # Dilation and LSTM units are 0 in networks without them, so the largest value is that of the others.
+        base |= base_values(grid).max().to_dict()
     rows = [
         {
             "Parameter": readable(name),
@@ -59,7 +57,7 @@ def _grid_values(grid: pd.DataFrame | None, name: str) -> str:
 
 
 def table_of_best(problem: Problem, results: StudyResults | None, grid: pd.DataFrame | None) -> pd.DataFrame:
-    """Tables 3 and 4: the best hyperparameters of the grid and of the study, those that are there."""
+    """Make Tables 3 and 4: the best hyperparameters of the grid and of the study, or of the one that is there."""
     columns = {}
     if grid is not None:
         columns["Grid Search"] = best_of_grid(grid) | {"loss": grid["loss"].min()}
@@ -80,21 +78,21 @@ def table_of_best(problem: Problem, results: StudyResults | None, grid: pd.DataF
 
 
 def _used_parameters(problem: Problem, values: Mapping[str, object]) -> dict[str, object]:
-    """The parameters that the network type has a use for."""
+    """Return the parameters that the network type uses."""
     network = NETWORKS.get((values.get("arch_type"), problem.net_type))
     unused = {"num_dil": network and not network.has_dilation, "num_lstm": network and not network.has_lstm}
     return {name: value for name, value in values.items() if not unused.get(name)}
 
 
 def readable(name: str) -> str:
-    """A parameter's name for the eye; behind the choice that it belongs to, if it does."""
+    """Return a parameter's name for display, after the choice that it belongs to, if there is one."""
     known = PARAMETERS | OTHER_NAMES
     choice, _, own = name.rpartition(" ") if name not in known else ("", "", name)
     return f"{choice} {known.get(own, own)}".strip()
 
 
 def describe_range(kind: BaseDistribution) -> str:
-    """A search range in words."""
+    """Return a search range in words."""
     if isinstance(kind, CategoricalDistribution):
         return ", ".join(map(short_number, kind.choices))
     scale = " (log)" if kind.log else ""
@@ -102,7 +100,7 @@ def describe_range(kind: BaseDistribution) -> str:
 
 
 def short_number(value: object) -> str:
-    """A value for the eye: five digits at most."""
+    """Return a value for display: whole from 10,000 on, and else with at most four digits."""
     if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
         return str(value)
     return f"{value:.0f}" if abs(value) >= 10_000 or float(value).is_integer() else f"{value:.4g}"
