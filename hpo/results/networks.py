@@ -86,9 +86,9 @@ class BlindTraces:
 def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> BlindTraces:
     """Predict blind traces: the first one, or the first BASELINE_TRACES where a prediction is not a trace.
 
-    The predictions are those of every network that was loaded, and of the classical method that is best on these
-    traces. Raises MissingError when there is no network, or when the networks were trained on traces that cannot be
-    compared.
+    The predictions are those of every network that was loaded, and of the classical method that is best on
+    BASELINE_TRACES blind traces. Raises MissingError when there is no network, or when the networks were trained on
+    traces that cannot be compared.
     """
     loaded = {final.approach: final.network for final in networks if final.network is not None}
     if not loaded:
