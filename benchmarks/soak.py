@@ -197,7 +197,7 @@ class Soak:
         best = min(whole, key=lambda trial: trial.value).user_attrs["run_name"]
         kept = list(self.tree.final_model("Optuna").glob("*.keras"))
         self.expect([path.stem for path in kept] == [best], f"the networks kept are {kept}, not {best}")
-        baseML.BaseMLClass.load_model(networks[0])
+        baseML.BaseMLClass.load_model(kept[0])
         left = [*search.glob("*.keras"), *search.glob("*_backup"), *self.tree.output.rglob(".unfinished*")]
         left += (search / ".workers").glob("*.lock")
         self.expect(not left, f"left behind: {', '.join(path.name for path in left)}")
