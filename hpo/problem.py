@@ -137,7 +137,8 @@ class Problem(Task):
 def known_problems(folder: Path = ROOT) -> dict[str, Problem]:
     """The problems of all run scripts (run_*.py) of a folder on the path of Python, by name."""
     scripts = [importlib.import_module(path.stem) for path in sorted(folder.glob("run_*.py"))]
-    return {script.PROBLEM.name: script.PROBLEM for script in scripts}
+    problems = [script.PROBLEM for script in scripts if hasattr(script, "PROBLEM")]
+    return {problem.name: problem for problem in problems}
 
 
 def applies(name: str, chosen: Mapping[str, object], names: Collection[str]) -> bool:
