@@ -33,8 +33,8 @@ def _check_model_file(path: Path) -> None:
     """Raise ValueError unless a file is a .keras archive that names known classes only. No part of it is loaded."""
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(
-            f"{str(path)!r} is not a Keras model that can be loaded: only a whole .keras archive is valid, "
-            "not a pickle or an HDF5 file"
+            f"{str(path)!r} is not a Keras model that can be loaded: only whole .keras archives are valid, "
+            "no pickles and no HDF5 files"
         )
     try:
         with zipfile.ZipFile(path) as archive:
