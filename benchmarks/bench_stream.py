@@ -10,11 +10,13 @@ import argparse
 import statistics
 import time
 
-import keras
 import numpy as np
 
 from baseML import NetworkConfig, create_model
 from dataPreProcessing import CustomDataGen, fit_input
+from support.startup import load_keras
+
+keras = load_keras()
 
 
 class InMemory(keras.utils.PyDataset):
