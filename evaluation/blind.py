@@ -86,8 +86,9 @@ def blind_tests(
     check_choice("by", by, VARIANTS)
     start = protocol or TraceProtocol()
     if by not in variants_of(task, start):
-        reason = "has no noise levels without --noisy-data" if by in task.variants else f"has no traces by {by}"
-        raise ValueError(f"{task.name} {reason}; valid: {', '.join(variants_of(task, start)) or 'a test of all'}")
+        if by in task.variants:
+            raise ValueError(f"{task.name} is from traces without noise, which has no levels; --noisy-data adds noise")
+        raise ValueError(f"by {by!r} has no meaning for {task.name}; valid: {', '.join(task.variants) or 'none'}")
     return {
         name: blind_test(task, networks, n_traces, seed, replace(start, **change))
         for name, change in VARIANTS[by].items()
