@@ -46,30 +46,11 @@ class Results:
     storage_url: str | None = None
     study_name: str | None = None
 
-    @cached_property
-    def grid(self) -> pd.DataFrame:
-        """The grid search, from `read_grid`."""
-        return read_grid(self.tree)
-
-    @cached_property
-    def types(self) -> pd.DataFrame:
-        """The type table, from `read_types`."""
-        return read_types(self.tree)
-
-    @cached_property
-    def repeatability(self) -> pd.DataFrame:
-        """The repeated trainings, from `read_repeatability`."""
-        return read_repeatability(self.tree)
-
-    @cached_property
-    def study(self) -> StudyResults:
-        """The study, from `read_study`."""
-        return read_study(self.problem, self.tree, self.storage_url, self.study_name)
-
-    @cached_property
-    def networks(self) -> list[FinalNetwork]:
-        """The final networks, from `read_final_networks`."""
-        return read_final_networks(self.tree)
+    grid = cached_property(lambda self: read_grid(self.tree))
+    types = cached_property(lambda self: read_types(self.tree))
+    repeatability = cached_property(lambda self: read_repeatability(self.tree))
+    networks = cached_property(lambda self: read_final_networks(self.tree))
+    study = cached_property(lambda self: read_study(self.problem, self.tree, self.storage_url, self.study_name))
 
     def unit(self, folder: Path) -> str:
         """Return the unit of the losses in the tables of a folder."""
@@ -140,16 +121,6 @@ def _accuracy_and_cost(sources: Sequence[Results], notes: list[str]) -> Figure:
     return plot_accuracy_and_cost(results.problem, networks, methods)
 
 
-def _ranges(results: Results, notes: list[str]) -> pd.DataFrame:
-    study, grid = (results.or_none(part, notes) for part in ("study", "grid"))
-    return table_of_ranges(results.problem, study, grid)
-
-
-def _best(results: Results, notes: list[str]) -> pd.DataFrame:
-    study, grid = (results.or_none(part, notes) for part in ("study", "grid"))
-    return table_of_best(results.problem, study, grid)
-
-
 SHARED_FIGURES = {"2": _earth_model, "11": _duration_importance}  # figures of all problems together, by number
 FIGURES = {  # figures of each problem, by what they show
     "grid": _grid_search,
@@ -159,8 +130,8 @@ FIGURES = {  # figures of each problem, by what they show
     "accuracy": _accuracy_and_cost,
 }
 TABLES = {  # tables of each problem: title, maker
-    "ranges": ("Search ranges and base values", _ranges),
-    "best": ("Best hyperparameters", _best),
+    "ranges": ("Search ranges and base values", table_of_ranges),
+    "best": ("Best hyperparameters", table_of_best),
 }
 
 
@@ -195,14 +166,7 @@ def tables_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
 
 def _in_order(items: Mapping[str, Item]) -> dict[str, Item]:
     """Return the items with the paper's numbers first."""
-    return dict(
-        sorted(items.items(), key=lambda item: (not item[0].isdigit(), int(item[0]) if item[0].isdigit() else 0))
-    )
-
-
-def _ending(label: str) -> str:
-    """How the name of a file ends: "Fig3" for a number, else "Fig_arrivals_study"."""
-    return label if label.isdigit() else f"_{label}"
+    return dict(sorted(items.items(), key=lambda item: item[0].zfill(3) if item[0].isdigit() else "~"))
 
 
 @dataclass
@@ -214,66 +178,56 @@ class Output:
     tables: dict[str, pd.DataFrame]
     missing: list[str]
 
-    def figure(self, label: str, item: Item, sources: Sequence[Results]) -> None:
-        """Make one figure, save it in every format, and print its paths, or print why it was not made."""
+    def make(self, kind: str, label: str, item: Item, sources: Sequence[Results]) -> None:
+        """Make a figure ("Fig") or a table ("Table"), save it and print its paths, or print why it was not made."""
         notes: list[str] = []
+        what, path = f"{kind} {label}", self.folder / (f"{kind}{label}" if label.isdigit() else f"{kind}_{label}")
         try:
-            fig = item.maker(sources, notes)
+            paths = (self._figure if kind == "Fig" else self._table)(what, path, item, sources, notes)
         except MissingError as error:
-            self._lacks(f"Fig {label}", str(error))
+            self.missing.append(f"{what} was not made: {error}")
+            print(f"{what:<10s} not made: {error}")
             return
-        paths = [self.folder / f"Fig{_ending(label)}.{ending}" for ending in self.formats]
-        for path in paths:
-            with replacing(path) as unfinished:
-                fig.savefig(unfinished, dpi=300)
-        print(f"Fig {label:<6s} {', '.join(map(str, paths))}")
-        self._note(f"Fig {label}", notes)
-
-    def table(self, label: str, item: Item, results: Results) -> None:
-        """Make one table, as CSV and as Markdown, and print its paths, or print why it was not made."""
-        notes: list[str] = []
-        try:
-            table = item.maker(results, notes)
-        except MissingError as error:
-            self._lacks(f"Table {label}", str(error))
-            return
-        path = self.folder / f"Table{_ending(label)}.csv"
-        replace_file(path, table.to_csv(index=False, lineterminator="\n"))
-        text = f"**Table {label}.** {item.title}\n\n{table.to_markdown(index=False)}\n"
-        replace_file(path.with_suffix(".md"), text)
-        self.tables[f"Table {label}. {item.title}"] = table
-        print(f"Table {label:<4s} {path}, {path.with_suffix('.md')}")
-        self._note(f"Table {label}", notes)
-
-    def _lacks(self, what: str, why: str) -> None:
-        self.missing.append(f"{what} was not made: {why}")
-        print(f"{what:<10s} not made: {why}")
-
-    def _note(self, what: str, notes: Iterable[str]) -> None:
+        print(f"{what:<10s} {', '.join(map(str, paths))}")
         for note in notes:
             self.missing.append(f"{what} is without a part: {note}")
             print(f"{'':<10s} without {note}")
 
+    def _figure(self, what: str, path: Path, item: Item, sources: Sequence[Results], notes: list[str]) -> list[Path]:
+        """Save a figure in every format."""
+        fig = item.maker(sources, notes)
+        paths = [path.with_suffix(f".{ending}") for ending in self.formats]
+        for path in paths:
+            with replacing(path) as unfinished:
+                fig.savefig(unfinished, dpi=300)
+        return paths
 
-def _labels(valid: Collection[str]) -> Callable[[str], list[str]]:
-    """Return the converter of an option that lists figures or tables."""
+    def _table(self, what: str, path: Path, item: Item, sources: Sequence[Results], notes: list[str]) -> list[Path]:
+        """Save a table as CSV and as Markdown."""
+        (results,) = sources
+        table = item.maker(results.problem, results.or_none("study", notes), results.or_none("grid", notes))
+        text = f"**{what}.** {item.title}\n\n{table.to_markdown(index=False)}\n"
+        self.tables[f"{what}. {item.title}"] = table
+        contents = {
+            path.with_suffix(".csv"): table.to_csv(index=False, lineterminator="\n"),
+            path.with_suffix(".md"): text,
+        }
+        for file, content in contents.items():
+            replace_file(file, content)
+        return list(contents)
+
+
+def _listed(valid: Collection[str]) -> Callable[[str], list[str]]:
+    """Return the converter of an option that lists some of the valid words."""
 
     def convert(text: str) -> list[str]:
-        words = text.replace(" ", "").split(",")
+        words = text.replace(" ", "").lower().split(",")
         odd = [word for word in words if word not in valid]
         if odd:
             raise argparse.ArgumentTypeError(f"{odd[0]!r} is not one of {', '.join(valid)}")
-        return [label for label in valid if label in words]
+        return [word for word in valid if word in words]
 
     return convert
-
-
-def _formats(text: str) -> list[str]:
-    words = text.replace(" ", "").lower().split(",")
-    odd = [word for word in words if word not in FORMATS]
-    if odd:
-        raise argparse.ArgumentTypeError(f"{odd[0]!r} is not one of {', '.join(FORMATS)}")
-    return list(dict.fromkeys(words))
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -289,17 +243,23 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add(
         "--figures",
-        type=_labels(figures_of(known_problems())),
+        type=_listed(figures_of(known_problems())),
         metavar="N,N",
         help="make only these figures, and no tables but those of --tables",
     )
     add(
         "--tables",
-        type=_labels(tables_of(known_problems())),
+        type=_listed(tables_of(known_problems())),
         metavar="N,N",
         help="make only these tables, and no figures but those of --figures",
     )
-    add("--format", type=_formats, default=["png"], metavar="F,F", help=f"any of {', '.join(FORMATS)} (default png)")
+    add(
+        "--format",
+        type=_listed(FORMATS),
+        default=["png"],
+        metavar="F,F",
+        help=f"any of {', '.join(FORMATS)} (default png)",
+    )
     add("--output", type=Path, default=Path("Figs"), metavar="DIR", help="folder of the pictures (default Figs)")
     add("--html", action="store_true", help="also write report.html, to explore in a browser, even offline")
     add("--study-name", type=study_name_option, metavar="NAME", help="the study (default: the newest of each problem)")
@@ -340,14 +300,11 @@ def _make(options: argparse.Namespace) -> None:
     figures, tables = figures_of(problems), tables_of(problems)
     everything = options.figures is None and options.tables is None
     output = Output(options.output, options.format, {}, [])
-    for label in options.figures or (figures if everything else ()):
-        shown = [sources[name] for name in figures[label].problems if name in sources]
-        if shown:
-            output.figure(label, figures[label], shown)
-    for label in options.tables or (tables if everything else ()):
-        (name,) = tables[label].problems
-        if name in sources:
-            output.table(label, tables[label], sources[name])
+    for kind, items, asked in (("Fig", figures, options.figures), ("Table", tables, options.tables)):
+        for label in asked or (items if everything else ()):
+            shown = [sources[name] for name in items[label].problems if name in sources]
+            if shown:
+                output.make(kind, label, items[label], shown)
     if options.html:
         _report(options.output / "report.html", sources.values(), output)
 
