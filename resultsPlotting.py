@@ -18,7 +18,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dataGeneration import DataGenerationClass, show_figures
-from hpo.options import Parser, study_name_option
+from hpo.options import Parser
 from hpo.problem import Problem, known_problems
 from hpo.results.figures import plot_accuracy_and_cost, plot_final_networks, plot_grid_search, plot_repeatability
 from hpo.results.grid import MissingError, loss_unit, read_grid, read_repeatability, read_settings, read_types
@@ -27,6 +27,7 @@ from hpo.results.networks import FinalNetwork, predict_blind_traces, rate_networ
 from hpo.results.studies import StudyResults, read_study
 from hpo.results.study_figures import plot_duration_importance, plot_study
 from hpo.results.tables import table_of_best, table_of_ranges
+from hpo.run import study_name_option
 from hpo.tree import APPROACHES, ResultsTree
 from hpo.urls import check_url
 from support.command_line import check_output

@@ -17,20 +17,20 @@ class Budget(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "Budget":
-        """From what a user writes: 780epochs, 90min. Raises ValueError for anything else."""
+        """The budget that a user writes as 780epochs or 90min. Raises ValueError for anything else."""
         match = BUDGET.fullmatch(text) if isinstance(text, str) else None
         if match is None or not 0 < float(match["amount"]) < math.inf:
             raise ValueError(
-                f"{text!r} is not a budget: a number above 0 of epochs or minutes is, as 780epochs or 90min"
+                f"{text!r} is not a budget: a number above 0 of epochs or minutes is valid, as 780epochs or 90min"
             )
         return cls(float(match["amount"]), match["unit"])
 
     def spent(self, trials: Iterable[FrozenTrial]) -> float:
-        """What trials have taken of it, up to their last finished epoch."""
+        """What trials have taken of the budget, up to their last finished epoch."""
         return sum(map(BUDGET_UNITS[self.unit], trials))
 
     def allows(self, trials: Sequence[FrozenTrial], num_epochs: int) -> bool:
-        """Whether one more trial may begin, of so many epochs at most; of what runs, all epochs count."""
+        """Whether one more trial of at most ``num_epochs`` may begin; running trials count with all their epochs."""
         if self.unit == "min":
             return self.spent(trials) < self.amount
         running = (num_epochs - trained_epochs(trial) for trial in trials if trial.state == TrialState.RUNNING)
@@ -38,12 +38,12 @@ class Budget(NamedTuple):
 
 
 def trained_epochs(trial: FrozenTrial) -> int:
-    """Epochs that a trial was trained for, whatever became of it."""
+    """Number of epochs for which a trial was trained, also if it failed or was stopped."""
     return len(trial.intermediate_values)
 
 
 def trained_minutes(trial: FrozenTrial) -> float:
-    """Time since a trial began, until it ended if it has."""
+    """Minutes from the start of a trial to its end, or to now if it is running."""
     if trial.datetime_start is None or trial.state == TrialState.WAITING:
         return 0.0
     return ((trial.datetime_complete or datetime.now()) - trial.datetime_start).total_seconds() / 60

@@ -1,4 +1,4 @@
-"""The command line of the two run scripts: from its options to one of the modes, and to an exit status."""
+"""The command of a run script: from its options to one of the modes, and to an exit status."""
 
 import contextlib
 import gc
@@ -7,29 +7,18 @@ from collections.abc import Sequence
 
 import optuna
 
-from hpo.options import parse_options, run_from_options
-from hpo.plans import run_final_model, run_manual
+from hpo.options import MODES, parse_options, run_from_options
 from hpo.problem import Problem
 from hpo.run import Run, check_places, resume_command
-from hpo.search import run_search
-from hpo.update import run_model_update
 from networks.backends import make_deterministic
 from support.errors import StoppedError, UserError, machine_fault
 from support.stopping import ignore_signals, stop_on_signals, stop_was_asked, stop_with_parent
 
-MODES = {
-    "optuna": run_search,
-    "optuna_resume": run_search,
-    "manual": run_manual,
-    "final_model": run_final_model,
-    "model_update": run_model_update,
-}
-
 
 def main(problem: Problem, description: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a script's command line.
+    """Run a script with its command line (that of the process, when ``arguments`` is None).
 
-    Returns its exit status: 0, 1 when it could not go on, 2 for the user's mistakes, 130 for Ctrl-C.
+    Returns the exit status: 0, 1 when the run could not go on, 2 for a mistake of the user, 130 for Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     stop_on_signals()
@@ -43,8 +32,8 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
         if run.deterministic:
             make_deterministic()
         gc.collect()
-        gc.freeze()  # or else every trial would look through all that the libraries have made
-        MODES[run.mode](run)
+        gc.freeze()  # without this, every trial would look through all objects of the libraries
+        MODES[run.mode].work(run)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -54,7 +43,7 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
     except (KeyboardInterrupt, Exception) as error:
         if stop_was_asked():
             ignore_signals()
-            with contextlib.suppress(OSError):  # of a terminal that was closed
+            with contextlib.suppress(OSError):  # the terminal may be closed
                 print(f"\nStopped; everything that was finished is kept; {_to_go_on(run)}", file=sys.stderr)
             return 130
         fault = machine_fault(error, run.tree.output) if run else None
@@ -66,5 +55,6 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
 
 
 def _to_go_on(run: Run) -> str:
+    """How a message ends: with the command that goes on with the run."""
     command = resume_command(run)
     return f"to go on{', with the password for ***' if '***' in command else ''}:\n  {command}"

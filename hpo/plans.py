@@ -142,7 +142,7 @@ def grid_plan(run: Run) -> Plan:
 
 
 def repeatability_plan(run: Run) -> Plan:
-    """The best configurations, ``n_trials`` times each: the published ones, or that of the study ``run.from_study``."""
+    """The best configurations, ``repeats`` times each: the published ones, or that of the study ``run.from_study``."""
     configs, settings = run.problem.final_configs, {"transform": run.settings.transform}
     if run.from_study:
         best, settings = best_configuration(run)
@@ -157,7 +157,7 @@ def repeatability_plan(run: Run) -> Plan:
             settings=settings,
         )
         for approach, config in configs.items()
-        for repeat in range(1, run.settings.n_trials + 1)
+        for repeat in range(1, run.settings.repeats + 1)
     ]
     table = run.tree.repeatability / "repeatability_summary.csv"
     key_columns = ("Approach", "Model Name", "Learning Rate")

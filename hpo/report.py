@@ -16,7 +16,7 @@ from evaluation.protocol import TraceProtocol
 from hpo.budget import trained_epochs, trained_minutes
 from hpo.dashboard import BLIND_TRACES, dashboard_command, data_protocol, draw_blind_trace
 from hpo.problem import network_config
-from hpo.run import Run, short, training_size, why_too_large
+from hpo.run import Run, short_number, training_size, why_too_large
 from hpo.trials import finished_trials, result_of, run_name_of, trained_trials
 from networks.backends import hardware
 from networks.files import LOSS_HISTORY_FOLDER
@@ -36,7 +36,7 @@ def describe_trial(run: Run, trial: FrozenTrial) -> str:
     if reason:
         return f"trial {trial.number:3d}  {reason}"
     result = result_of(trial, run.problem.loss)
-    parameters = ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
+    parameters = ", ".join(f"{name} {short_number(value)}" for name, value in trial.params.items())
     if result is None:  # the trial was run by other software
         return f"trial {trial.number:3d}  loss {run.loss_text(trial.value)}  {parameters}"
     loss, plain = run.loss_text(trial.value), run.plain_text(result.validation_plain)
@@ -183,7 +183,7 @@ def print_result(run: Run, study: optuna.Study) -> None:
     plain = f", plain validation {run.plain_text(value)}" if value is not None else ""
     print(f"Best trial {best.number}: validation loss {run.loss_text(best.value)}{plain}")
     for name, value in best.params.items():
-        print(f"  {name:14s} {short(value)}")
+        print(f"  {name:14s} {short_number(value)}")
     path = best_model_path(run, best)
     if run_name_of(best) is None:
         print("Its network is not known here: mode final_model with --from-study trains it anew.")

@@ -14,16 +14,19 @@ from baseML import BaseMLClass, RunResult
 from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
 from hpo.problem import SEARCHED_SETTINGS, Problem
-from hpo.settings import RunSettings
-from hpo.tree import ResultsTree
+from hpo.settings import MOST_TRIALS, MOST_WORKERS, SEARCH, RunSettings, checked, option
+from hpo.tree import ResultsTree, check_study_name
 from hpo.urls import public_url
 from networks.backends import memory_limit, versions
 from networks.rows import NetworkConfig
 from networks.size import Size, estimate
-from support.command_line import check_output, command_line
+from support.command_line import check_output, command_line, whole_number
 from support.errors import UserError
 from support.files import is_header
 from support.stopping import stop_was_asked
+
+
+study_name_option = checked(check_study_name)
 
 
 @dataclass
@@ -33,22 +36,44 @@ class Run:
     problem: Problem
     mode: str
     settings: RunSettings
-    tree: ResultsTree
-    study_name: str | None  # None: to be found
-    storage_url: str | None  # None: the default storage of the study
     search_space: Mapping[str, BaseDistribution]
     given: frozenset[str]  # fields of the settings that the command line names
-    n_workers: int = 1
-    is_worker: bool = False  # one of several processes that another one started
-    from_study: str | None = None
-    model: Path | None = None
-    dry_run: bool = False
-    deterministic: bool = False
     arguments: Sequence[str] = ()  # the command line
+    search_transform: bool = option(False, "the study searches the transform too", modes=[SEARCH], before="validation")
+    deterministic: bool = option(False, "repeated runs give the same bits on a GPU too, more slowly", before="seed")
+    log_lr: bool = option(False, "learning rates are drawn on a log scale", modes=[SEARCH], before="enqueue_base")
+    n_workers: int = option(
+        1, "processes on this machine (default {})", whole_number(1, MOST_WORKERS), modes=[SEARCH], flag="--workers"
+    )
+    storage_url: str | None = option(
+        None,
+        "URL of an Optuna storage (default: a SQLite file among the results, which must not be on a network file "
+        "system such as NFS, SMB or Lustre; several machines need postgresql+psycopg://user@host/database)",
+        str,
+        "URL",
+        modes=[SEARCH, "final_model"],
+        paper="storage",
+        flag="--storage",
+    )
+    study_name: str | None = option(  # None: it is still to be found
+        None, "study, which is continued if it exists", study_name_option, "NAME", modes=[SEARCH], paper="study_name"
+    )
+    # The settings keep this number as n_trials.
+    repeats: int | None = option(None, "trainings of a network", whole_number(1, MOST_TRIALS), modes=["final_model"])
+    from_study: str | None = option(None, "study with the network", study_name_option, "NAME", modes=["final_model"])
+    model: Path | None = option(None, "saved network (.keras)", Path, "FILE", modes=["model_update"], paper="model")
+    dry_run: bool = option(False, "the trainings are only listed", modes=["manual", "final_model"])
+    output: Path = option(Path("Results"), "root folder of the results (default {})", Path, "DIR")
+    is_worker: bool = option(False, None, flag="--as-worker")  # one of several processes that another one started
+
+    @property
+    def tree(self) -> ResultsTree:
+        """Where the results of the run stand."""
+        return ResultsTree(self.output, self.problem.folder)
 
     @property
     def loss_unit(self) -> str:
-        """Unit of the loss: that of the data, unless the network sees them scaled."""
+        """Unit of the loss: the unit of the data, unless the network gets scaled data."""
         return "scaled" if self.settings.scaling_flag else self.problem.unit
 
     @property
@@ -62,11 +87,11 @@ class Run:
 
     @property
     def n_channels(self) -> int:
-        """Channels that the network gets of a trace."""
+        """Number of channels in which the network gets a trace."""
         return data_stream(self, "training", 1, self.settings.seed).n_channels
 
     def with_parameters(self, parameters: Mapping[str, object]) -> "Run":
-        """The run with those settings that are among a trial's parameters."""
+        """The run with the settings that a trial has among its parameters."""
         searched = {name: parameters[name] for name in SEARCHED_SETTINGS if name in parameters}
         return replace(self, settings=replace(self.settings, **searched)) if searched else self
 
@@ -81,16 +106,16 @@ class Run:
         return self.tree.storage_url(self.study_name) if self.storage_url is None else self.storage_url
 
     def loss_text(self, loss: float) -> str:
-        return f"{short(loss)} {self.loss_unit}".rstrip()
+        return f"{short_number(loss)} {self.loss_unit}".rstrip()
 
     def plain_text(self, value: float) -> str:
         """The plain value of the loss, without penalties, with its name and unit: "RMSE 1077 ft/s"."""
-        return f"{self.problem.loss.name.upper()} {short(value)} {self.problem.unit}".rstrip()
+        return f"{self.problem.loss.name.upper()} {short_number(value)} {self.problem.unit}".rstrip()
 
 
-def short(value: object) -> str:
-    """A value for the eye: four digits of a small number, all of a large one before its point."""
-    if not isinstance(value, float):
+def short_number(value: object) -> str:
+    """A value for display: four digits of a small number, all of a large one before its point."""
+    if not isinstance(value, (float, np.floating)):
         return str(value)
     return f"{value:.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 

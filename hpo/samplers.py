@@ -1,8 +1,9 @@
-"""Samplers and pruners, and the drawing of the parameters of a trial."""
+"""Samplers and pruners, a row of a table each, and the drawing of the parameters of a trial."""
 
 import importlib.util
 import warnings
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -13,12 +14,17 @@ from hpo.run import derived_seed
 from hpo.settings import RunSettings
 from support.errors import UserError
 
-# --- Samplers and pruners
+
+class Sampler(NamedTuple):
+    """How a sampler is made from the settings and the seed of a trial, and the library that it needs beside Optuna."""
+
+    make: Callable[[RunSettings, int], optuna.samplers.BaseSampler]
+    library: str | None = None
 
 
 def _tpe(settings: RunSettings, seed: int) -> optuna.samplers.BaseSampler:
-    """The paper's draws every parameter on its own (Optuna 3.1's default), Optuna 5's all of them together."""
-    together, in_groups = settings.preset != "paper", settings.preset == "extended"  # parameters of a choice
+    """The paper draws every parameter on its own (the default of Optuna 3.1), the other presets draw them together."""
+    together, in_groups = settings.preset != "paper", settings.preset == "extended"  # groups: parameters of a choice
     return optuna.samplers.TPESampler(seed=seed, multivariate=together, group=in_groups, constant_liar=True)
 
 
@@ -30,15 +36,16 @@ def _qmc(settings: RunSettings, seed: int) -> optuna.samplers.BaseSampler:
     )
 
 
-SAMPLER_KINDS: dict[str, Callable[[RunSettings, int], optuna.samplers.BaseSampler]] = {
-    "tpe": _tpe,
-    "random": lambda settings, seed: optuna.samplers.RandomSampler(seed=seed),
-    "gp": lambda settings, seed: optuna.samplers.GPSampler(seed=seed),
-    "qmc": _qmc,
-    "cmaes": lambda settings, seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+SAMPLERS = {
+    "tpe": Sampler(_tpe),
+    "random": Sampler(lambda settings, seed: optuna.samplers.RandomSampler(seed=seed)),
+    "gp": Sampler(lambda settings, seed: optuna.samplers.GPSampler(seed=seed), "torch"),
+    "qmc": Sampler(_qmc),
+    "cmaes": Sampler(
+        lambda settings, seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False), "cmaes"
+    ),
 }
-SAMPLER_LIBRARIES = {"gp": "torch", "cmaes": "cmaes"}  # that Optuna does not bring
-PRUNER_KINDS: dict[str, Callable[[RunSettings], optuna.pruners.BasePruner]] = {
+PRUNERS: dict[str, Callable[[RunSettings], optuna.pruners.BasePruner]] = {
     "none": lambda settings: optuna.pruners.NopPruner(),
     "median": lambda settings: optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=settings.num_epochs // 6),
     "hyperband": lambda settings: optuna.pruners.HyperbandPruner(
@@ -48,26 +55,23 @@ PRUNER_KINDS: dict[str, Callable[[RunSettings], optuna.pruners.BasePruner]] = {
 
 
 def make_sampler(settings: RunSettings, number: int) -> optuna.samplers.BaseSampler:
-    """The sampler for one trial, seeded by its number.
+    """The sampler for one trial, seeded by the trial's number.
 
-    A storage does not keep a sampler's state: so a study that was stopped goes on as if it had not been, and no two
-    processes draw the same. Raises UserError when a library that the sampler needs is not installed.
+    A storage does not keep the state of a sampler. With a seed for each trial, a study that was stopped goes on as if
+    it had not been, and no two processes draw the same. Raises UserError when the sampler's library is not installed.
     """
-    library = SAMPLER_LIBRARIES.get(settings.sampler)
+    make, library = SAMPLERS[settings.sampler]
     if library and importlib.util.find_spec(library) is None:
         raise UserError(f"--sampler {settings.sampler} needs {library}: pip install {library}")
     with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
-        return SAMPLER_KINDS[settings.sampler](settings, derived_seed(settings.seed, number, 0))
-
-
-# --- One trial
+        return make(settings, derived_seed(settings.seed, number, 0))
 
 
 def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, object]:
     """One value for each parameter of the search space that has a meaning beside those drawn before.
 
-    A trial that was cut off while it drew keeps what it has; that is drawn once more all the same, so that the sampler
-    comes to the rest in the state that it would have had.
+    A trial that was cut off while it drew keeps the values that it has. These are drawn once more all the same, so that
+    the sampler draws the others in the state that it would have had.
     """
     before = trial.storage.get_trial(trial._trial_id)
     kept = set(before.params)
@@ -82,7 +86,7 @@ def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, ob
     for name, kind in space.items():
         if not applies(name, parameters, space):
             continue
-        if name in kept and not kind.single():  # of which Optuna draws nothing
+        if name in kept and not kind.single():  # Optuna draws nothing for a single value
             trial.study.sampler.sample_independent(trial.study, before, name, kind)
         parameters[name] = draw[type(kind)](name, kind)
     return parameters

@@ -15,7 +15,7 @@ from hpo.dashboard import upload_picture
 from hpo.problem import network_config
 from hpo.report import Progress, print_plan, print_result
 from hpo.run import Run, check_table, derived_seed, train, training_size, why_too_large
-from hpo.samplers import PRUNER_KINDS, make_sampler, suggest
+from hpo.samplers import PRUNERS, make_sampler, suggest
 from hpo.settings import DEFAULTS
 from hpo.study import open_study
 from hpo.trials import TrialQueue, attributes_of, finished_trials, result_of, run_name_of, trained_trials
@@ -137,7 +137,7 @@ def _run_trial(run: Run, claimed: FrozenTrial, queue: TrialQueue, progress: Prog
         study_name=run.study_name,
         storage=queue.storage,
         sampler=make_sampler(run.settings, claimed.number),
-        pruner=PRUNER_KINDS[run.settings.pruner](run.settings),
+        pruner=PRUNERS[run.settings.pruner](run.settings),
     )
     trial = Trial(study, claimed._trial_id)
     state, score = objective(run, trial, queue, progress)

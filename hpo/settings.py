@@ -1,70 +1,146 @@
-"""All that decides the result of a run, and the presets."""
+"""The settings that decide the result of a run, the presets, and how a field becomes an option of the command line."""
 
-from dataclasses import dataclass, fields
+import argparse
+from collections.abc import Callable, Collection
+from dataclasses import MISSING, dataclass, field, fields
+from typing import NamedTuple
 
-MODES = {  # names as published
-    "optuna": "a search",
-    "optuna_resume": "going on with a study, the newest one when no --study-name is given",
-    "manual": "the grid, one parameter at a time",
-    "final_model": "the best configurations, trained again and again",
-    "model_update": "going on with the training of a saved network",
-}
-PRESETS = ("quick", "paper", "extended")
-SAMPLERS = ("tpe", "random", "gp", "qmc", "cmaes")
-PRUNERS = ("none", "median", "hyperband")
+from dataPreProcessing import TRANSFORM_TYPES, VALIDATIONS
+from hpo.budget import Budget
+from networks.backends import PRECISIONS
+from support.command_line import LARGEST_SEED, whole_number
+from support.errors import UserError
+from traces.checks import LONGEST_TRACE, SHORTEST_TRACE
+
+SEARCH = "search"  # stands for all modes that are searches, where the modes of an option are listed
 VALIDATION_SHARE = 0.3  # validation traces for each training trace: 75 for the paper's 250
 MOST_TRIALS, MOST_EPOCHS, MOST_TRACES, MOST_WORKERS = 100_000, 1_000_000, 10_000_000, 1000
 
 
-@dataclass(frozen=True)
-class RunSettings:
-    """All that decides the result of a study; the defaults are the paper's."""
-
-    preset: str
-    n_trials: int  # trials in the study, whenever they ran
-    num_epochs: int = 30  # of a trial
-    num_datasets: int = 250  # training traces an epoch
-    n_samples: int = 4096  # of a trace, at 1 ms
-    batch_size: int = 1  # traces
-    scaling_flag: bool = False  # velocities scaled to [0, 1] for the network
-    noisy_data: bool = False  # inversion from noisy traces with a gap
-    transform: str = "NA"  # what the network gets of a trace: itself, or its CWT, DWT or SWT
-    snr_db: list[float] | None = None  # lowest and highest noise level; None is the paper's, always 4.8 dB
-    validation: str = "streaming"  # fresh validation traces every epoch; "fixed": the same for the whole study
-    precision: str = "float32"  # of the networks' arithmetic
-    seed: int = 0  # of every draw and the sampler
-    sampler: str = "tpe"
-    pruner: str = "none"
-    enqueue_base: bool = False  # trial 0 is the base configuration: the grid's, in the extended preset its own
-    one_by_one: bool = False  # the loss is that of each trace, so that studies of several batch sizes compare them
-    budget: str | None = None  # all trials together: "780epochs", "90min"
-
-    @property
-    def n_validation(self) -> int:
-        """Validation traces an epoch."""
-        return max(1, round(VALIDATION_SHARE * self.num_datasets))
-
-
-DEFAULTS = {field.name: field.default for field in fields(RunSettings)}
 QUICK_SETTINGS = {
     "n_trials": 12,  # enough for a search to be seen, few enough for a coffee break
     "num_epochs": 6,
     "num_datasets": 200,
     "n_samples": 1024,  # a quarter of the work of a step
     "batch_size": 4,  # fewer, larger steps: at this length a step is mostly overhead
-    "validation": "fixed",  # so few traces, fresh every epoch, would make a low loss a matter of luck
+    "validation": "fixed",  # with so few traces, fresh ones would make a low loss a matter of luck
 }
 EXTENDED_SETTINGS = {
-    "n_trials": 100,  # the budget ends the search before
+    "n_trials": 100,  # the budget ends the search before the last one
     "num_epochs": 20,
     "validation": "fixed",
     "pruner": "median",
     "enqueue_base": True,
     "one_by_one": True,
 }
-PRESET_SETTINGS = {"quick": QUICK_SETTINGS, "paper": {}, "extended": EXTENDED_SETTINGS}
-FINAL_SETTINGS = {  # of mode final_model: n_trials are the repeats of each configuration
-    "quick": {"n_trials": 3},
-    "paper": {"n_trials": 25, "num_epochs": 100},
-    "extended": {"n_trials": 1, "num_epochs": 100},
+
+
+class Preset(NamedTuple):
+    """What a preset is for, its settings where they are not the paper's, and those of mode final_model on top."""
+
+    what: str
+    settings: dict[str, object]
+    final: dict[str, object]  # n_trials are the repeats of each configuration
+
+
+PRESETS = {
+    "quick": Preset("minutes on a laptop CPU (default)", QUICK_SETTINGS, {"n_trials": 3}),
+    "paper": Preset("as published", {}, {"n_trials": 25, "num_epochs": 100}),
+    "extended": Preset("beyond the paper, hours on a CPU", EXTENDED_SETTINGS, {"n_trials": 1, "num_epochs": 100}),
 }
+PRESET_SETTINGS = {name: preset.settings for name, preset in PRESETS.items()}
+
+
+def option(
+    default: object,
+    help: str | None,
+    type: Callable[[str], object] | None = None,
+    metavar: str = "N",
+    *,
+    modes: Collection[str] = (),
+    paper: str | None = None,
+    flag: str | None = None,
+    before: str | None = None,
+    **argument: object,
+) -> object:
+    """Field of a dataclass that an option of the command line fills in.
+
+    ``help`` is its meaning, with {} for the default; None leaves the option out of the help text. It is valid in
+    ``modes`` only, where these are given. ``paper`` is its name in the published scripts, ``flag`` its name where that
+    is not the field's, and ``before`` an earlier field that it precedes in the help text. Other keywords are those of
+    `argparse.ArgumentParser.add_argument`.
+    """
+    argument |= {"action": "store_true"} if isinstance(default, bool) else {"type": type, "metavar": type and metavar}
+    where = f"{', '.join(modes)}: " if modes and SEARCH not in modes else ""
+    text = help and f"{where}{help.format(default)} [{f'paper: {paper}' if paper else 'new'}]"
+    argument["help"] = text or argparse.SUPPRESS
+    return field(default=default, metadata={"flag": flag, "modes": modes, "before": before, "argument": argument})
+
+
+def checked(check: Callable[[str], object]) -> Callable[[str], str]:
+    """Converter of an option that is kept as it was written, if ``check`` raises no error."""
+
+    def convert(text: str) -> str:
+        try:
+            check(text)
+        except (UserError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return text
+
+    return convert
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """All that decides the result of a study, and is stored with it; the defaults are the paper's."""
+
+    preset: str = option(MISSING, "; ".join(f"{name}: {row.what}" for name, row in PRESETS.items()), choices=PRESETS)
+    n_trials: int = option(
+        MISSING, "trials of the whole study", whole_number(1, MOST_TRIALS), modes=[SEARCH], paper="n_trials"
+    )
+    num_epochs: int = option(30, "epochs of a training", whole_number(1, MOST_EPOCHS), paper="num_epochs")
+    num_datasets: int = option(250, "training traces per epoch", whole_number(1, MOST_TRACES), paper="num_datasets")
+    n_samples: int = option(
+        4096,
+        "samples per trace",
+        whole_number(SHORTEST_TRACE, LONGEST_TRACE),
+        paper="constant_data_length",
+        flag="--samples",
+    )
+    batch_size: int = 1  # traces
+    scaling_flag: bool = False  # whether velocities are scaled to [0, 1] for the network
+    noisy_data: bool = False  # inversion from noisy traces with a gap
+    transform: str = option(
+        "NA", "transform of the traces (default {})", choices=TRANSFORM_TYPES, modes=[SEARCH, "manual", "final_model"]
+    )
+    snr_db: list[float] | None = option(
+        None, "noise level in dB, or lowest and highest (default 4.8)", float, "DB", nargs="+", before="transform"
+    )
+    validation: str = option(
+        "streaming", "fresh validation traces every epoch, or fixed ones (default: the preset's)", choices=VALIDATIONS
+    )
+    precision: str = option("float32", "number format of the networks' arithmetic (default {})", choices=PRECISIONS)
+    seed: int = option(0, "seed of every draw and of the sampler (default {})", whole_number(0, LARGEST_SEED))
+    sampler: str = option("tpe", "method that draws the parameters (default {}, the paper's)", modes=[SEARCH])
+    pruner: str = option("none", "method that stops poor trials (default {}; extended: median)", modes=[SEARCH])
+    enqueue_base: bool = option(False, "trial 0 is the grid's base configuration", modes=[SEARCH])
+    one_by_one: bool = False  # the loss is that of each trace, so that studies of several batch sizes compare them
+    budget: str | None = option(
+        None,
+        "limit for all trials, as 780epochs or 90min (default none; extended: a tenth of the published epochs)",
+        checked(Budget.of),
+        modes=[SEARCH],
+    )
+
+    @property
+    def repeats(self) -> int:
+        """Number of trainings of each configuration in mode final_model."""
+        return self.n_trials
+
+    @property
+    def n_validation(self) -> int:
+        """Number of validation traces per epoch."""
+        return max(1, round(VALIDATION_SHARE * self.num_datasets))
+
+
+DEFAULTS = {field.name: field.default for field in fields(RunSettings)}

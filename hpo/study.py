@@ -12,7 +12,7 @@ from hpo.budget import Budget
 from hpo.dashboard import write_note
 from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
 from hpo.run import Run, data_stream
-from hpo.samplers import PRUNER_KINDS, SAMPLER_KINDS
+from hpo.samplers import PRUNERS, SAMPLERS
 from hpo.settings import DEFAULTS, MOST_EPOCHS, MOST_TRIALS, PRESETS
 from hpo.storage import open_storage
 from hpo.tree import check_study_name
@@ -159,7 +159,7 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
 def _check_settings(run: Run) -> None:
     """Raise ValueError for settings outside their ranges; a storage may come from anybody, unlike the command line."""
     s = run.settings
-    for name, valid in {"preset": PRESETS, "sampler": SAMPLER_KINDS, "pruner": PRUNER_KINDS}.items():
+    for name, valid in {"preset": PRESETS, "sampler": SAMPLERS, "pruner": PRUNERS}.items():
         check_choice(name, getattr(s, name), valid)
     for name, most in {"n_trials": MOST_TRIALS, "num_epochs": MOST_EPOCHS}.items():
         check_whole(name, getattr(s, name), 1, most)

@@ -9,8 +9,13 @@ from support.errors import UserError
 
 APPROACHES = ("Grid Search", "Optuna")  # names as published
 STUDY_NAME = re.compile(r"\w([\w.-]*[\w-])?")
-DEVICE_OF_WINDOWS = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)  # not a file's name
-LONGEST_STUDY_NAME = 200  # bytes; a file's name holds 255, and those that are made of a study's are longer
+DEVICE_OF_WINDOWS = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)  # not valid as a file name
+LONGEST_STUDY_NAME = 200  # bytes; a file name holds 255, and the names of a study's files are longer than its own
+
+
+def _below(place: str) -> property:
+    """Path below the folder of the problem."""
+    return property(lambda tree: tree.root / place)
 
 
 @dataclass(frozen=True)
@@ -20,42 +25,25 @@ class ResultsTree:
     output: Path
     folder: str
 
+    search = _below("Search/Optuna")
+    grid = _below("Search/GridSearch")
+    repeatability = _below("Repeatability")
+    summary = _below("Search/Optuna/search_summary.csv")
+    artifacts = _below("Search/Optuna/artifacts")  # pictures that the dashboard shows
+    upgraded = _below("Search/Optuna/upgraded")  # copies of studies that an older Optuna wrote
+    # It holds the name of the study that was worked on last: dates of files change with the clock, and in a copy.
+    last_study = _below("Search/Optuna/.last_study")
+
     @property
     def root(self) -> Path:
         return self.output / self.folder
 
-    @property
-    def search(self) -> Path:
-        return self.root / "Search" / "Optuna"
-
-    @property
-    def grid(self) -> Path:
-        return self.root / "Search" / "GridSearch"
-
-    @property
-    def repeatability(self) -> Path:
-        return self.root / "Repeatability"
-
-    @property
-    def summary(self) -> Path:
-        return self.search / "search_summary.csv"
-
-    @property
-    def artifacts(self) -> Path:
-        """Pictures that the dashboard shows."""
-        return self.search / "artifacts"
-
-    @property
-    def upgraded(self) -> Path:
-        """Copies of studies that an older Optuna wrote."""
-        return self.search / "upgraded"
-
     def final_model(self, approach: str) -> Path:
-        """Where the best network of an approach is: "Grid Search" or "Optuna"."""
+        """Folder of the best network of an approach, "Grid Search" or "Optuna"."""
         return self.root / "Final_Model" / approach.replace(" ", "")
 
     def blind_test(self, study_name: str) -> Path:
-        """How the best network of a study compares with classical methods."""
+        """Table that compares the best network of a study with classical methods."""
         return self.search / f"{study_name}_blind_test.csv"
 
     def database(self, study_name: str) -> Path:
@@ -70,11 +58,6 @@ class ResultsTree:
         found = self.output.glob(f"*/Search/Optuna/{study_name}.db")
         return next((path for path in found if path != self.database(study_name)), None)
 
-    @property
-    def last_study(self) -> Path:
-        """Holds the name of the study that was worked on last; dates of files change with the clock, and in a copy."""
-        return self.search / ".last_study"
-
     def newest_study(self) -> str | None:
         """Name of the study that was worked on last."""
         last = self.last_study.read_text(encoding="utf-8", errors="replace") if self.last_study.is_file() else ""
@@ -83,7 +66,7 @@ class ResultsTree:
 
 
 def check_study_name(name: str) -> None:
-    """UserError for a name that cannot be part of a file's name everywhere; nothing else in a name means anything."""
+    """UserError for a name that cannot be part of a file name on every system; nothing else in a name has a meaning."""
     valid = STUDY_NAME.fullmatch(name) and not DEVICE_OF_WINDOWS.fullmatch(name)
     if not valid or len(name.encode()) > LONGEST_STUDY_NAME:
         raise UserError(

@@ -12,26 +12,36 @@ from support.errors import UserError
 
 SQLITE_TIMEOUT = 60  # s, so that a dashboard that reads the file does not stop the study
 VALID = "valid is an Optuna storage URL such as sqlite:///file.db or postgresql+psycopg://user@host/database"
+# SQLAlchemy hides the password of a URL too, but not one in the query, in a URL with a mistake, or in a longer text.
+PASSWORDS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?P<before>://[^:/@]*:)(?P<secret>.*)(?=@)",  # up to the last @: one in the password may not be encoded
+        r"(?P<before>://[^:/@\[]+:)(?P<secret>(?!\d*(?:[/?]|$))[^@]+)(?!.*@)",  # the host was forgotten
+        r"(?P<before>[?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)(?P<secret>[^&]*)",
+    )
+)
 
 
-# --- URLs
-
-
-def _first_line(error: object, url: str) -> str:
-    """Of what a library says about a URL, without the secrets in it."""
-    return _without_secrets((str(error).splitlines() or [""])[0], url)
-
-
-def _without_secrets(text: str, url: str) -> str:
-    raw = {match["secret"] for pattern in PASSWORDS for match in pattern.finditer(url)}
-    secrets = raw | {unquote(secret) for secret in raw} | {unquote_plus(secret) for secret in raw}
-    for secret in sorted(secrets - {""}, key=len, reverse=True):
-        text = text.replace(secret, "***")
+def public_url(text: str) -> str:
+    """A storage URL, or a text with one, without its password."""
+    for pattern in PASSWORDS:
+        text = pattern.sub(r"\g<before>***", text)
     return text
 
 
+def _first_line(error: object, url: str) -> str:
+    """The first line of a library's message about a URL, without the secrets of the URL."""
+    line = str(error).partition("\n")[0]
+    raw = {match["secret"] for pattern in PASSWORDS for match in pattern.finditer(url)}
+    secrets = raw | {unquote(secret) for secret in raw} | {unquote_plus(secret) for secret in raw}
+    for secret in sorted(secrets - {""}, key=len, reverse=True):
+        line = line.replace(secret, "***")
+    return line
+
+
 def check_url(url: str) -> URL:
-    """The parts of a storage URL. Raises UserError when it has none; the library's message might show a password."""
+    """The parts of a storage URL. Raises UserError when it has none; SQLAlchemy's message might show a password."""
     try:
         parsed = make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
@@ -52,37 +62,14 @@ def _sqlite_file(url: URL) -> Path | None:
     return None if in_memory else Path(name)
 
 
-# --- What is refused
-
-
-def _literal(url: str) -> str:
-    """The URL for Optuna, which takes braces for a template."""
-    return url.replace("{", "{{").replace("}", "}}")
-
-
-PASSWORDS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"(?P<before>://[^:/@]*:)(?P<secret>.*)(?=@)",  # up to the last @: one in the password may not be encoded
-        r"(?P<before>://[^:/@\[]+:)(?P<secret>(?!\d*(?:[/?]|$))[^@]+)(?!.*@)",  # the host was forgotten
-        r"(?P<before>[?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)(?P<secret>[^&]*)",
-    )
-)
-
-
 def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file, plain where SQLAlchemy reads that back; with a question mark in it, it does not."""
+    """The URL of a SQLite file: the plain one, unless SQLAlchemy reads another path from it, as behind a "?"."""
     plain = f"sqlite:///{path.as_posix()}"
     if make_url(plain).database == path.as_posix():
         return plain
     return URL.create("sqlite", database=path.as_posix()).render_as_string()
 
 
-# --- Options
-
-
-def public_url(url: str) -> str:
-    """A storage URL without its password."""
-    for pattern in PASSWORDS:
-        url = pattern.sub(r"\g<before>***", url)
-    return url
+def _literal(url: str) -> str:
+    """A URL as Optuna takes it literally: braces would make a template of it."""
+    return url.replace("{", "{{").replace("}", "}}")

@@ -11,7 +11,6 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from hpo.options import WORKER_STORAGE
 from hpo.report import Progress
 from hpo.run import Run
 from hpo.trials import finished_trials
@@ -20,7 +19,8 @@ from support.errors import StoppedError
 from support.stopping import ignore_signals
 
 POLL = 1.0  # s between two looks at what other processes do
-PATIENCE = 60.0  # s for a process to end after it was asked to
+TIME_TO_END = 60.0  # s that a process has to end after it was asked to
+WORKER_STORAGE = "HPO_WORKER_STORAGE"  # in the environment, which other users cannot read, as they can a command line
 ENDED_BY_ITSELF = (0, 1, 2, 130)  # statuses of a script; others are of a process that was killed, or crashed
 SPARE_DEATHS = 2  # beside one of each process
 
@@ -86,7 +86,7 @@ def _stop_workers(processes: Collection[subprocess.Popen]) -> None:
         process.stdin.close()
     for process in processes:
         try:
-            process.wait(PATIENCE)
+            process.wait(TIME_TO_END)
         except subprocess.TimeoutExpired:
             process.kill()
 

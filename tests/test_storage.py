@@ -227,7 +227,7 @@ def test_sqlite_in_memory_is_refused(url, tmp_path):
 
 
 def test_sqlite_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(hpo.file_systems, "network_file_system", lambda path: "nfs4")
+    monkeypatch.setattr(hpo.storage, "network_file_system", lambda path: "nfs4")
     message = refusal(sqlite_url(tmp_path / "x.db"), tmp_path)
     assert "(nfs4)" in message
     assert "local disk" in message
@@ -238,7 +238,7 @@ def test_sqlite_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
 def test_a_copy_is_not_made_on_a_network_file_system(old, tmp_path, monkeypatch):
     copies = tmp_path / "copies"
     monkeypatch.setattr(
-        hpo.file_systems, "network_file_system", lambda path: "nfs4" if path.is_relative_to(copies) else None
+        hpo.storage, "network_file_system", lambda path: "nfs4" if path.is_relative_to(copies) else None
     )
     assert "copies" in refusal(sqlite_url(old), copies)
     assert left_in(copies) == []

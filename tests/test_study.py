@@ -21,9 +21,9 @@ from test_storage import make_old
 import hpo.command
 import hpo.options
 import hpo.problem
+import hpo.run
 import hpo.samplers
 import hpo.settings
-import networks.backends
 import run_DenoisingML_HPO_Paper
 import run_InversionML_HPO_Paper
 from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig
@@ -257,7 +257,7 @@ def test_a_network_over_the_limit_is_not_built_and_breaks_a_constraint(tmp_path,
 
 
 def test_a_network_that_memory_cannot_hold_is_not_built(tmp_path, monkeypatch):
-    monkeypatch.setattr(networks.backends, "memory_limit", lambda: 1e6)
+    monkeypatch.setattr(hpo.run, "memory_limit", lambda: 1e6)
     assert run_here(toy(INVERSION), tmp_path, "--n-trials", "1") == 0
     (trial,) = load(tmp_path, INVERSION).trials
     assert trial.state == TrialState.PRUNED and "GB are more than the 0.0 GB of memory" in trial.user_attrs["skipped"]
@@ -322,7 +322,8 @@ def test_a_trial_that_was_cut_off_while_it_drew_ends_with_the_same_parameters(sa
 
 
 def test_a_sampler_whose_library_is_missing_says_what_to_install(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(hpo.samplers.SAMPLER_LIBRARIES, "cmaes", "cmaes_that_is_not_here")
+    cmaes = hpo.samplers.SAMPLERS["cmaes"]._replace(library="cmaes_that_is_not_here")
+    monkeypatch.setitem(hpo.samplers.SAMPLERS, "cmaes", cmaes)
     assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--sampler", "cmaes") == 2
     assert "pip install cmaes_that_is_not_here" in capsys.readouterr().err
 

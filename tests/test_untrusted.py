@@ -524,7 +524,7 @@ def test_the_command_to_go_on_has_no_password(capsys, monkeypatch, tmp_path):
     def stop(run):
         raise support.errors.StoppedError("all processes ended")
 
-    monkeypatch.setitem(hpo.command.MODES, "optuna", stop)
+    monkeypatch.setitem(hpo.options.MODES, "optuna", hpo.options.MODES["optuna"]._replace(work=stop))
     url = f"postgresql+psycopg://me:{SECRET}@host/x"
     for words in (["--storage", url], [f"--storage={url}"]):
         assert run_here(toy(DENOISING), tmp_path, *words) == 1

@@ -83,7 +83,7 @@ def test_ctrl_c_ends_all_processes_and_gives_their_trials_back(tmp_path):
             break
     pids = {pid_of(trial) for trial in load(tmp_path, DENOISING).trials if "worker" in trial.user_attrs}
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=hpo.workers.PATIENCE)
+    _, errors = process.communicate(timeout=hpo.workers.TIME_TO_END)
     assert process.returncode == 130 and "Traceback" not in errors
     assert {trial.state for trial in load(tmp_path, DENOISING).trials} == {TrialState.COMPLETE, TrialState.WAITING}
     for pid in pids:

@@ -27,7 +27,8 @@ from plotly.offline import get_plotlyjs
 
 from hpo.results.grid import MissingError
 from hpo.results.studies import FEWEST_FOR_IMPORTANCE, KINDS, StudyResults, importances
-from hpo.results.tables import readable, short_number
+from hpo.results.tables import readable
+from hpo.run import short_number
 from plots.style import COLOURS
 from support.files import replace_file
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, json_to_distribution
 
 from hpo.problem import Problem
 from hpo.results.grid import PARAMETERS, MissingError, base_values, best_of_grid, sweep
 from hpo.results.studies import StudyResults
+from hpo.run import short_number
 from networks.rows import NETWORKS
 
 OTHER_NAMES = {  # readable names of what else a study may search
@@ -97,10 +97,3 @@ def describe_range(kind: BaseDistribution) -> str:
         return ", ".join(map(short_number, kind.choices))
     scale = " (log)" if kind.log else ""
     return f"{short_number(kind.low)} to {short_number(kind.high)}{scale}"
-
-
-def short_number(value: object) -> str:
-    """Return a value for display: whole from 10,000 on, and else with at most four digits."""
-    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
-        return str(value)
-    return f"{value:.0f}" if abs(value) >= 10_000 or float(value).is_integer() else f"{value:.4g}"

@@ -1,0 +1,88 @@
+"""The options of the run scripts: made from fields, filled into a run, and stored with a study."""
+
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from test_study import DENOISING, INVERSION
+
+import hpo.options
+from hpo.settings import SEARCH, RunSettings
+from support.errors import UserError
+
+PAPER = {  # what a study of the paper preset keeps, in this order
+    "preset": "paper",
+    "n_trials": 260,
+    "num_epochs": 30,
+    "num_datasets": 250,
+    "n_samples": 4096,
+    "batch_size": 1,
+    "scaling_flag": False,
+    "noisy_data": False,
+    "transform": "NA",
+    "snr_db": None,
+    "validation": "streaming",
+    "precision": "float32",
+    "seed": 0,
+    "sampler": "tpe",
+    "pruner": "none",
+    "enqueue_base": False,
+    "one_by_one": False,
+    "budget": None,
+}
+
+
+def asked(*options, problem=DENOISING):
+    return hpo.options.run_from_options(problem, hpo.options.parse_options(problem, "", options))
+
+
+def test_the_settings_that_are_stored_keep_their_names_and_their_order():
+    assert list(asdict(asked("--preset", "paper").settings).items()) == list(PAPER.items())
+
+
+def test_options_that_are_not_given_are_those_of_the_preset_and_of_the_run():
+    run = asked()
+    assert run.given == frozenset() and run.settings.n_samples == 2048 and run.settings.validation == "fixed"
+    assert (run.mode, run.n_workers, run.storage_url, run.output) == ("optuna", 1, None, Path("Results"))
+    assert not (run.dry_run or run.deterministic or run.is_worker or run.log_lr or run.search_transform)
+    assert run.study_name.startswith("DEN_Study_")
+
+
+def test_options_that_are_given_come_before_those_of_the_preset():
+    options = ["--samples", "64", "--snr-db", "3", "--enqueue-base", "--budget", "9epochs", "--seed", "0", "--log-lr"]
+    run = asked(*options, "--workers", "2", "--output", "here", "--study-name", "mine")
+    s = run.settings
+    assert (s.n_samples, s.snr_db, s.enqueue_base, s.budget, s.num_epochs) == (64, [3.0, 3.0], True, "9epochs", 9)
+    assert run.given == {"n_samples", "snr_db", "enqueue_base", "budget", "seed", "search_space"}
+    assert (run.n_workers, run.study_name, run.tree.root) == (2, "mine", Path("here") / "Denoising")
+
+
+@pytest.mark.parametrize(("preset", "repeats"), [("quick", 3), ("paper", 25)])
+def test_repeats_are_the_trials_of_final_model(preset, repeats):
+    run = asked("--mode", "final_model", "--preset", preset)
+    assert run.settings.repeats == run.settings.n_trials == repeats
+    run = asked("--mode", "final_model", "--preset", preset, "--repeats", "7")
+    assert run.settings.repeats == run.settings.n_trials == 7
+
+
+def test_an_option_with_its_default_value_is_valid_in_every_mode():
+    assert asked("--mode", "manual", "--workers", "1").n_workers == 1
+
+
+def test_every_option_says_what_it_is_called_in_the_paper_and_belongs_to_modes_that_exist(capsys):
+    with pytest.raises(SystemExit):
+        hpo.options.parse_options(INVERSION, "", ["--help"])
+    text = " ".join(capsys.readouterr().out.partition("options:")[2].split())
+    for flag, field in hpo.options.OPTIONS.items():
+        assert set(field.metadata["modes"]) <= {SEARCH, *hpo.options.MODES}, flag
+    assert set(hpo.options.TABLES) <= set(RunSettings.__dataclass_fields__)
+    tags = re.findall(r"\[(new|paper: [^]]*)\]", text)
+    assert len(tags) == len(hpo.options.OPTIONS)  # --as-worker is not listed, --mode is
+    assert "paper: constant_data_length" in tags and "paper: edited into the script" in tags
+
+
+def test_a_problem_without_an_extended_search_refuses_that_preset():
+    problem = replace(DENOISING, extended_space={})
+    with pytest.raises(UserError, match="no search space for denoising; quick and paper are valid"):
+        asked("--preset", "extended", problem=problem)
