@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from dataPreProcessing import RMSE, Loss
 from evaluation.task import Task
-from hpo.settings import DEFAULTS, PRESET_SETTINGS
+from hpo.settings import DEFAULTS, PRESETS
 from networks.rows import NETWORKS, NetworkConfig
 
 ROOT = Path(__file__).parents[1]  # where the run scripts are
@@ -121,7 +121,7 @@ class Problem(Task):
         """What a preset sets."""
         budget = {"budget": f"{self.paper_epochs // 10}epochs"} if self.paper_trials else {}
         own = {"quick": self.quick_settings, "extended": budget}
-        return {"n_trials": self.paper_trials or 100, **PRESET_SETTINGS[preset], **own.get(preset, {})}
+        return {"n_trials": self.paper_trials or 100, **PRESETS[preset].settings, **own.get(preset, {})}
 
     def parameter_limit(self, arch_type: str) -> int:
         """The most parameters of a network of this type that is trained."""

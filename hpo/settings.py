@@ -48,7 +48,6 @@ PRESETS = {
     "paper": Preset("as published", {}, {"n_trials": 25, "num_epochs": 100}),
     "extended": Preset("beyond the paper, hours on a CPU", EXTENDED_SETTINGS, {"n_trials": 1, "num_epochs": 100}),
 }
-PRESET_SETTINGS = {name: preset.settings for name, preset in PRESETS.items()}
 
 
 def option(

@@ -246,7 +246,7 @@ def wait_for_a_running_trial(output):
 
 
 def test_a_network_over_the_limit_is_not_built_and_breaks_a_constraint(tmp_path, capsys):
-    problem = dataclasses.replace(toy(INVERSION), parameter_limits=dict.fromkeys(INVERSION.parameter_limits, 1))
+    problem = dataclasses.replace(toy(INVERSION), parameter_limits=dict.fromkeys(("DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN"), 1))
     assert run_here(problem, tmp_path, "--n-trials", "2") == 0
     study = load(tmp_path, INVERSION)
     assert [trial.state for trial in study.trials] == [TrialState.PRUNED] * 2
@@ -264,7 +264,7 @@ def test_a_network_that_memory_cannot_hold_is_not_built(tmp_path, monkeypatch):
 
 
 def test_a_network_over_the_limit_scores_as_the_paper_says_in_its_preset(tmp_path):
-    limits = dict.fromkeys(INVERSION.parameter_limits, 1)
+    limits = dict.fromkeys(("DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN"), 1)
     problem = dataclasses.replace(INVERSION, parameter_limits=limits)
     assert run_here(problem, tmp_path, "--preset", "paper", "--n-trials", "2") == 0
     assert values(load(tmp_path, INVERSION)) == [100_000.0] * 2
@@ -433,9 +433,10 @@ def test_the_paper_preset_is_the_paper(problem, n_trials):
 
 def test_the_limits_and_scores_of_large_networks_are_the_papers():
     assert DENOISING.skipped_score == 1.0 and INVERSION.skipped_score == 100_000.0
-    assert set(DENOISING.parameter_limits.values()) == {20_000_000}
-    assert INVERSION.parameter_limits["CNN_LSTM"] == 5_000_000
-    assert {limit for name, limit in INVERSION.parameter_limits.items() if name != "CNN_LSTM"} == {20_000_000}
+    assert {DENOISING.parameter_limit(name) for name in ("CNN", "TCN", "RES")} == {20_000_000}
+    assert INVERSION.parameter_limit("CNN_LSTM") == 5_000_000
+    others = ("DNN", "CNN", "CNN_VAR", "TCN", "RES", "a network that has no limit of its own")
+    assert {INVERSION.parameter_limit(name) for name in others} == {20_000_000}
 
 
 @pytest.mark.parametrize("problem", [DENOISING, INVERSION], ids=lambda problem: problem.name)
