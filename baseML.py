@@ -28,6 +28,7 @@ from networks.callbacks import (
     BestModel,
     Dwell_CB,
     LossHistory,
+    StopWhenAsked,
     _FirstEpoch,
     log_columns,
 )
@@ -185,6 +186,7 @@ class BaseMLClass:
         lowest = float(np.nanmin([*past["val_loss"], np.inf]))
         before, after = SCHEDULES[self.config.schedule](self.config.learning_rate, num_epochs)
         callbacks = [
+            StopWhenAsked(),
             _FirstEpoch(finished, training, validation),
             keras.callbacks.EarlyStopping("val_loss", patience=100, mode="min"),
             BestModel(self.best_model_path, lowest, at_end=not resumable),

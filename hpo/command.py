@@ -12,7 +12,7 @@ from hpo.problem import Problem
 from hpo.run import Run, check_places, resume_command
 from networks.backends import make_deterministic
 from support.errors import StoppedError, UserError, machine_fault
-from support.stopping import ignore_signals, stop_on_signals, stop_was_asked, stop_with_parent
+from support.stopping import check_stop, ignore_signals, stop_on_signals, stop_was_asked, stop_with_parent
 
 
 def main(problem: Problem, description: str, arguments: Sequence[str] | None = None) -> int:
@@ -32,8 +32,9 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
         if run.deterministic:
             make_deterministic()
         gc.collect()
-        gc.freeze()  # without this, every trial would look through all objects of the libraries
+        gc.freeze()  # Otherwise every trial would look through all that the libraries have made.
         MODES[run.mode].work(run)
+        check_stop()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -43,7 +44,7 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
     except (KeyboardInterrupt, Exception) as error:
         if stop_was_asked():
             ignore_signals()
-            with contextlib.suppress(OSError):  # the terminal may be closed
+            with contextlib.suppress(OSError):  # The terminal may be closed.
                 print(f"\nStopped; everything that was finished is kept; {_to_go_on(run)}", file=sys.stderr)
             return 130
         fault = machine_fault(error, run.tree.output) if run else None

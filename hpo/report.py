@@ -17,10 +17,11 @@ from hpo.budget import trained_epochs, trained_minutes
 from hpo.dashboard import BLIND_TRACES, dashboard_command, data_protocol, draw_blind_trace
 from hpo.problem import network_config
 from hpo.run import Run, short_number, training_size, why_too_large
-from hpo.trials import finished_trials, result_of, run_name_of, trained_trials
+from hpo.trials import finished_trials, result_of, run_name_of, trained_trials, trial_kind
 from networks.backends import hardware
 from networks.files import LOSS_HISTORY_FOLDER
 from support.startup import load_keras
+from support.stopping import check_stop
 
 keras = load_keras()
 
@@ -46,12 +47,10 @@ def describe_trial(run: Run, trial: FrozenTrial) -> str:
 
 def _reason(trial: FrozenTrial) -> str | None:
     """Return why a trial has no fully trained network: skipped, failed or pruned; None when it has one."""
-    for what in ("skipped", "failed"):
-        if what in trial.user_attrs:
-            return f"{what}: {trial.user_attrs[what]}"
-    if trial.state == TrialState.PRUNED:
+    kind = trial_kind(trial)
+    if kind == "pruned":
         return f"pruned after {trained_epochs(trial)} epochs"
-    return None
+    return f"{kind}: {trial.user_attrs[kind]}" if kind in ("skipped", "failed") else None
 
 
 class Progress:
@@ -167,7 +166,11 @@ def best_model_path(run: Run, trial: FrozenTrial) -> Path:
 
 
 def print_result(run: Run, study: optuna.Study) -> None:
-    """Print the best trial, how good it is on fresh traces, which trials were left out, and where all results are."""
+    """Print the best trial, how good it is on fresh traces, which trials were left out, and where all results are.
+
+    Raises KeyboardInterrupt between two of these if the process was asked to stop.
+    """
+    check_stop()
     trained = trained_trials(study)
     others = [trial for trial in finished_trials(study) if _reason(trial)]
     print(f"\n{len(trained)} trials trained, {len(others)} skipped, failed or pruned")
@@ -208,6 +211,7 @@ def _print_best_network(run: Run, study: optuna.Study, best: FrozenTrial, path: 
     picture = path.with_suffix(".png")
     if not picture.is_file():
         draw_blind_trace(run, network, picture)
+    check_stop()
     name = f"{network.config.arch_type} of trial {best.number}"
     print_blind_test(run, {name: network}, run.tree.blind_test(study.study_name))
     print(f"Picture       {picture}\nBest network  {path}")

@@ -23,7 +23,7 @@ from networks.size import Size, estimate
 from support.command_line import check_output, command_line, whole_number
 from support.errors import UserError
 from support.files import is_header
-from support.stopping import stop_was_asked
+from support.stopping import check_stop
 
 
 study_name_option = checked(check_study_name)
@@ -220,8 +220,7 @@ def train(
         origin["from_study"] = run.from_study
     options = {"provenance": origin, "precision": s.precision, "loss": run.problem.loss, **fit_options}
     trained = baseML.run_model(config, training, validation, s.num_epochs, folder, run_name, seed, **options)
-    if stop_was_asked():  # a library may have swallowed the interrupt, and gone on without what it was doing then
-        raise KeyboardInterrupt
+    check_stop()  # A library may have swallowed the interrupt, and gone on without what it was doing then.
     return trained
 
 

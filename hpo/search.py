@@ -110,7 +110,7 @@ def _keep_if_best(run: Run, trial: Trial, queue: TrialQueue, network: baseML.Bas
 
 def work(run: Run, study: optuna.Study, storage: optuna.storages.BaseStorage, progress: Progress) -> None:
     """Work off the study's trials until none is left, not even one that another process may leave behind."""
-    told_to_wait = False
+    waiting_was_said = False
     with TrialQueue(study, storage, run.tree.search) as queue:
         while True:
             for sentence in queue.recover():
@@ -121,8 +121,8 @@ def work(run: Run, study: optuna.Study, storage: optuna.storages.BaseStorage, pr
                 _run_trial(run, claimed, queue, progress)
                 progress.update()
             elif running := queue.others_running():
-                if not told_to_wait:
-                    told_to_wait = True
+                if not waiting_was_said:
+                    waiting_was_said = True
                     progress.say(f"waiting for {len(running)} trials of other processes; Ctrl-C does them no harm")
                 time.sleep(POLL)
             else:
@@ -132,7 +132,7 @@ def work(run: Run, study: optuna.Study, storage: optuna.storages.BaseStorage, pr
 
 
 def _run_trial(run: Run, claimed: FrozenTrial, queue: TrialQueue, progress: Progress) -> None:
-    """Train one claimed trial and tell its result; interrupted, it goes back into the queue."""
+    """Train one claimed trial and record its result; a trial that is interrupted goes back into the queue."""
     study = optuna.load_study(
         study_name=run.study_name,
         storage=queue.storage,

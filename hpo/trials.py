@@ -1,6 +1,6 @@
 """The trials of a study as a queue that any number of processes, on any number of machines, work off.
 
-    planned: WAITING -> claimed: RUNNING -> told: COMPLETE, PRUNED or FAIL
+    planned: WAITING -> claimed: RUNNING -> result recorded: COMPLETE, PRUNED or FAIL
 
 All trials are made before the first one runs, so that the study has neither more nor fewer than were asked for,
 whoever runs them. A trial whose process has gone goes back into the queue, with its number and its parameters.
@@ -26,14 +26,25 @@ from baseML import RunResult
 from dataPreProcessing import Loss
 from hpo.storage import locked_on_server
 from networks.files import RUN_NAME, loss_history_path, remove_run_files
-from support.stopping import ignore_signals, stop_was_asked
+from support.stopping import check_stop, ignore_signals, stop_was_asked
 
 HEARTBEAT_INTERVAL = 30.0  # s
 SILENCE = 600.0  # s without a heartbeat, after which a process on another machine is taken for dead
 NOT_IN_NAMES = re.compile(r"[^\w.-]", re.ASCII)
-LONGEST_TOKEN = 100  # characters, of which the last are random
-ATTEMPTS = 2  # of a trial whose process ends without a word; one that is out of memory would end every time
+LONGEST_TOKEN = 100  # characters; the last of them are random
+ATTEMPTS = 2  # at a trial whose process ends without a word; one that runs out of memory would end every time
 LEFT_BY_US = {TrialState.FAIL: "failed", TrialState.RUNNING: "worker"}  # attributes of our own trials in a state
+KINDS = {TrialState.COMPLETE: "trained", TrialState.FAIL: "failed"}  # of trials; other states name theirs
+
+
+# --- What trials say
+
+
+def trial_kind(trial: FrozenTrial) -> str:
+    """What became of a trial: waiting, running, trained, pruned, failed, or skipped as its network was too large."""
+    if trial.state.is_finished() and "skipped" in trial.user_attrs:
+        return "skipped"
+    return KINDS.get(trial.state, trial.state.name.lower())
 
 
 def counted(trial: FrozenTrial) -> bool:
@@ -41,31 +52,45 @@ def counted(trial: FrozenTrial) -> bool:
     return trial.state not in LEFT_BY_US or LEFT_BY_US[trial.state] in trial.user_attrs
 
 
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that have their result: trained, skipped, pruned, or failed for a reason of their own."""
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished() and counted(trial)]
+
+
+def trained_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials whose network was trained to the end, the best first."""
+    trained = [trial for trial in study.get_trials(deepcopy=False) if trial_kind(trial) == "trained"]
+    return sorted(trained, key=lambda trial: trial.value)
+
+
 def run_name_of(trial: FrozenTrial) -> str | None:
-    """Name of the files of a trial's training; None for one that is no such name: a storage may be anybody's."""
+    """Name of the files of a trial's training; None for an invalid name: a storage may be anybody's."""
     name = trial.user_attrs.get("run_name")
     return name if isinstance(name, str) and RUN_NAME.fullmatch(name) else None
 
 
 def attributes_of(result: RunResult, loss: Loss) -> dict[str, object]:
-    """What a training gave, as attributes of its trial; the plain loss has the name of the loss."""
+    """The result of a training as attributes of its trial; the plain loss has the name of the loss."""
     return {_attribute(name, loss): value for name, value in asdict(result).items()}
+
+
+def result_of(trial: FrozenTrial, loss: Loss) -> RunResult | None:
+    """The result of a trial's training; None where it was not recorded: a storage may be anybody's."""
+    values = {field.name: trial.user_attrs.get(_attribute(field.name, loss)) for field in fields(RunResult)}
+    recorded = all(isinstance(value, (int, float)) for name, value in values.items() if name != "run_name")
+    return RunResult(**values) if recorded and run_name_of(trial) else None
 
 
 def _attribute(name: str, loss: Loss) -> str:
     return f"validation_{loss.name}" if name == "validation_plain" else name
 
 
-def result_of(trial: FrozenTrial, loss: Loss) -> RunResult | None:
-    """What the training of a trial gave; None where its attributes do not say so: a storage may be anybody's."""
-    values = {field.name: trial.user_attrs.get(_attribute(field.name, loss)) for field in fields(RunResult)}
-    told = all(isinstance(value, (int, float)) for name, value in values.items() if name != "run_name")
-    return RunResult(**values) if told and run_name_of(trial) else None
+# --- The queue
 
 
 @contextlib.contextmanager
 def alone(study: optuna.Study, folder: Path) -> Iterator[None]:
-    """No other process, on this machine or another one, is in here for this study meanwhile."""
+    """Keep all other processes, on this machine and others, out of this block for a study."""
     with _mutex(folder), locked_on_server(study._storage, study._study_id):
         yield
 
@@ -77,11 +102,11 @@ def _mutex(folder: Path) -> FileLock:
 class TrialQueue:
     """One process' hold on the trials of a study; used as a context manager, which ends the hold.
 
-    ``folder``: where this machine's processes on the study keep their locks and the files of unfinished trainings.
-    A process holds a lock on a file of its own for as long as it lives, however it ends: another one on the machine
-    that gets the lock knows for certain that the first is dead. On other machines a counter that has not moved for
-    SILENCE on one's own clock has to do; should that process be alive after all, its result comes too late and is
-    dropped, and nothing else happens.
+    In ``folder`` this machine's processes keep their locks and the files of unfinished trainings. A process holds a
+    lock on a file of its own for as long as it lives, however it ends: another process on the machine that gets the
+    lock knows for certain that the first one is dead. A process on another machine is taken for dead when its heartbeat
+    has not changed for SILENCE by one's own clock; if it is alive after all, its result is dropped, and nothing else
+    happens.
     """
 
     def __init__(self, study: optuna.Study, storage: optuna.storages.BaseStorage, folder: Path) -> None:
@@ -90,6 +115,8 @@ class TrialQueue:
         self.folder = folder
         self.locks = folder / ".workers"
         self.locks.mkdir(parents=True, exist_ok=True)
+        # The names of this study's locks begin with it, as the folder has the locks of all studies.
+        self._mark = f"{zlib.crc32(study.study_name.encode()):08x}-"
         self.token = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._own_lock = FileLock(self._lock_file(self.token))
         with self.mutex():
@@ -105,14 +132,14 @@ class TrialQueue:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if stop_was_asked():  # a library may have made another error of the interrupt
+        if stop_was_asked():  # A library may have turned the interrupt into another error.
             ignore_signals()
-        with contextlib.suppress(Exception):  # with a storage that does not answer, another process will take it back
+        with contextlib.suppress(Exception):  # If the storage does not answer, another process takes the trial back.
             self.give_back()
         self._stopped.set()
         self._heart.join()
         self._own_lock.release()
-        if self._current is None:  # else the lock that nobody holds is what shows that the trial is nobody's
+        if self._current is None:  # Otherwise the lock, which nobody holds, shows that the trial is nobody's.
             self._lock_file(self.token).unlink(missing_ok=True)
 
     def mutex(self) -> FileLock:
@@ -120,7 +147,7 @@ class TrialQueue:
         return _mutex(self.folder)
 
     def plan(self, n_trials: int, base: Mapping[str, object] | None = None) -> None:
-        """Make the trials that the study lacks; the very first one with the parameters ``base`` if these are given."""
+        """Make the trials that the study lacks; the very first one gets the parameters ``base``, if there are any."""
         with alone(self.study, self.folder):
             trials = self.study.get_trials(deepcopy=False)
             for number in range(len(trials), len(trials) + n_trials - sum(map(counted, trials))):
@@ -129,7 +156,11 @@ class TrialQueue:
     def claim(
         self, n_trials: int, may_begin: Callable[[Sequence[FrozenTrial]], bool] = lambda trials: True
     ) -> FrozenTrial | None:
-        """Make the next waiting trial this process' own; None when none is left, or the trials leave no budget."""
+        """Make the next waiting trial this process' own; None when no trial waits, or the budget is used up.
+
+        Raises KeyboardInterrupt if the process was asked to stop.
+        """
+        check_stop()
         with alone(self.study, self.folder):
             while True:
                 trials = [trial for trial in self.study.get_trials(deepcopy=False) if counted(trial)]
@@ -150,21 +181,17 @@ class TrialQueue:
         return found.state == TrialState.RUNNING and found.user_attrs.get("worker") == self.token
 
     def tell(self, trial: optuna.Trial, state: TrialState, value: float | None) -> bool:
-        """Finish a claimed trial; False when another process took it over in the meantime."""
-        told = self._tell(trial, state, value)
-        self._current = None
-        return told
-
-    def _tell(self, trial: optuna.Trial, state: TrialState, value: float | None) -> bool:
-        if self.storage.get_trial(trial._trial_id).user_attrs.get("worker") != self.token:
-            return False
+        """Record the result of a claimed trial; False when another process took the trial over while it ran."""
+        is_own = self.storage.get_trial(trial._trial_id).user_attrs.get("worker") == self.token
         try:
-            trial.study.tell(trial, value, state)
+            if is_own:
+                trial.study.tell(trial, value, state)
         except (ValueError, optuna.exceptions.UpdateFinishedTrialError):
             if self.storage.get_trial(trial._trial_id).state == TrialState.RUNNING:
                 raise
-            return False
-        return True
+            is_own = False
+        self._current = None
+        return is_own
 
     def give_back(self) -> None:
         """Put this process' own unfinished trial, if it has one, back into the queue as if it had not been claimed."""
@@ -176,12 +203,12 @@ class TrialQueue:
         self._current = None
 
     def others_running(self) -> list[FrozenTrial]:
-        """Trials that other processes have claimed; other software's, which leave no name, are not looked after."""
+        """Trials that other processes have claimed; those of other software, which leave no name, are left alone."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         return [trial for trial in running if "worker" in trial.user_attrs]
 
     def recover(self) -> list[str]:
-        """Put the trials of dead processes back into the queue, or fail them; a sentence on each."""
+        """Put the trials of dead processes back into the queue, or fail them; returns a sentence about each."""
         sentences = []
         for trial in self.others_running():
             with self._proof_of_death(trial) as is_dead:
@@ -213,18 +240,13 @@ class TrialQueue:
         """The lock of a process on this study, in the folder of locks whatever a storage has for its name."""
         return self.locks / f"{self._mark}{NOT_IN_NAMES.sub('_', str(token))[-LONGEST_TOKEN:]}.lock"
 
-    @property
-    def _mark(self) -> str:
-        """What the names of the locks of this study begin with; the folder has those of all studies."""
-        return f"{zlib.crc32(self.study.study_name.encode()):08x}-"
-
     def _remove_locks_of_the_dead(self) -> None:
         """Remove the locks that nobody holds, but not those that prove the death of the process of a running trial."""
         proofs = {self._lock_file(trial.user_attrs["worker"]) for trial in self.others_running()}
         for path in set(self.locks.glob(f"{self._mark}*.lock")) - proofs:
             with contextlib.suppress(Timeout):
                 with FileLock(path, timeout=0):
-                    pass  # Windows removes no file that is open
+                    pass  # Windows removes no file that is open.
                 path.unlink(missing_ok=True)
 
     def _is_silent(self, trial: FrozenTrial) -> bool:
@@ -253,7 +275,7 @@ class TrialQueue:
             loss_history_path(self.folder, run_name).unlink(missing_ok=True)
 
     def _beat(self) -> None:
-        """Say that this process is alive, now and then; a storage that does not answer is asked again."""
+        """Record from time to time that this process is alive; a storage that does not answer is asked again later."""
         count = 0
         while not self._stopped.wait(HEARTBEAT_INTERVAL):
             count += 1
@@ -261,17 +283,3 @@ class TrialQueue:
             if current is not None:
                 with contextlib.suppress(Exception):
                     self.storage.set_trial_user_attr(current._trial_id, "heartbeat", count)
-
-
-# --- Trials
-
-
-def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that have their result: a value, too large, pruned, or failed for a reason of their own."""
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished() and counted(trial)]
-
-
-def trained_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials whose network was trained to the end, the best first."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return sorted((trial for trial in complete if "skipped" not in trial.user_attrs), key=lambda trial: trial.value)

@@ -1,4 +1,4 @@
-"""Several processes of one run on one machine."""
+"""Several processes of one run on one machine: started, watched, replaced when they die, and stopped."""
 
 import os
 import shutil
@@ -16,44 +16,48 @@ from hpo.run import Run
 from hpo.trials import finished_trials
 from hpo.urls import public_url
 from support.errors import StoppedError
-from support.stopping import ignore_signals
+from support.stopping import check_stop, ignore_signals, stop_was_asked
 
 POLL = 1.0  # s between two looks at what other processes do
 TIME_TO_END = 60.0  # s that a process has to end after it was asked to
 WORKER_STORAGE = "HPO_WORKER_STORAGE"  # in the environment, which other users cannot read, as they can a command line
-ENDED_BY_ITSELF = (0, 1, 2, 130)  # statuses of a script; others are of a process that was killed, or crashed
-SPARE_DEATHS = 2  # beside one of each process
-
-
-# --- Several processes
+ENDED_BY_ITSELF = (0, 1, 2, 130)  # statuses of a script; others are those of a process that was killed, or crashed
+# Beside one death of each process, without a new result: after these, the next process would die as well.
+SPARE_DEATHS = 2
+RESULTS = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def supervise(run: Run, study: optuna.Study, progress: Progress) -> None:
     """Start the run's processes, replace those that die, and wait for them.
 
-    Raises StoppedError when all ended before the study was done.
+    Raises StoppedError when all of them ended before the study was done, and KeyboardInterrupt if the process was asked
+    to stop.
     """
     logs = run.tree.search / ".workers"
     logs.mkdir(exist_ok=True)
     processes = {index: _start_worker(run, index, logs) for index in range(run.n_workers)}
-    deaths = Deaths(run.n_workers, study)
+    n_deaths = n_results = 0
     try:
         while processes:
             time.sleep(POLL)
+            check_stop()
             progress.update()
             for index, process in list(processes.items()):
                 if process.poll() is None:
                     continue
                 del processes[index]
-                replaced = deaths.allow_another(process.returncode)
+                replaced = False
+                if process.returncode not in ENDED_BY_ITSELF:
+                    n_before, n_results = n_results, len(study.get_trials(deepcopy=False, states=RESULTS))
+                    n_deaths = 1 if n_results > n_before else n_deaths + 1
+                    replaced = n_deaths < run.n_workers + SPARE_DEATHS
                 if process.returncode:
                     progress.say(_why_it_ended(index, process.returncode, logs, replaced))
                 if replaced:
                     processes[index] = _start_worker(run, index, logs)
-    except KeyboardInterrupt:
-        ignore_signals()
-        raise
     finally:
+        if stop_was_asked():
+            ignore_signals()
         _stop_workers(processes.values())
     progress.update()
     done = len(finished_trials(study))
@@ -61,27 +65,8 @@ def supervise(run: Run, study: optuna.Study, progress: Progress) -> None:
         raise StoppedError(f"all processes ended, with {done} of {run.settings.n_trials} trials done")
 
 
-class Deaths:
-    """How often processes died since a trial got its result; too often, and the next ones would die as well."""
-
-    def __init__(self, n_workers: int, study: optuna.Study) -> None:
-        self.most = n_workers + SPARE_DEATHS
-        self.study = study
-        self.n_deaths = self.n_results = 0
-
-    def allow_another(self, status: int) -> bool:
-        """Whether a process that ended with this status is to be replaced."""
-        if status in ENDED_BY_ITSELF:
-            return False
-        results = (TrialState.COMPLETE, TrialState.PRUNED)
-        n_results = len(self.study.get_trials(deepcopy=False, states=results))
-        self.n_deaths = 1 if n_results > self.n_results else self.n_deaths + 1
-        self.n_results = n_results
-        return self.n_deaths < self.most
-
-
 def _stop_workers(processes: Collection[subprocess.Popen]) -> None:
-    """Have processes give back their trials and end; one that does not is killed."""
+    """Have processes give back their trials and end; a process that does not is killed."""
     for process in processes:
         process.stdin.close()
     for process in processes:
@@ -92,22 +77,24 @@ def _stop_workers(processes: Collection[subprocess.Popen]) -> None:
 
 
 def _start_worker(run: Run, index: int, logs: Path) -> subprocess.Popen:
-    given = map(public_url, run.arguments)  # everybody on the machine sees them
+    given = map(public_url, run.arguments)  # Everybody on the machine sees them.
     arguments = [*given, "--study-name", run.study_name, "--workers", "1", "--as-worker"]
     storage = {} if run.storage_url is None else {WORKER_STORAGE: run.storage_url}
     with (logs / f"{index}.log").open("w") as log:
         return subprocess.Popen(
             [sys.executable, sys.argv[0], *arguments],
             env=os.environ | worker_environment(index, run.n_workers, gpus()) | storage,
-            start_new_session=True,  # Ctrl-C reaches them once only, through `supervise`
-            stdin=subprocess.PIPE,  # ends with this process, however that ends, and the worker then does
+            # Ctrl-C reaches the workers only once, through `supervise`.
+            start_new_session=True,
+            # This pipe ends with this process, however that ends, and the worker with the pipe.
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,
         )
 
 
 def worker_environment(index: int, n_workers: int, devices: list[str]) -> dict[str, str]:
-    """What one of several processes on a machine may use: its GPU, dealt out in turns, and its share of the CPU."""
+    """What one of several processes on a machine may use: a GPU, dealt out in turns, and its share of the CPU."""
     threads = str(max(1, (os.cpu_count() or 1) // n_workers))
     shares = {name: threads for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
     return {**shares, **({"CUDA_VISIBLE_DEVICES": devices[index % len(devices)]} if devices else {})}
@@ -126,7 +113,7 @@ def gpus() -> list[str]:
 
 def _why_it_ended(index: int, status: int, logs: Path, replaced: bool) -> str:
     lines = (logs / f"{index}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    told = [line for line in lines if line.startswith("error: ")] or lines  # after an error's stands the way to go on
-    why = f": {told[-1].partition('; to go on:')[0]}" if told else ""
+    errors = [line for line in lines if line.startswith("error: ")] or lines  # The way to go on stands after an error.
+    why = f": {errors[-1].partition('; to go on:')[0]}" if errors else ""
     then = "another one takes its place" if replaced else "the others go on"
     return f"process {index} of this run ended with status {status}{why}; {then}"

@@ -11,6 +11,7 @@ import numpy as np
 from dataPreProcessing import CustomDataGen
 from support.files import replacing
 from support.startup import load_keras
+from support.stopping import check_stop
 
 keras = load_keras()
 
@@ -76,6 +77,19 @@ def _learning_rate(model: keras.Model) -> float:
 
 def _set_learning_rate(model: keras.Model, rate: float) -> None:
     model.optimizer.learning_rate = rate
+
+
+class StopWhenAsked(keras.callbacks.Callback):
+    """Raise KeyboardInterrupt between two batches, of training or of validation, once the process was asked to stop.
+
+    It does so before a batch: a callback after a batch would make Keras wait for the losses of each step.
+    """
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        check_stop()
+
+    def on_test_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        check_stop()
 
 
 class _FirstEpoch(keras.callbacks.Callback):

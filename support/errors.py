@@ -1,4 +1,4 @@
-"""Errors that are no fault of the code: mistakes of the user, and faults of the machine."""
+"""Errors that the code is not to blame for: mistakes of the user, and faults of the machine."""
 
 import errno
 import re
@@ -6,14 +6,15 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something that the user can mend; the message names the value and what is valid."""
+    """A mistake that the user can mend; the message names the value and what is valid."""
 
 
 class StoppedError(Exception):
-    """A run that cannot go on now, though nothing is wrong with what was asked; the message says why."""
+    """A run cannot go on now, though nothing is wrong with what was asked for; the message says why."""
 
 
-FAULTS = {  # of a machine, by an error's name and by what libraries say in errors of their own
+# What is wrong with a machine, by the name of an error, or by the words that libraries use in errors of their own.
+FAULTS = {
     "ENOSPC|No space left on device|database or disk is full": "the disk of {} is full; free some space there",
     "EDQUOT|Disk quota exceeded": "this user's quota on the disk of {} is used up; free some space there",
     "EROFS|Read-only file system|readonly database": "the disk of {} has become read-only; have it made writable",
@@ -23,9 +24,9 @@ FAULTS = {  # of a machine, by an error's name and by what libraries say in erro
 
 
 def machine_fault(error: BaseException | None, folder: Path) -> str | None:
-    """What is wrong with the machine, and what to do, when an error comes from that; None for any other error.
+    """What is wrong with the machine, and what to do, when an error comes from it; None for any other error.
 
-    ``folder``, of the results, is named where the error names no file.
+    ``folder``, where the results are, is named when the error names no file.
     """
     while error is not None:
         name = errno.errorcode.get(getattr(error, "errno", None), "")

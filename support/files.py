@@ -1,7 +1,7 @@
 """How results reach the disk: files that are whole or not there at all, and tables that any process may add rows to.
 
-a file:  written beside -> on the disk -> takes its name
-a row:   lock -> what was cut off is taken out -> added -> on the disk
+a file:  written in a folder beside -> brought to the disk -> takes its name
+a row:   lock -> lines that were cut off are taken out -> row added -> brought to the disk
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
-UNFINISHED = ".unfinished-"  # in front of the names of folders that hold a file until it is whole
-LEFTOVER_AGE = 3600.0  # s; no file takes as long to write
+UNFINISHED = ".unfinished-"  # begins the names of folders that hold a file until it is whole
+LEFTOVER_AGE = 3600.0  # s, longer than the writing of any file takes
 LONGEST_QUOTE = 200  # characters of a line in a note
 
 
 @functools.lru_cache(maxsize=100)
 def note(sentence: str) -> None:
-    """Print a remark that stops nothing, once in a process."""
+    """Print a remark that stops nothing; the same one is printed once in a process."""
     print(f"note: {sentence}", flush=True)
 
 
@@ -33,10 +33,10 @@ def note(sentence: str) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A path to write to, of the same name in a folder beside; what is there when the block ends becomes ``path``.
+    """Give a path to write to, of the same name in a folder beside; the file there becomes ``path`` at the block's end.
 
-    Whoever looks at ``path`` sees the former file or the whole new one, also after a power cut. A block that raises
-    leaves the former one. Raises OSError.
+    Whoever looks at ``path`` sees the former file or the whole new one, also after a power cut. After an error in the
+    block the former file stays. Raises OSError.
     """
     path = Path(path)
     _remove_leftovers(path.parent)
@@ -56,7 +56,7 @@ def replace_file(path: str | Path, content: str | bytes) -> None:
 
 @functools.lru_cache(maxsize=100)
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes were writing in a folder; once in a process, for folders may be large."""
+    """Remove what killed processes were writing in a folder; once in a process, as folders may be large."""
     for path in folder.glob(f"{UNFINISHED}*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > LEFTOVER_AGE:
@@ -74,7 +74,7 @@ def remove_unfinished(folder: str | Path, names: Sequence[str]) -> None:
 
 
 def start_table(path: Path, columns: Sequence[str]) -> None:
-    """See that there is a table with these columns, with whole rows only. Raises ValueError when it has other ones."""
+    """Make a table with these columns, or mend the one that is there. Raises ValueError when it has other columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _lock(path):
         header = b"".join(_lines(path)[:1])
@@ -86,15 +86,15 @@ def start_table(path: Path, columns: Sequence[str]) -> None:
 
 
 def is_header(line: str, columns: Sequence[str]) -> bool:
-    """Whether the first line of a table has these columns, or is as much of that as a killed process has written."""
+    """Whether the first line of a table has these columns, or is the part of them that a killed process wrote."""
     return next(csv.reader([line]), []) == list(columns) or line_of(columns).startswith(line)
 
 
 def add_row(path: Path, values: Sequence[object]) -> None:
-    """Add a row to a table, after whole rows only; it is on the disk when the call returns.
+    """Add a row to a table; lines that were cut off are taken out first, and the row is on the disk at the return.
 
-    Any number of processes may do so at the same time. A row that cannot be written whole leaves nothing. Raises
-    OSError.
+    Any number of processes may do so at the same time. A row that cannot be written whole leaves nothing behind.
+    Raises OSError.
     """
     with _lock(path):
         if not b"".join(_lines(path)[-1:]).endswith(b"\n"):
@@ -103,25 +103,25 @@ def add_row(path: Path, values: Sequence[object]) -> None:
 
 
 def mend_table(path: Path) -> None:
-    """Take out of a table that nobody adds to now the lines that were cut off as they were written, and say so.
+    """Take out of a table the lines that were cut off as they were written, and say so; nobody may add to it now.
 
-    Such a line has no end, or not as many cells as the header.
+    Such a line has no line end, or another number of cells than the header.
     """
     lines, whole = _lines(path), whole_lines(path)
     if len(lines) > len(whole):
         cut = [line.decode(errors="replace").strip()[:LONGEST_QUOTE] for line in lines if line not in whole]
         replace_file(path, b"".join(whole))
-        note(f"taken out of {str(path)!r}, for it was cut off as it was written: {', '.join(map(repr, cut))}")
+        note(f"taken out of {str(path)!r}, as it was cut off when it was written: {', '.join(map(repr, cut))}")
 
 
 def whole_lines(path: Path) -> list[bytes]:
-    """The lines of a table without those that were cut off, the header first; none where there is no table."""
+    """The lines of a table without those that were cut off, the header first; empty where there is no table."""
     lines = _lines(path)
     return [line for line in lines if line.endswith(b"\n") and len(_cells(line)) in (0, len(_cells(lines[0])))]
 
 
 def line_of(values: Sequence[object]) -> str:
-    """A row of a table as its line."""
+    """The line of a table that a row becomes."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(values)
     return line.getvalue()

@@ -1,6 +1,6 @@
 """Toy runs in forks of a process that has imported everything already, SIGKILLs at chosen calls, and what is left.
 
-python tests/forked.py ..    the same in a process of its own, as the workers of a run are
+python tests/forked.py ..    a toy run in a process of its own, as the workers of a run are
 """
 
 import csv
@@ -22,6 +22,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+
+from support.startup import load_keras  # noqa: E402
+
+load_keras()  # This comes first, as TensorFlow would otherwise greet every worker in its log.
 
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
@@ -67,8 +71,8 @@ PLACES = {  # where a run can be killed: the functions that are called there
 class Kill:
     """SIGKILL at the ``nth`` call of a function, ``when``: before or after it does its work.
 
-    Of several processes of a run the first one to come there is killed, and leaves the file ``mark``; without a mark,
-    all of them are.
+    The first of a run's processes that comes there is killed, and leaves the file ``mark``; without a mark, each of
+    them is killed.
     """
 
     target: str  # module:name.name
@@ -78,10 +82,10 @@ class Kill:
 
     def aim(self) -> None:
         """Have this process killed."""
-        _tell_calls(self.target, self._strike)
+        listen_to_calls(self.target, self._strike)
 
     def aim_at_workers(self) -> None:
-        """Have one of the processes killed that this one starts."""
+        """Have one of the processes killed that this process starts."""
         os.environ["TOY_KILL"] = json.dumps(asdict(self))
 
     def _strike(self, n_calls: int, when: str) -> None:
@@ -96,13 +100,13 @@ class Kill:
 
 
 def draw_kill(rng: np.random.Generator, place: str, calls: Mapping[str, int], mark: Path) -> Kill:
-    """A kill at one of the calls of a place that a whole run comes to; and its mark."""
+    """A kill at one of the calls that a whole run makes at a place; the kill leaves the file ``mark``."""
     target = str(rng.choice([target for target in PLACES[place] if calls.get(target)]))
     nth, when = rng.integers(1, calls[target], endpoint=True), rng.choice(("before", "after"))
     return Kill(target, int(nth), str(when), str(mark))
 
 
-def _tell_calls(target: str, listener: Callable[[int, str], None]) -> None:
+def listen_to_calls(target: str, listener: Callable[[int, str], None]) -> None:
     """Have a listener called before and after each call of a function, with the number of the call."""
     module, _, names = target.partition(":")
     *owners, name = names.split(".")
@@ -112,7 +116,7 @@ def _tell_calls(target: str, listener: Callable[[int, str], None]) -> None:
     function, n_calls = getattr(owner, name), 0
 
     @wraps(function)
-    def told(*arguments: object, **options: object) -> object:
+    def heard(*arguments: object, **options: object) -> object:
         nonlocal n_calls
         n_calls += 1
         number = n_calls
@@ -121,14 +125,14 @@ def _tell_calls(target: str, listener: Callable[[int, str], None]) -> None:
         listener(number, "after")
         return result
 
-    setattr(owner, name, told)
+    setattr(owner, name, heard)
 
 
 def count_calls(path: Path) -> Callable[[], object]:
-    """Have the calls at PLACES counted; what is returned writes them to a file."""
+    """Have the calls at PLACES counted; the function that is returned writes the numbers to a file."""
     counts = Counter()
     for target in (target for targets in PLACES.values() for target in targets):
-        _tell_calls(target, lambda number, when, target=target: counts.update({target: when == "before"}))
+        listen_to_calls(target, lambda number, when, target=target: counts.update({target: when == "before"}))
     return lambda: path.write_text(json.dumps(counts))
 
 
@@ -147,11 +151,11 @@ class Ended:
 @cache
 def forks() -> multiprocessing.context.BaseContext:
     """Makes processes that begin with all of this imported. POSIX."""
-    from multiprocessing import forkserver  # which Windows has not
+    from multiprocessing import forkserver  # Windows does not have it.
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["forked"])
-    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):  # its server is not told sys.path
+    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):  # Its server does not get sys.path.
         forkserver.ensure_running()
     return context
 
@@ -159,7 +163,8 @@ def forks() -> multiprocessing.context.BaseContext:
 class Run:
     """A run that is under way, below ``folder``; what it prints goes to files named ``printed``.
 
-    ``prepare`` is called in its process before it starts; what that returns, if anything, when it has ended.
+    ``prepare`` is called in the run's process before the run starts; it may return a function, which is called when
+    the run has ended.
     """
 
     def __init__(
@@ -213,15 +218,15 @@ def saved_network(folder: Path) -> Path:
 
 
 def _make_quick() -> None:
-    """Leave out what takes the most of a toy run's time: graphs of its networks, traces to test and estimate them.
+    """Leave out what takes most of a toy run's time: graphs of its networks, traces to test and estimate them.
 
-    One thread each: the sums that more of them make differ in their last digit between a run and its workers.
+    Each process gets one thread: sums by several threads differ in their last digit between a run and its workers.
     """
     tensorflow.config.run_functions_eagerly(True)
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     hpo.dashboard.BLIND_TRACES = hpo.report.BLIND_TRACES = hpo.report.NETWORKS_DRAWN = 4
-    gc.freeze()  # of what is imported nothing is garbage
+    gc.freeze()  # Nothing that is imported is garbage.
 
 
 def _problem(mode: str) -> Problem:
@@ -243,7 +248,7 @@ def go_on(mode: str, folder: Path, *options: str) -> Ended:
 
 
 def whole_run(mode: str, folder: Path) -> tuple[dict[str, object], dict[str, int]]:
-    """What a run leaves that nothing befalls (`left`), and how often it calls the functions at PLACES."""
+    """What an undisturbed run leaves (`left`), and how often it calls the functions at PLACES."""
     calls = folder / "calls.json"
     ended = Run(mode, folder, prepare=partial(count_calls, calls)).end()
     assert ended.status == 0, ended.errors
@@ -278,7 +283,7 @@ def load_study(folder: Path, name: str = STUDY) -> optuna.Study | None:
     path = folder / "Results" / "Denoising" / "Search" / "Optuna" / f"{name}.db"
     try:
         return optuna.load_study(study_name=name, storage=sqlite_url(path)) if path.is_file() else None
-    except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError):  # it is just being made
+    except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError):  # It is just being made.
         return None
 
 
@@ -290,15 +295,15 @@ def rows_of(path: Path) -> list[list[str]]:
 
 
 def finished(folder: Path) -> Counter:
-    """What is finished in a tree: the trials that are told, and the rows of its tables."""
+    """What is finished in a tree: the trials that have a result, and the rows of its tables."""
     study = load_study(folder)
-    told = [("trial", trial.number, trial.value) for trial in study.trials if trial.value is not None] if study else []
+    known = [("trial", trial.number, trial.value) for trial in study.trials if trial.value is not None] if study else []
     tables = [path for path in folder.glob("Results/*/**/*_summary.csv") if path.parent.name != "loss_history_all"]
-    return Counter([*told, *((path.name, *row) for path in tables for row in rows_of(path)[1:])])
+    return Counter([*known, *((path.name, *row) for path in tables for row in rows_of(path)[1:])])
 
 
 def left(folder: Path) -> dict[str, object]:
-    """All that a run leaves, but for dates, random names and durations: the same for runs of the same seed."""
+    """All that a run leaves, except dates, random names and durations: the same for runs of the same seed."""
     visible = [
         path
         for path in sorted((folder / "Results").rglob("*"))
@@ -319,7 +324,7 @@ def left(folder: Path) -> dict[str, object]:
 def faults(before: Counter, folder: Path, expected: Mapping[str, object], in_turns: bool = True) -> dict[str, object]:
     """What is wrong with a tree that was gone on with: ``before`` was `finished` there, `left` has to be ``expected``.
 
-    With ``in_turns`` false the trials ran beside each other: which of them were the best meanwhile is left to chance.
+    With ``in_turns`` false the trials ran side by side: which of them was the best at a time is left to chance.
     """
     found, after = left(folder), finished(folder)
     compared = expected if in_turns else ("tables", "networks")

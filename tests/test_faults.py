@@ -1,6 +1,6 @@
-"""Runs that are killed, stopped, moved, or that meet another one: what was finished stays, once.
+"""Runs that are killed, stopped or moved, or that meet another run: what was finished stays, and is there once.
 
-After each of these the run is gone on with, and has to leave what a run of the same seed leaves that nothing befell.
+After each of these the run is gone on with, and has to leave what an undisturbed run of the same seed leaves.
 """
 
 import math
@@ -108,13 +108,13 @@ def test_a_signal_stops_a_run_and_says_how_to_go_on(tmp_path, whole, name):
 
 
 def swallow_interrupt():
-    """Ask this process to stop in a training that goes on all the same, as libraries that catch everything have it."""
+    """Ask this process to stop in a training that goes on all the same, as if a library had caught the interrupt."""
 
     def ask(number, when):
         if when == "after":
             support.stopping._Signals.asked = True
 
-    forked._tell_calls("baseML:run_model", ask)
+    forked.listen_to_calls("baseML:run_model", ask)
 
 
 def test_a_training_in_which_a_stop_was_asked_has_no_result(tmp_path):
@@ -149,7 +149,7 @@ def test_workers_end_with_the_run_that_started_them(tmp_path, name):
 
 
 def huge_networks():
-    """Have a study draw networks that no machine holds, and this process get no more than 64 GB, whoever would give."""
+    """Have a study draw networks that no machine can hold, and give this process 64 GB at most."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (2**36, 2**36))
@@ -188,7 +188,7 @@ def clock_goes_back(nth):
             for module in ("networks.files", "hpo.options", "hpo.plans", "optuna.storages._rdb.storage"):
                 forked.importlib.import_module(module).datetime = Past
 
-    forked._tell_calls("baseML:Dwell_CB.on_epoch_end", go_back)
+    forked.listen_to_calls("baseML:Dwell_CB.on_epoch_end", go_back)
 
 
 @pytest.mark.parametrize("mode", ["optuna", "final_model"])

@@ -1,6 +1,6 @@
-"""Disks that fill up or cannot be written, databases that are locked, servers that go away: what runs do then.
+"""What runs do when a disk fills up or cannot be written, a database is locked, or a server goes away.
 
-What was finished stays; the run waits where that helps, and says what is wrong and what to do where it does not.
+What was finished stays; the run waits where that helps, and otherwise says what is wrong and what to do.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ def mounted(tmp_path):
 
 
 def fill_disk(filler, target, nth):
-    """Have the disk of a file be full as soon as this process calls a function for the ``nth`` time."""
+    """Fill the disk of a file as soon as this process calls a function for the ``nth`` time."""
 
     def fill(number, when):
         if (number, when) == (nth, "before"):
@@ -67,7 +67,7 @@ def fill_disk(filler, target, nth):
                         while True:
                             file.write(bytes(size))
 
-    forked._tell_calls(target, fill)
+    forked.listen_to_calls(target, fill)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_results_that_cannot_be_written_are_refused_before_anything_is_trained(t
 
 @contextlib.contextmanager
 def locked(folder):
-    """The study's database, in the hands of another process."""
+    """The study's database, locked by another process."""
     other = sqlite3.connect(folder / SEARCH / "Optuna" / f"{STUDY}.db", isolation_level=None, timeout=SECONDS)
     other.execute("BEGIN EXCLUSIVE")
     try:
@@ -198,7 +198,7 @@ def test_a_server_that_is_restarted_is_waited_for(tmp_path, whole, server, study
 
 def test_a_server_that_stays_away_ends_the_run_with_a_sentence(tmp_path, server, study_of):
     options = ("--storage", server.url, "--study-name", "away")
-    run = Run("optuna", tmp_path, *options, prepare=partial(set_constant, "hpo.storage:PATIENCE", 1.0))
+    run = Run("optuna", tmp_path, *options, prepare=partial(set_constant, "hpo.storage:LONGEST_ABSENCE", 1.0))
     wait_until(lambda: trains(study_of("away")), run)
     server.stop()
     try:
@@ -245,7 +245,7 @@ def queue(server, tmp_path):
 
 @pytest.fixture
 def lost_answers(monkeypatch):
-    """Have the server do what it is asked for the next time, but not answer."""
+    """Have the server do what the next request asks for, but not answer."""
 
     def lose(commits=1):
         commit, left_to_lose = sqlalchemy.orm.Session.commit, iter(range(commits))
@@ -267,7 +267,7 @@ def test_a_claim_whose_answer_is_lost_is_a_claim(queue, lost_answers, monkeypatc
     assert claimed.user_attrs["worker"] == queue.token and claimed.user_attrs["attempt"] == 1
 
 
-def test_a_result_whose_answer_is_lost_is_told_once(queue, lost_answers, capsys):
+def test_a_result_whose_answer_is_lost_counts_once(queue, lost_answers, capsys):
     trial = optuna.trial.Trial(queue.study, queue.claim(1)._trial_id)
     lost_answers(commits=3)
     assert queue.tell(trial, optuna.trial.TrialState.COMPLETE, 1.0)
@@ -276,7 +276,7 @@ def test_a_result_whose_answer_is_lost_is_told_once(queue, lost_answers, capsys)
 
 
 def test_a_wait_ends_with_ctrl_c(queue, lost_answers, monkeypatch):
-    monkeypatch.setattr(support.stopping, "stop_was_asked", lambda: True)
+    monkeypatch.setattr(support.stopping._Signals, "asked", True)
     lost_answers()
     with pytest.raises(optuna.exceptions.StorageInternalError):
         queue.study.set_user_attr("x", 1)
@@ -320,13 +320,13 @@ def test_machines_that_start_one_study_at_once_share_its_trials(tmp_path, whole,
 
 
 def interrupt_a_commit(mark):
-    """Have this process asked to stop in the middle of a request; ``mark`` shows that it was ended all the same."""
+    """Have this process asked to stop in the middle of a request; ``mark`` shows that it ended all the same."""
 
     def ask(n_calls, when):
         if n_calls == 60:
             os.kill(os.getpid(), signal.SIGINT) if when == "before" else mark.touch()
 
-    forked._tell_calls("sqlalchemy.orm:Session.commit", ask)
+    forked.listen_to_calls("sqlalchemy.orm:Session.commit", ask)
 
 
 def test_a_request_is_ended_before_the_run_stops(tmp_path):
@@ -336,17 +336,21 @@ def test_a_request_is_ended_before_the_run_stops(tmp_path):
     assert {trial.state for trial in forked.load_study(tmp_path).trials} <= {TrialState.COMPLETE, TrialState.WAITING}
 
 
-def interrupt_a_request_without_end():
-    """Have this process asked to stop while a request waits for an answer that never comes."""
-    forked.set_constant("support.stopping:LONGEST_REQUEST", 1.0)
+def interrupt_a_request_without_end(longest_request, n_requests):
+    """Have this process asked to stop ``n_requests`` times while a request waits for an answer that never comes."""
+    forked.set_constant("support.stopping:LONGEST_REQUEST", longest_request)
 
     def ask(n_calls, when):
         if n_calls == 60:
-            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(n_requests):
+                os.kill(os.getpid(), signal.SIGINT)
             time.sleep(10 * SECONDS)
 
-    forked._tell_calls("sqlalchemy.orm:Session.commit", ask)
+    forked.listen_to_calls("sqlalchemy.orm:Session.commit", ask)
 
 
-def test_a_request_without_an_answer_does_not_keep_a_run_from_stopping(tmp_path):
-    assert Run("optuna", tmp_path, prepare=interrupt_a_request_without_end).end().status == 130
+@pytest.mark.parametrize(("longest_request", "n_requests"), [(1.0, 1), (10 * SECONDS, 2)])
+def test_a_request_without_an_answer_does_not_keep_a_run_from_stopping(tmp_path, longest_request, n_requests):
+    """It ends after LONGEST_REQUEST, and at once at a second Ctrl-C."""
+    interrupt = partial(interrupt_a_request_without_end, longest_request, n_requests)
+    assert Run("optuna", tmp_path, prepare=interrupt).end().status == 130

@@ -138,7 +138,7 @@ def test_rows_of_several_processes_do_not_mix(tmp_path):
 
 
 @pytest.mark.parametrize("end", ["c,3", "c,3,te", "c", "c\n", "c,3\n", "c,3,text,more\n", "c,3,t\r"])
-def test_a_line_that_was_cut_off_swallows_no_row_and_is_told(tmp_path, capsys, end):
+def test_a_line_that_was_cut_off_swallows_no_row_and_is_reported(tmp_path, capsys, end):
     path = tmp_path / "table.csv"
     whole = "worker,row,text\na,1,text\nb,2,text\n"
     path.write_bytes((whole + end).encode())
@@ -146,8 +146,8 @@ def test_a_line_that_was_cut_off_swallows_no_row_and_is_told(tmp_path, capsys, e
         support.files.start_table(path, COLUMNS)
     support.files.add_row(path, ["d", 4, "text"])
     assert path.read_bytes().decode() == whole + "d,4,text\n"
-    told = capsys.readouterr().out
-    assert f"note: taken out of {str(path)!r}, for it was cut off" in told and f"{end.strip()!r}\n" in told
+    printed = capsys.readouterr().out
+    assert f"note: taken out of {str(path)!r}, as it was cut off" in printed and f"{end.strip()!r}\n" in printed
 
 
 @pytest.mark.parametrize("header", ["", "wor", "worker,row,text"])
@@ -194,7 +194,7 @@ def test_a_row_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
 # --- Tables of runs
 
 
-def test_what_a_crash_cut_off_a_study_s_tables_is_written_again_or_told(tmp_path, capsys):
+def test_what_a_crash_cut_off_a_study_s_tables_is_written_again_or_reported(tmp_path, capsys):
     study = toy(DENOISING)
     assert run_here(study, tmp_path, "--n-trials", "2", "--study-name", "s") == 0
     tree = hpo.tree.ResultsTree(tmp_path, DENOISING.folder)
@@ -207,7 +207,7 @@ def test_what_a_crash_cut_off_a_study_s_tables_is_written_again_or_told(tmp_path
     assert tree.summary.read_bytes() == rows
     assert history.read_bytes() == b"".join(losses.splitlines(keepends=True)[:-1])
     for path in (tree.summary, history):
-        assert f"note: taken out of {str(path)!r}, for it was cut off" in printed
+        assert f"note: taken out of {str(path)!r}, as it was cut off" in printed
     assert len(load(tmp_path, DENOISING).trials) == 2 and unfinished_in(tree.search) == []
 
 
@@ -226,7 +226,7 @@ def test_what_a_crash_cut_off_the_grid_is_run_again(tmp_path, capsys):
     assert read(table) == whole and len(list(histories.iterdir())) == 4
     assert len(read(first)) == 1 and len(read(last)) == 2
     for path in (table, first):
-        assert f"note: taken out of {str(path)!r}, for it was cut off" in printed
+        assert f"note: taken out of {str(path)!r}, as it was cut off" in printed
 
 
 class StopAt(baseML.keras.callbacks.Callback):
@@ -245,7 +245,7 @@ def test_a_training_whose_history_was_cut_off_begins_anew(tmp_path, capsys):
     _, whole = hpo.run.train(run, NETWORK, tmp_path, "whole", 0, "manual")
     assert again.validation_loss == whole.validation_loss
     assert history.read_bytes() == baseML.loss_history_path(tmp_path, "whole").read_bytes()
-    assert f"note: taken out of {str(history)!r}, for it was cut off" in capsys.readouterr().out
+    assert f"note: taken out of {str(history)!r}, as it was cut off" in capsys.readouterr().out
 
 
 def test_two_runs_of_the_grid_in_one_folder_do_not_mix(tmp_path):
@@ -291,7 +291,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_a_description_that_is_none_is_told_and_stays(tmp_path, capsys, name):
+def test_a_description_that_is_invalid_is_reported_and_stays(tmp_path, capsys, name):
     final = tmp_path / "final"
     final.mkdir()
     (final / name).write_bytes(FOREIGN[name])
@@ -354,11 +354,11 @@ STRANGE = {
 
 def stranger(number, **changes):
     """A trial that looks as if it had been trained here."""
-    told = {"run_name": NAMES[0], "n_parameters": 3, "epochs": 2, "best_epoch": 1, "training_loss": 0.1}
-    told |= {"validation_loss": 0.1, "validation_rmse": 0.1, "seconds": 1.0, "seed": number}
+    recorded = {"run_name": NAMES[0], "n_parameters": 3, "epochs": 2, "best_epoch": 1, "training_loss": 0.1}
+    recorded |= {"validation_loss": 0.1, "validation_rmse": 0.1, "seconds": 1.0, "seed": number}
     kinds = {name: STRANGE[name] for name in changes.keys() & STRANGE.keys()}
     drawn = {name: changes.pop(name) for name in kinds}
-    return optuna.trial.create_trial(value=0.1, params=drawn, distributions=kinds, user_attrs=told | changes)
+    return optuna.trial.create_trial(value=0.1, params=drawn, distributions=kinds, user_attrs=recorded | changes)
 
 
 def test_trials_of_no_network_have_no_row_and_stop_nothing(tmp_path, capsys):

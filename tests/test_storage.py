@@ -13,8 +13,10 @@ import hpo.file_systems
 import hpo.storage
 import hpo.urls
 from hpo.file_systems import network_file_system
-from hpo.storage import open_storage
+from hpo.results.studies import study_results
+from hpo.storage import open_storage, open_to_read
 from hpo.urls import public_url
+from run_DenoisingML_HPO_Paper import PROBLEM
 from support.errors import UserError
 
 HEAD, KNOWN = "v3.2.0.a", "v3.0.0.d"  # schemas of Optuna 5 and 3.1
@@ -419,6 +421,19 @@ def test_the_upgrade_leaves_logging_as_it_is(old, tmp_path):
             root.addHandler(handler)
     assert root.level == level
     assert not other.disabled
+
+
+def test_failed_trials_with_values_and_trials_without_an_end_are_read_for_figures(old, tmp_path):
+    """Published studies have both, and Study.add_trial refuses them."""
+    execute(
+        old,
+        "UPDATE trials SET state = 'FAIL' WHERE number = 0",
+        "UPDATE trials SET datetime_complete = NULL WHERE number = 2",
+    )
+    with open_to_read(sqlite_url(old), tmp_path) as storage:
+        results = study_results(PROBLEM, "published", trials_in(storage), {})
+    assert list(results.trials["kind"]) == ["failed", "pruned", "trained"]
+    assert [trial.value for trial in results.trained.trials] == [results.trials["score"][2]]
 
 
 def test_a_second_opening_goes_on_with_the_copy(old, tmp_path):

@@ -246,7 +246,9 @@ def wait_for_a_running_trial(output):
 
 
 def test_a_network_over_the_limit_is_not_built_and_breaks_a_constraint(tmp_path, capsys):
-    problem = dataclasses.replace(toy(INVERSION), parameter_limits=dict.fromkeys(("DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN"), 1))
+    problem = dataclasses.replace(
+        toy(INVERSION), parameter_limits=dict.fromkeys(("DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN"), 1)
+    )
     assert run_here(problem, tmp_path, "--n-trials", "2") == 0
     study = load(tmp_path, INVERSION)
     assert [trial.state for trial in study.trials] == [TrialState.PRUNED] * 2

@@ -3,7 +3,10 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import optuna
 import pytest
@@ -14,9 +17,10 @@ from test_study import DENOISING, load, run_toy
 
 import hpo.trials
 import hpo.workers
-import support.stopping
 from hpo.storage import open_storage
 from hpo.trials import TrialQueue
+
+ROOT = Path(__file__).parents[1]
 
 
 def assert_whole(study, n_trials):
@@ -91,6 +95,29 @@ def test_ctrl_c_ends_all_processes_and_gives_their_trials_back(tmp_path):
             os.kill(pid, 0)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has neither SIGHUP nor an alarm")
+@pytest.mark.parametrize(
+    ("names", "interrupts"),
+    [
+        (["SIGINT"], False),
+        (["SIGTERM", "SIGTERM"], False),  # as `timeout` sends it
+        (["SIGHUP", "SIGHUP"], False),
+        (["SIGINT", "SIGINT"], True),
+        (["SIGTERM", "SIGINT"], True),
+        (["SIGTERM", "SIGALRM"], True),
+    ],
+)
+def test_a_first_request_to_stop_is_noted_and_a_second_ctrl_c_or_the_alarm_interrupts(names, interrupts):
+    lines = (
+        "import signal, support.stopping as stopping",
+        "stopping.stop_on_signals()",
+        *(f"signal.raise_signal(signal.{name})" for name in names),
+        "print(stopping.stop_was_asked())",
+    )
+    ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True)
+    assert (ended.stdout, "KeyboardInterrupt" in ended.stderr) == (("", True) if interrupts else ("True\n", False))
+
+
 # --- The queue
 
 
@@ -158,7 +185,6 @@ def test_a_living_process_keeps_its_trial_and_an_interrupted_one_gives_it_back(q
 
 
 def test_an_interrupt_while_a_trial_is_claimed_leaves_it_in_the_queue(queue_of, monkeypatch):
-    monkeypatch.setattr(support.stopping, "ignore_signals", lambda: None)  # this process is the tests' own
     for calls in range(3):
         with pytest.raises(KeyboardInterrupt), queue_of() as queue:
             queue.plan(1)
@@ -167,7 +193,6 @@ def test_an_interrupt_while_a_trial_is_claimed_leaves_it_in_the_queue(queue_of, 
             def interrupted(*arguments, set_attribute=set_attribute, left=left):
                 if next(left, None) is None:
                     monkeypatch.undo()
-                    monkeypatch.setattr(support.stopping, "ignore_signals", lambda: None)
                     raise KeyboardInterrupt
                 set_attribute(*arguments)
 
@@ -195,7 +220,7 @@ def test_a_process_elsewhere_is_dead_when_it_is_silent_and_its_late_result_is_dr
         assert here.study.best_value == 2.0
 
 
-def test_why_a_process_ended_is_told_by_its_error_alone(tmp_path):
+def test_why_a_process_ended_is_said_by_its_error_alone(tmp_path):
     (tmp_path / "0.log").write_text("warning: slow\nerror: the disk of '/x' is full; to go on:\n  python run.py\n")
     sentence = hpo.workers._why_it_ended(0, 1, tmp_path, replaced=False)
     assert sentence == ("process 0 of this run ended with status 1: error: the disk of '/x' is full; the others go on")

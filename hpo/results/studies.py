@@ -17,6 +17,7 @@ from hpo.results.grid import PARAMETERS, MissingError, loss_unit
 from hpo.storage import open_to_read
 from hpo.study import is_of
 from hpo.tree import ResultsTree
+from hpo.trials import trial_kind
 from hpo.urls import public_url
 from support.errors import UserError
 
@@ -29,7 +30,6 @@ KINDS = {  # the kinds of trials, and how captions name them
     "running": "running",
     "waiting": "waiting",
 }
-UNFINISHED = {TrialState.RUNNING: "running", TrialState.WAITING: "waiting"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ def study_results(
     """Return the results of a study from its trials and its user attributes."""
     if not trials:
         raise MissingError(f"study: {name} has no trial yet")
-    kinds = [trial_kind(trial, problem.skipped_score) for trial in trials]
+    kinds = [_kind(trial, problem.skipped_score) for trial in trials]
     rows = [
         {**trial.params, "number": trial.number, "kind": kind, "score": _score(trial), "seconds": _seconds(trial)}
         for trial, kind in zip(trials, kinds, strict=True)
@@ -130,22 +130,18 @@ def study_results(
     )
 
 
-def trial_kind(trial: FrozenTrial, skipped_score: float) -> str:
-    """Return the kind of a trial, a key of KINDS.
+def _kind(trial: FrozenTrial, skipped_score: float) -> str:
+    """Return the kind of a trial, a key of KINDS; a trial whose score is not finite has failed.
 
     In a study of the published scripts, only its score marks a network that was too large.
     """
-    if trial.state in UNFINISHED:
-        return UNFINISHED[trial.state]
-    for kind in ("skipped", "failed"):
-        if kind in trial.user_attrs:
-            return kind
-    if trial.state != TrialState.COMPLETE:
-        return "pruned" if trial.state == TrialState.PRUNED else "failed"
+    kind = trial_kind(trial)
+    if kind != "trained":
+        return kind
     if not np.isfinite(trial.value):
         return "failed"
-    is_described = "n_parameters" in trial.user_attrs
-    return "skipped" if trial.value == skipped_score and not is_described else "trained"
+    by_score = trial.value == skipped_score and "n_parameters" not in trial.user_attrs
+    return "skipped" if by_score else "trained"
 
 
 def _score(trial: FrozenTrial) -> float:
@@ -161,7 +157,10 @@ def _seconds(trial: FrozenTrial) -> float:
 
 def _in_memory(name: str, trials: Iterable[FrozenTrial], attributes: Mapping[str, object]) -> optuna.Study:
     study = optuna.create_study(study_name=name, direction="minimize")
-    study.add_trials([trial for trial in trials if trial.state not in UNFINISHED])
+    for trial in trials:
+        if trial.state.is_finished():
+            # Study.add_trial refuses what published studies have: failed trials with values, trials without an end.
+            study._storage.create_new_trial(study._study_id, trial)
     for key, value in attributes.items():
         study.set_user_attr(key, value)
     return study
