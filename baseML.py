@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from dataPreProcessing import RMSE, CustomDataGen, Loss, channel_names, fit_input, transform_traces
-from networks.backends import PRECISIONS, _gradients_forgotten, _precision, choose_compilation, make_deterministic
+from networks.backends import PRECISIONS, gradients_forgotten, computing_in, choose_compilation, make_deterministic
 from networks.callbacks import (
     CLR_CB,
     OPTIMIZERS,
@@ -32,10 +32,10 @@ from networks.callbacks import (
     _FirstEpoch,
     log_columns,
 )
-from networks.files import UNREADABLE, _check_model_file, _reason, _shape_of, keep_best, loss_history_path
-from networks.layers import ACTIVATION, LAYER_KINDS, Layer, _tcn_class
+from networks.files import UNREADABLE, check_model_file, short_reason, shape_of, keep_best, loss_history_path
+from networks.layers import ACTIVATION, LAYER_KINDS, Layer, tcn_class
 from networks.rows import NETWORKS, NetworkConfig
-from networks.size import VALIDATION_BATCH, Size, _with_outputs, count_parameters, estimate
+from networks.size import VALIDATION_BATCH, Size, with_outputs, count_parameters, estimate
 from plots.learning import PlotLearning
 from plots.networks import plot_network
 from support.checks import check_choice, check_path, check_whole
@@ -101,8 +101,8 @@ class BaseMLClass:
         self.config = config = replace(self.config, **network)
         inputs = keras.Input((self.n_samples, self.n_channels))
         x, in_data_units = config.units.convert(inputs)
-        with _precision(self.precision):
-            outputs = self._connected(x, _with_outputs(config.layers, self.n_outputs))
+        with computing_in(self.precision):
+            outputs = self._connected(x, with_outputs(config.layers, self.n_outputs))
         if self.precision != "float32":
             # The loss is calculated in float32 whatever the layers calculate in.
             outputs = keras.layers.Activation("linear", dtype="float32")(outputs)
@@ -260,7 +260,7 @@ class BaseMLClass:
         return path
 
     @classmethod
-    @_gradients_forgotten()
+    @gradients_forgotten()
     def load_model(cls, path: str | Path, loss: Loss = RMSE) -> "BaseMLClass":
         """The network in a .keras file, with its configuration if a description (.json) stands beside it.
 
@@ -272,15 +272,15 @@ class BaseMLClass:
         if not os.path.isfile(path):  # Path's own raises for a name that is too long
             raise ValueError(f"there is no model file {str(path)!r}")
         config, provenance, transform, precision = cls._read_config(path)
-        _check_model_file(path)
+        check_model_file(path)
         if config is None or any(layer.kind == "tcn" for layer in config.layers):
-            _tcn_class()
+            tcn_class()
         try:
-            with _precision(precision):  # keras-tcn does not store it
+            with computing_in(precision):  # keras-tcn does not store it
                 model = keras.models.load_model(path, safe_mode=True)
         except UNREADABLE as error:
-            raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {_reason(error)}") from error
-        network = cls(config, *_shape_of(model, path), transform, precision, loss)
+            raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {short_reason(error)}") from error
+        network = cls(config, *shape_of(model, path), transform, precision, loss)
         network.model = model
         network.provenance = provenance
         network.best_model_path = path
@@ -300,7 +300,7 @@ class BaseMLClass:
             check_choice("precision", precision, PRECISIONS)
             return config, provenance, transform, precision
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"{str(path)!r} does not describe a network: {_reason(error)}") from error
+            raise ValueError(f"{str(path)!r} does not describe a network: {short_reason(error)}") from error
 
     def _write_config(self, model_path: Path) -> None:
         data = {"transform": self.transform, "precision": self.precision}
@@ -366,7 +366,7 @@ def _details(layer: keras.layers.Layer) -> str:
     return ", ".join(f"{word} {value}" for word, value in words.items())
 
 
-@_gradients_forgotten()
+@gradients_forgotten()
 def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     n_samples, n_channels = model.input_shape[1:]
     if x.ndim != 3 or x.shape[1:] != (n_samples, n_channels):
@@ -425,7 +425,7 @@ def failure_reason(error: Exception) -> str | None:
     return None
 
 
-@_gradients_forgotten()
+@gradients_forgotten()
 def run_model(
     config: NetworkConfig,
     training: CustomDataGen,
@@ -452,7 +452,7 @@ def run_model(
     return network, train_network(network, training, validation, num_epochs, folder, run_name, **fit_options)
 
 
-@_gradients_forgotten()
+@gradients_forgotten()
 def train_network(
     network: BaseMLClass,
     training: CustomDataGen,

@@ -22,7 +22,7 @@ import numpy as np
 from support.checks import check_choice, check_flag, check_names, check_path, check_whole
 from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
 from support.files import replacing
-from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, _are_real, check_snr, check_time
+from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, are_real, check_snr, check_time
 from traces.noise import Gap, data_average, data_gaps, data_noise, draw_gap
 from traces.wavelets import FURTHER_WAVELETS, PUBLISHED_WAVELETS, TRACE_FAMILIES, WAVELETS, convolve, draw_wavelets
 from traces.wavelets import WAVELET_NAMES, klauder, ormsby, ricker, wavelet_convolution, wavelet_time
@@ -312,7 +312,7 @@ def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, sa
     check_choice("kind of data", kind, SAVED_KINDS)
     number = check_whole("number", number, 0)
     values = np.asarray(values)
-    if not _are_real(values):
+    if not are_real(values):
         raise ValueError(f"{kind} to be saved must be numbers, not {values.dtype}")
     path = Path(folder, kind, f"{kind}_{number:010d}{'.txt' if save_data_as_txt else '.npy'}")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ import optuna
 from filelock import FileLock
 from optuna.storages import RDBStorage
 
-from hpo.urls import SQLITE_TIMEOUT, VALID, _literal, sqlite_url
+from hpo.urls import SQLITE_TIMEOUT, VALID, literal_url, sqlite_url
 from support.errors import UserError
 from support.files import replacing
 
@@ -78,7 +78,9 @@ def make_upgraded(old: Path, copy: Path) -> None:
     with replacing(copy) as unfinished:
         with _reading(old) as source, closing(sqlite3.connect(unfinished)) as target:
             source.backup(target)
-        storage = RDBStorage(_literal(sqlite_url(unfinished)), skip_compatibility_check=True, skip_table_creation=True)
+        storage = RDBStorage(
+            literal_url(sqlite_url(unfinished)), skip_compatibility_check=True, skip_table_creation=True
+        )
         # Optuna's upgrade sets up the logging of the whole process, unless it finds a handler.
         handler = logging.NullHandler()
         logging.getLogger().addHandler(handler)

@@ -306,10 +306,10 @@ def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm)
             raise
         return RunResult(run_name, 0, 0, 0, math.nan, math.nan, math.nan, 0.0, training.seed), f"failed: {reason}"
     keep_best(folder, run.tree.final_model(training.approach), run_name)
-    return result, _result_text(run, result)
+    return result, result_text(run, result)
 
 
-def _result_text(run: Run, result: RunResult) -> str:
+def result_text(run: Run, result: RunResult) -> str:
     loss, plain = run.loss_text(result.validation_loss), run.plain_text(result.validation_plain)
     return f"loss {loss}, {plain}  (epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s)"
 

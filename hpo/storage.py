@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from hpo.file_systems import network_file_system
 from hpo.old_studies import is_old, keep_upgraded, make_upgraded
-from hpo.urls import SQLITE_TIMEOUT, VALID, _first_line, _literal, _sqlite_file, check_url, public_url, sqlite_url
+from hpo.urls import SQLITE_TIMEOUT, VALID, first_line, literal_url, sqlite_file, check_url, public_url, sqlite_url
 from support.errors import StoppedError, UserError
 from support.stopping import stop_was_asked
 
@@ -61,7 +61,7 @@ def open_storage(url: str, copies: Path) -> tuple[str, BaseStorage]:
         if not on_server and not parsed.host:  # With a host it lacks a slash, and SQLAlchemy says so.
             url = _usable_sqlite(url, parsed, copies)
         options = {"pool_pre_ping": True} if on_server else {"connect_args": {"timeout": SQLITE_TIMEOUT}}
-        backend = _connected(_literal(url), options)
+        backend = _connected(literal_url(url), options)
         return url, _CachedStorage(PatientBackend(backend) if on_server else backend)
     except UNREACHABLE as error:
         raise UserError(_refusal(url, parsed, error)) from None  # The error that it came from may show the password.
@@ -77,7 +77,7 @@ def open_to_read(url: str, folder: Path) -> Iterator[BaseStorage]:
     if parsed.get_backend_name() != "sqlite" or parsed.host:
         yield open_storage(url, folder)[1]
         return
-    path = _sqlite_file(parsed)
+    path = sqlite_file(parsed)
     if path is None or not path.is_file():
         raise UserError(
             f"storage {public_url(url)!r} cannot be read: there is no file {str(path or ':memory:')!r}; {VALID}"
@@ -85,7 +85,7 @@ def open_to_read(url: str, folder: Path) -> Iterator[BaseStorage]:
     try:
         is_old(path)  # It raises an error for a file that cannot serve.
         make_upgraded(path, folder / path.name)
-        storage = RDBStorage(_literal(sqlite_url(folder / path.name)))
+        storage = RDBStorage(literal_url(sqlite_url(folder / path.name)))
     except UNREACHABLE as error:
         raise UserError(_refusal(url, parsed, error)) from error
     try:
@@ -149,7 +149,7 @@ class PatientBackend:
                 name = f"storage {public_url(self._backend.url)!r}"
                 if since is None:
                     since = time.monotonic()
-                    reason = _first_line(getattr(error.__cause__ or error, "orig", error), self._backend.url)
+                    reason = first_line(getattr(error.__cause__ or error, "orig", error), self._backend.url)
                     tqdm.write(f"{name} is away ({reason}); it is waited for, {LONGEST_ABSENCE:.0f} s at most")
                 if time.monotonic() - since > LONGEST_ABSENCE:
                     self._given_up = True
@@ -216,12 +216,12 @@ def _refusal(url: str, parsed: URL, error: Exception) -> str:
     if isinstance(error, ImportError):
         driver = parsed.get_driver_name()
         return f"storage {name} needs a driver: pip install '{PACKAGES.get(driver, driver)}'; {VALID}"
-    return f"storage {name} cannot be reached ({type(error).__name__}: {_first_line(error, url)}); {VALID}"
+    return f"storage {name} cannot be reached ({type(error).__name__}: {first_line(error, url)}); {VALID}"
 
 
 def _usable_sqlite(url: str, parsed: URL, copies: Path) -> str:
     """The URL to open for a SQLite URL: itself, or that of an upgraded copy. Raises UserError where none can serve."""
-    path = _sqlite_file(parsed)
+    path = sqlite_file(parsed)
     if path is None:
         raise UserError(
             f"storage {public_url(url)!r} is in memory: the study would be lost at the end, and other processes "

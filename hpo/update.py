@@ -10,7 +10,7 @@ from tqdm import tqdm
 import baseML
 from baseML import BaseMLClass, RunResult
 from dataPreProcessing import fit_input
-from hpo.plans import UPDATE_SEED, _result_text, claimed, stored_settings
+from hpo.plans import UPDATE_SEED, result_text, claimed, stored_settings
 from hpo.run import Run, data_stream, derived_seed
 from networks.backends import versions
 from networks.files import UPDATE, loss_history_path
@@ -46,7 +46,7 @@ def run_model_update(run: Run) -> None:
     shutil.rmtree(working, ignore_errors=True)
     print(
         f"Before           loss {run.loss_text(before['loss'])}, {run.plain_text(before[run.problem.loss.name])}\n"
-        f"After            {_result_text(run, result)}\n"
+        f"After            {result_text(run, result)}\n"
         f"Updated network  {destination}\n"
         f"Loss curve       {destination.with_name(f'{name}_log.csv')}"
     )

@@ -30,7 +30,7 @@ def public_url(text: str) -> str:
     return text
 
 
-def _first_line(error: object, url: str) -> str:
+def first_line(error: object, url: str) -> str:
     """The first line of a library's message about a URL, without the secrets of the URL."""
     line = str(error).partition("\n")[0]
     raw = {match["secret"] for pattern in PASSWORDS for match in pattern.finditer(url)}
@@ -53,7 +53,7 @@ def check_url(url: str) -> URL:
     return parsed
 
 
-def _sqlite_file(url: URL) -> Path | None:
+def sqlite_file(url: URL) -> Path | None:
     """The file of a SQLite URL; None for a database in memory."""
     name = url.database or ""
     if name.startswith("file:") and "uri" in url.query:
@@ -70,6 +70,6 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite", database=path.as_posix()).render_as_string()
 
 
-def _literal(url: str) -> str:
+def literal_url(url: str) -> str:
     """A URL as Optuna takes it literally: braces would make a template of it."""
     return url.replace("{", "{{").replace("}", "}}")

@@ -59,7 +59,7 @@ def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 409
 
 
 @contextlib.contextmanager
-def _gradients_forgotten() -> Iterator[None]:
+def gradients_forgotten() -> Iterator[None]:
     """Afterwards, TensorFlow's registry of gradients is what it was before.
 
     A training adds the gradient of every swish in its graphs. TensorFlow itself never removes them, and each of them
@@ -82,7 +82,7 @@ def _gradients_forgotten() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _precision(name: str) -> Iterator[None]:
+def computing_in(name: str) -> Iterator[None]:
     """Layers that are made inside this context calculate in one of PRECISIONS."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)

@@ -29,7 +29,7 @@ LONGEST_REASON = 200  # characters of a library's message
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
-def _check_model_file(path: Path) -> None:
+def check_model_file(path: Path) -> None:
     """Raise ValueError unless a file is a .keras archive that names known classes only. No part of it is loaded."""
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(
@@ -40,7 +40,7 @@ def _check_model_file(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             parts = [json.loads(archive.read("config.json"))]
     except UNREADABLE as error:
-        raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {_reason(error)}") from error
+        raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {short_reason(error)}") from error
     while parts:
         part = parts.pop()
         if isinstance(part, dict) and "class_name" in part:
@@ -59,7 +59,7 @@ def _check_class(path: Path, module: object, name: object) -> None:
         )
 
 
-def _shape_of(model: object, path: Path) -> tuple[int, int, int]:
+def shape_of(model: object, path: Path) -> tuple[int, int, int]:
     """Samples, channels and output channels of a loaded model. Raises ValueError unless it is a network on traces."""
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if not all(isinstance(shape, tuple) and list(map(type, shape[1:])) == [int, int] for shape in shapes):
@@ -70,7 +70,7 @@ def _shape_of(model: object, path: Path) -> tuple[int, int, int]:
     return *shapes[0][1:], shapes[1][2]
 
 
-def _reason(error: Exception) -> str:
+def short_reason(error: Exception) -> str:
     """The beginning of a library's message; those of Keras fill pages."""
     return textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...") or type(error).__name__
 
@@ -133,5 +133,5 @@ def _provenance(path: Path) -> dict | None:
         run = json.loads(path.read_text(encoding="utf-8"))["run"]
         return {**run, "owner": run["owner"], "validation_loss": float(run["validation_loss"])}
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        note(f"{str(path)!r} describes no network that was trained here ({_reason(error)}); it stays as it is")
+        note(f"{str(path)!r} describes no network that was trained here ({short_reason(error)}); it stays as it is")
         return None

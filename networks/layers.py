@@ -63,7 +63,7 @@ def _convolution(layer: Layer, n_samples: int) -> keras.layers.Layer:
     return kind(layer.width, layer.kernel, strides=layer.stride, dilation_rate=layer.dilation, **options)
 
 
-def _tcn_class() -> type[keras.layers.Layer]:
+def tcn_class() -> type[keras.layers.Layer]:
     """The layer of keras-tcn, which Keras knows from this call on. It is imported here because it loads TensorFlow."""
     with silent_stderr():
         from tcn import TCN
@@ -71,7 +71,7 @@ def _tcn_class() -> type[keras.layers.Layer]:
 
 
 def _tcn(layer: Layer, n_samples: int) -> keras.layers.Layer:
-    return _tcn_class()(
+    return tcn_class()(
         nb_filters=layer.width,
         kernel_size=layer.kernel,
         dilations=tcn_dilations(layer.dilation),

@@ -12,7 +12,7 @@ VALIDATION_COPIES = 3.5
 NETWORK_BYTES = 30e6
 
 
-def _with_outputs(layers: Sequence[Layer], n_outputs: int) -> list[Layer]:
+def with_outputs(layers: Sequence[Layer], n_outputs: int) -> list[Layer]:
     """The rows of a network whose output has ``n_outputs`` channels: the last row that has a width gets this one."""
     last = max(number for number, layer in enumerate(layers) if layer.width)
     return [*layers[:last], layers[last]._replace(width=n_outputs), *layers[last + 1 :]]
@@ -41,7 +41,7 @@ def estimate(
     length = n_samples + -n_samples % config.length_factor
     channels = n_channels * config.units.channels
     parameters, operations, kept, largest, compiling, reach = 0, 0.0, 0, 0, 0.0, 0.0
-    for layer in _with_outputs(config.layers, n_outputs):
+    for layer in with_outputs(config.layers, n_outputs):
         kind = LAYER_KINDS[layer.kind]
         length_out, channels_out = kind.length(layer, length), kind.channels(layer, channels)
         count = kind.parameters(layer, channels)

@@ -25,7 +25,7 @@ def check_time(dt: float, t0: float) -> tuple[float, float]:
     return check_number("dt", dt, *DT_LIMITS, valid), check_number("t0", t0, 0.0, sys.float_info.max, valid)
 
 
-def _are_real(values: np.ndarray) -> bool:
+def are_real(values: np.ndarray) -> bool:
     return np.issubdtype(values.dtype, np.integer) or np.issubdtype(values.dtype, np.floating)
 
 
@@ -36,7 +36,7 @@ def check_block(what: str, values: np.ndarray) -> np.ndarray:
     array([[1., 2., 3.]])
     """
     block = np.asarray(values)
-    if block.ndim != 2 or block.size == 0 or not _are_real(block):
+    if block.ndim != 2 or block.size == 0 or not are_real(block):
         raise ValueError(f"{what} must be numbers (n_traces, n_samples), not {block.dtype} of shape {block.shape}")
     if not np.isfinite(block).all():
         raise ValueError(f"{what} must be finite, but {np.count_nonzero(~np.isfinite(block))} samples are not")

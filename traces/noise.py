@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from support.checks import Seed, check_seed
-from traces.checks import NoiseLevel, _are_real, check_block, check_snr
+from traces.checks import NoiseLevel, are_real, check_block, check_snr
 
 NOISE_RANGE = (0.001, 1.0)  # of the weight u in `data_noise`
 PAPER_SNR = -10 * np.log10((NOISE_RANGE[0] ** 2 + NOISE_RANGE[0] * NOISE_RANGE[1] + NOISE_RANGE[1] ** 2) / 3)  # dB
@@ -59,7 +59,7 @@ def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int) -> Gap:
 def _inside(gap: Gap, traces: np.ndarray) -> np.ndarray:
     """Whether each sample is in its gap, bool (n_traces, n_samples); ValueError when a gap does not fit the traces."""
     shape = traces.shape
-    if len(shape) != 2 or not _are_real(traces):
+    if len(shape) != 2 or not are_real(traces):
         raise ValueError(f"traces must be numbers (n_traces, n_samples), not {traces.dtype} of shape {shape}")
     if not isinstance(gap, Gap) or not all(np.issubdtype(np.asarray(edge).dtype, np.integer) for edge in gap):
         raise ValueError(f"a gap must be Gap(top, bottom) of whole numbers, an array (n_traces,) each, not {gap!r}")
