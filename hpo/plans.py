@@ -310,6 +310,7 @@ def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm)
 
 
 def result_text(run: Run, result: RunResult) -> str:
+    """Return the losses of a training, and how long it took, for display."""
     loss, plain = run.loss_text(result.validation_loss), run.plain_text(result.validation_plain)
     return f"loss {loss}, {plain}  (epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s)"
 

@@ -26,6 +26,11 @@ def check_time(dt: float, t0: float) -> tuple[float, float]:
 
 
 def are_real(values: np.ndarray) -> bool:
+    """Whether an array holds integers or floats.
+
+    >>> are_real(np.ones(3)), are_real(np.ones(3, complex))
+    (True, False)
+    """
     return np.issubdtype(values.dtype, np.integer) or np.issubdtype(values.dtype, np.floating)
 
 
