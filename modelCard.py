@@ -128,12 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("model", type=Path, metavar="NETWORK", help="a saved network (.keras)")
     add("--output", type=Path, metavar="FILE", help="write the network to this file (.keras), with its card (.json)")
-    add(
-        "--traces",
-        type=whole_number(1, MOST_TRACES),
-        metavar="N",
-        help=f"blind traces (default {BLIND}; {CHECKED} to check a card)",
-    )
+    traces = f"blind traces (default {BLIND}; {CHECKED} to check a card)"
+    add("--traces", type=whole_number(1, MOST_TRACES), metavar="N", help=traces)
     add("--seed", type=whole_number(0, LARGEST_SEED), default=0, metavar="N", help="seed of the traces (default 0)")
     options = parser.parse_args(arguments)
     try:

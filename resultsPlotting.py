@@ -235,32 +235,14 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line; an option that is unknown or outside its range ends the script."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
+    problems = known_problems()
+    figures, tables = _listed(figures_of(problems)), _listed(tables_of(problems))
     add("--results", type=Path, default=Path("Results"), metavar="DIR", help="root of the results (default Results)")
-    add(
-        "--problem",
-        choices=(*known_problems(), "both"),
-        default="both",
-        help="whose figures and tables to make (default both: all)",
-    )
-    add(
-        "--figures",
-        type=_listed(figures_of(known_problems())),
-        metavar="N,N",
-        help="make only these figures, and no tables but those of --tables",
-    )
-    add(
-        "--tables",
-        type=_listed(tables_of(known_problems())),
-        metavar="N,N",
-        help="make only these tables, and no figures but those of --figures",
-    )
-    add(
-        "--format",
-        type=_listed(FORMATS),
-        default=["png"],
-        metavar="F,F",
-        help=f"any of {', '.join(FORMATS)} (default png)",
-    )
+    add("--problem", choices=(*problems, "both"), default="both", help="whose figures and tables (default both: all)")
+    add("--figures", type=figures, metavar="N,N", help="make only these figures, and no tables but those of --tables")
+    add("--tables", type=tables, metavar="N,N", help="make only these tables, and no figures but those of --figures")
+    formats = f"any of {', '.join(FORMATS)} (default png)"
+    add("--format", type=_listed(FORMATS), default=["png"], metavar="F,F", help=formats)
     add("--output", type=Path, default=Path("Figs"), metavar="DIR", help="folder of the pictures (default Figs)")
     add("--html", action="store_true", help="also write report.html, to explore in a browser, even offline")
     add("--study-name", type=study_name_option, metavar="NAME", help="the study (default: the newest of each problem)")
