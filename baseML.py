@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partialmethod
 from pathlib import Path
@@ -32,7 +32,7 @@ from networks.callbacks import (
     _FirstEpoch,
     log_columns,
 )
-from networks.files import UNREADABLE, check_model_file, short_reason, shape_of, keep_best, loss_history_path
+from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer, tcn_class
 from networks.rows import NETWORKS, NetworkConfig
 from networks.size import VALIDATION_BATCH, Size, with_outputs, count_parameters, estimate
@@ -164,15 +164,17 @@ class BaseMLClass:
         plot_learning: bool = False,
         tensorboard: bool = False,
         resumable: bool = True,
+        on_resume: Callable[[str], object] = lambda words: None,
         extra_callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> dict[str, list[float]]:
         """Train with the paper's callbacks; returns Keras' history, which has one value per epoch.
 
         The loss is that of each trace when one of the streams gives them one by one, else that of each batch. The
         best model goes to ``folder/<run_name>.keras``, the loss history to `loss_history_path`. An interrupted
-        training of this ``run_name`` goes on after the last epoch of its `Backup`, with the traces that it would have
-        had; the history is that of all epochs. One that is not ``resumable`` writes its model at the end only, and the
-        network is then that one.
+        training of this ``run_name`` goes on after the last epoch of its `Backup` as if it had not been interrupted;
+        ``on_resume`` is then called with words that say so, and the history is that of all epochs. A training that is
+        not ``resumable`` makes no backups, writes its model at the end only, and leaves the network with the weights
+        of its best epoch.
         """
         num_epochs = check_whole("num_epochs", num_epochs, 1)
         model = self.get_model()
@@ -180,24 +182,25 @@ class BaseMLClass:
         log_path = loss_history_path(folder, run_name)
         log_path.parent.mkdir(parents=True, exist_ok=True)
         self.best_model_path = folder / f"{run_name}.keras"
-        backup = Backup(folder / f"{run_name}_backup")
-        past = self._resume(backup, log_path)
-        finished = len(past["val_loss"])
-        lowest = float(np.nanmin([*past["val_loss"], np.inf]))
         before, after = SCHEDULES[self.config.schedule](self.config.learning_rate, num_epochs)
         callbacks = [
             StopWhenAsked(),
-            _FirstEpoch(finished, training, validation),
             keras.callbacks.EarlyStopping("val_loss", patience=100, mode="min"),
-            BestModel(self.best_model_path, lowest, at_end=not resumable),
+            BestModel(self.best_model_path, at_end=not resumable),
             *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
             *before,
             LossHistory(log_path, log_columns(self.loss.name)),
             *([PlotLearning(folder / f"{run_name}_learning.png")] if plot_learning else []),
             *after,
-            *([backup] if resumable else []),  # after them: what it keeps is then what the next epoch starts from
             *extra_callbacks,
         ]
+        backup = Backup(folder / f"{run_name}{BACKUP}", callbacks)
+        past = self._resume(backup, log_path)
+        finished = len(past["val_loss"])
+        if finished:
+            on_resume(f"goes on after epoch {finished} of {num_epochs}")
+        # The backup comes last: what it keeps is then what the next epoch starts from.
+        callbacks = [_FirstEpoch(finished, training, validation), *callbacks, *([backup] if resumable else [])]
         one_by_one = self.compile_for(num_epochs * len(training), training.batch_size, validation.batch_size)
         history = model.fit(
             fit_input(training),
@@ -217,30 +220,20 @@ class BaseMLClass:
     def _resume(self, backup: Backup, log_path: Path) -> dict[str, list[float]]:
         """Go back to the last state of an interrupted training; returns the history up to there.
 
-        Without a state, or where the history or the best model does not go with it, everything is begun anew.
+        Without a state, or if the history or the best model does not belong to it, the training begins anew.
         """
         mend_table(log_path)
         lines = whole_lines(log_path)
-        finished = backup.finished
-        fits = 0 < finished < len(lines) and zipfile.is_zipfile(self.best_model_path)
-        if not fits or not self._restored(backup):
+        whole = zipfile.is_zipfile(self.best_model_path)
+        finished = backup.restore(self.get_model(), most_epochs=len(lines) - 1) if whole else 0
+        if not finished:
             shutil.rmtree(backup.backup_dir, ignore_errors=True)
             log_path.unlink(missing_ok=True)
             return {name: [] for name in log_columns(self.loss.name)}
-        lines = lines[: finished + 1]  # the header and a line an epoch; one after the last state is trained again
+        lines = lines[: finished + 1]  # the header and one line per epoch; later epochs are trained again
         replace_file(log_path, b"".join(lines))
         rows = list(csv.DictReader(line.decode() for line in lines))
         return {name: [float(row[column]) for row in rows] for name, column in log_columns(self.loss.name).items()}
-
-    def _restored(self, backup: Backup) -> bool:
-        """Load the last state; returns whether it could be: a damaged one leaves weights and optimizer as they were."""
-        variables = [*self.model.variables, *self.model.optimizer.variables]
-        before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-        if backup.restore(self.model):
-            return True
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
-        return False
 
     def get_model(self) -> keras.Model:
         """The Keras model; ValueError when none was built or loaded yet."""

@@ -1,8 +1,9 @@
-"""The modes whose trainings are listed beforehand: the grid, the repeated best configurations, the update of a network.
+"""The modes whose trainings are listed beforehand: the grid, and the repeated best configurations.
 
     plan: list of trainings -> those without a row in the table -> train -> keep the best -> row
 
-A training is done when its row stands in the table. However a process ends, the next one runs what lacks a row.
+A training is done when its row stands in the table. However a process ends, the next one runs the trainings without a
+row, and goes on with the one that was interrupted after its last backup.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import shutil
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -26,9 +27,9 @@ from baseML import SUMMARY_COLUMNS, RunResult
 from hpo.problem import network_config
 from hpo.run import Run, check_table, derived_seed, train
 from hpo.settings import DEFAULTS
-from hpo.study import best_configuration
+from hpo.study import best_configuration, stored_settings
 from hpo.tree import APPROACHES
-from networks.files import LOSS_HISTORY_FOLDER, keep_best, loss_history_path
+from networks.files import BACKUP, LOSS_HISTORY_FOLDER, RUN_NAME, keep_best, loss_history_path, remove_run_files
 from networks.rows import NetworkConfig
 from support.errors import UserError
 from support.files import mend_table, replace_file, whole_lines
@@ -39,6 +40,7 @@ keras = load_keras()
 RATED_COLUMNS = (*SUMMARY_COLUMNS[:8], "Learning Rate", *SUMMARY_COLUMNS[8:])
 GRID_SEED, REPEATABILITY_SEED, UPDATE_SEED = 2, 3, 4  # first part of the key of a training's seed
 RUNNING = "unfinished"  # folder of the training that is under way
+UNCOMPARED = {"n_trials", "search_space"}  # settings that decide which trainings there are, not what they give
 
 
 # --- Plans
@@ -48,49 +50,50 @@ RUNNING = "unfinished"  # folder of the training that is under way
 class Training:
     """One training of a plan."""
 
-    key: tuple[object, ...]  # cells of its row that tell what was trained; the first is the row's first
+    key: tuple[object, ...]  # cells of its row that say what was trained; the first is the row's first
     approach: str
     config: NetworkConfig
     seed: int
-    name: str  # for the eye
-    settings: Mapping[str, object]  # of SEARCHED_SETTINGS: the transform, and what else is not the run's
+    name: str  # for display
+    settings: Mapping[str, object]  # the transform, and others of SEARCHED_SETTINGS that differ from the run's
 
     @property
     def files(self) -> str:
-        """Pattern of the names of its files: they end on its seed, whenever it runs."""
+        """Pattern of the names of its files: they end with its seed, whenever it runs."""
         return f"{self.config.label}{self.settings['transform']}_*_{self.seed:08x}"
 
-    def new_run_name(self) -> str:
-        """Name of its files, when it runs now."""
-        return self.files.replace("*", f"{datetime.now():%Y%m%d_%H%M%S}")
+    def run_name(self, folder: Path) -> str:
+        """Name of its files in ``folder``: that of the backup which it left there, or a new one."""
+        begun = [path.name.removesuffix(BACKUP) for path in folder.glob(self.files + BACKUP)]
+        return max(begun, default=self.files.replace("*", f"{datetime.now():%Y%m%d_%H%M%S}"))
 
     def row(self, result: RunResult) -> list[object]:
-        """Its row of the table."""
+        """Its row in the table."""
         cells = baseML.summary_row(self.config, result, self.settings["transform"])
         return [self.key[0], *cells[:8], self.config.learning_rate, *cells[8:]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Trainings, and the table that they fill, a row each."""
+    """Trainings, and the table in which each of them has one row."""
 
-    owner: str  # of the networks (`baseML.keep_best`)
+    owner: str  # what the networks are the best of (`networks.files.keep_best`)
     table: Path
     columns: Sequence[str]
     key_columns: Sequence[str]
     trainings: Sequence[Training]
-    type_table: Path | None = None  # of (type, validation loss)
+    type_table: Path | None = None  # with the columns type and validation loss
 
     @property
     def folder(self) -> Path:
         return self.table.parent
 
     def rows(self) -> list[dict[str, str]]:
-        """The table as it stands, by column."""
+        """The rows that the table has now, by column."""
         return list(csv.DictReader(line.decode() for line in whole_lines(self.table)))
 
     def missing(self) -> list[Training]:
-        """Trainings without a row; of repeats, which have one key, the last ones."""
+        """Trainings without a row; of repeats, which share one key, those are the last ones."""
         done = Counter(tuple(row[name] for name in self.key_columns) for row in self.rows())
         missing = []
         for training in self.trainings:
@@ -104,8 +107,8 @@ class Plan:
 def grid_configurations(run: Run) -> list[NetworkConfig]:
     """The grid in the published order: the base of every architecture, then one parameter at a time, value by value.
 
-    Base values come again as runs of their own. Left out are parameters and values that are not in the run's search
-    space, and those that only another architecture has.
+    The base values are repeated as runs of their own. Parameters and values that are not in the run's search space, and
+    those that only another architecture has, are left out.
     """
     space = run.search_space
     architectures = space["arch_type"].choices
@@ -128,7 +131,7 @@ def _contains(distribution: BaseDistribution, value: object) -> bool:
 
 
 def grid_plan(run: Run) -> Plan:
-    """The grid as trainings, numbered from 1."""
+    """The grid as a plan, whose trainings are numbered from 1."""
     s = run.settings
     trainings = [
         Training(
@@ -152,11 +155,12 @@ def repeatability_plan(run: Run) -> Plan:
             key=(approach, baseML.labelled(config, settings["transform"]), config.learning_rate),
             approach=approach,
             config=config,
-            seed=_repeat_seed(run, approach, config, repeat),
+            seed=derived_seed(run.settings.seed, REPEATABILITY_SEED, APPROACHES.index(approach), which, repeat),
             name=f"{approach} {repeat}",
             settings=settings,
         )
         for approach, config in configs.items()
+        for which in [zlib.crc32(f"{config.label} {config.learning_rate}".encode())]
         for repeat in range(1, run.settings.repeats + 1)
     ]
     table = run.tree.repeatability / "repeatability_summary.csv"
@@ -164,22 +168,11 @@ def repeatability_plan(run: Run) -> Plan:
     return Plan("final_model", table, ("Approach", *RATED_COLUMNS), key_columns, trainings)
 
 
-def _repeat_seed(run: Run, approach: str, config: NetworkConfig, repeat: int) -> int:
-    which = zlib.crc32(f"{config.label} {config.learning_rate}".encode())
-    return derived_seed(run.settings.seed, REPEATABILITY_SEED, APPROACHES.index(approach), which, repeat)
-
-
 # --- One process, one set of settings
 
 
-def stored_settings(run: Run) -> dict[str, object]:
-    """What decides the numbers in a table: all but the number of trainings, which may grow."""
-    settings = {name: value for name, value in asdict(run.settings).items() if name != "n_trials"}
-    return {"problem": run.problem.name, **settings}
-
-
-def check_settings(folder: Path, run: Run, otherwise: str = "give another --output") -> None:
-    """UserError when the folder's results were made with other settings; ``otherwise``: what else the user can do."""
+def check_folder(folder: Path, run: Run, otherwise: str = "give another --output") -> None:
+    """UserError if the results in ``folder`` have other settings; ``otherwise`` says what else the user can do."""
     path, asked = folder / "settings.json", stored_settings(run)
     if not path.is_file():
         return
@@ -187,7 +180,7 @@ def check_settings(folder: Path, run: Run, otherwise: str = "give another --outp
         found = {**DEFAULTS, **json.loads(path.read_text(encoding="utf-8"))}
     except (ValueError, TypeError) as error:
         raise UserError(f"{str(path)!r} does not hold the settings of a run ({error}); {otherwise}") from error
-    different = [name for name in asked if found.get(name) != asked[name]]
+    different = [name for name in asked if name not in UNCOMPARED and found.get(name) != asked[name]]
     if different:
         differences = ", ".join(f"{name} {found.get(name)!r}, not {asked[name]!r}" for name in different)
         raise UserError(
@@ -198,7 +191,7 @@ def check_settings(folder: Path, run: Run, otherwise: str = "give another --outp
 
 @contextlib.contextmanager
 def claimed(folder: Path, run: Run, **otherwise: str) -> Iterator[None]:
-    """Have a folder for this process alone, with `check_settings`. UserError when another process has it."""
+    """Keep ``folder`` for this process alone, after `check_folder`. UserError if another process works in it."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
@@ -206,33 +199,33 @@ def claimed(folder: Path, run: Run, **otherwise: str) -> Iterator[None]:
     except Timeout:
         raise UserError(f"another process is working in {str(folder)!r}; wait for it, or stop it") from None
     try:
-        check_settings(folder, run, **otherwise)
+        check_folder(folder, run, **otherwise)
         replace_file(folder / "settings.json", json.dumps(stored_settings(run), indent=2) + "\n")
         yield
     finally:
         lock.release()
 
 
-# --- Working a plan off
+# --- Running a plan
 
 
 def run_manual(run: Run) -> None:
-    """Mode manual: the paper's grid. UserError when its folder is in use or of other settings."""
+    """Mode manual: the paper's grid. UserError if its folder is in use or was started with other settings."""
     _work(run, grid_plan(run))
 
 
 def run_final_model(run: Run) -> None:
-    """Mode final_model: the best configurations again and again. UserError as for `run_manual`."""
+    """Mode final_model: the best configurations, trained repeatedly. UserError as for `run_manual`."""
     _work(run, repeatability_plan(run))
 
 
 def _work(run: Run, plan: Plan) -> None:
-    """Run what the plan still lacks, or list it."""
+    """Run the trainings that the plan still lacks, or list all of them."""
     if plan.table.is_file() and not (plan.folder / "settings.json").is_file():
         raise UserError(f"{str(plan.table)!r} was not made here, and rows cannot be added to it; give another --output")
     check_table(plan.table, plan.columns)
     if run.dry_run:
-        check_settings(plan.folder, run)
+        check_folder(plan.folder, run)
         _list(plan)
         return
     with claimed(plan.folder, run):
@@ -244,11 +237,12 @@ def _work(run: Run, plan: Plan) -> None:
             for training in missing:
                 bar.write(_run_training(run, plan, training, bar))
                 bar.update()
+        shutil.rmtree(plan.folder / RUNNING, ignore_errors=True)
     _print_result(run, plan)
 
 
 def _list(plan: Plan) -> None:
-    """The plan for the eye: number, approach, label, rate, and which trainings are done."""
+    """Print the plan: number, approach, label and rate of each training, and which of them are done."""
     missing = {training.seed for training in plan.missing()}
     for number, training in enumerate(plan.trainings, 1):
         done = "" if training.seed in missing else "  done"
@@ -257,12 +251,16 @@ def _list(plan: Plan) -> None:
 
 
 def _clean(plan: Plan) -> None:
-    """Make the tables whole, and remove what a killed process left: its files, and a loss history without a row."""
-    shutil.rmtree(plan.folder / RUNNING, ignore_errors=True)
+    """Make the tables whole, and remove what a killed process left and no missing training can go on with."""
     baseML.init_results_file(plan.table, plan.columns)
     _write_types(plan)
+    missing, running = plan.missing(), plan.folder / RUNNING
+    left = {match[0] for path in running.rglob("*") if (match := RUN_NAME.match(path.name))}
+    for run_name in left - {training.run_name(running) for training in missing}:
+        remove_run_files(running, run_name)
+        loss_history_path(running, run_name).unlink(missing_ok=True)
     histories = plan.folder / LOSS_HISTORY_FOLDER
-    for training in plan.missing():
+    for training in missing:
         for path in histories.glob(f"{training.files}_log.csv"):
             path.unlink()
     for path in histories.glob("*_log.csv"):
@@ -270,36 +268,36 @@ def _clean(plan: Plan) -> None:
 
 
 def _write_types(plan: Plan) -> None:
-    """The table of (type, validation loss), without a header, from the whole plan's table."""
+    """Write the table of types and validation losses, which has no header, from the plan's table."""
     if plan.type_table:
         replace_file(plan.type_table, "".join(f"{row['Type']},{row['Validation Loss']}\n" for row in plan.rows()))
 
 
 def _run_training(run: Run, plan: Plan, training: Training, bar: tqdm) -> str:
-    """One training of a plan, up to its row; a line about it. One that fails for its own reason has a row too."""
-    folder, run_name = plan.folder / RUNNING, training.new_run_name()
-    try:
-        result, line = _trained(run, plan, training, run_name, bar)
-        history = loss_history_path(plan.folder, run_name)
-        history.parent.mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # a training that fails may have none
-            loss_history_path(folder, run_name).replace(history)
-        baseML.append_results_to_file(plan.table, training.row(result))
-        _write_types(plan)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Run one training up to its row; returns a line about it. One that fails for its own reason has a row too."""
+    folder = plan.folder / RUNNING
+    run_name = training.run_name(folder)
+    result, line = _trained(run, plan, training, run_name, bar)
+    history = loss_history_path(plan.folder, run_name)
+    history.parent.mkdir(exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # a training that fails may have none
+        loss_history_path(folder, run_name).replace(history)
+    baseML.append_results_to_file(plan.table, training.row(result))
+    _write_types(plan)
+    remove_run_files(folder, run_name)
     return f"{training.name:14s} {training.config.label} {training.config.learning_rate:g}  {line}"
 
 
 def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm) -> tuple[RunResult, str]:
-    """The result of a training, without losses if it failed for its own reason, and what is to be said about it."""
+    """The result of a training, without losses if it failed for its own reason, and the end of the line about it."""
     s, folder = run.settings, plan.folder / RUNNING
     progress = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: bar.set_postfix_str(f"{training.name}: epoch {epoch + 1}/{s.num_epochs}")
     )
+    options = {"extra_callbacks": [progress], "on_resume": lambda words: bar.write(f"{training.name} {words}")}
     try:
         own = run.with_parameters(training.settings)
-        _, result = train(own, training.config, folder, run_name, training.seed, plan.owner, extra_callbacks=[progress])
+        _, result = train(own, training.config, folder, run_name, training.seed, plan.owner, **options)
     except Exception as error:
         reason = baseML.failure_reason(error)
         if reason is None:
@@ -316,7 +314,7 @@ def result_text(run: Run, result: RunResult) -> str:
 
 
 def _print_result(run: Run, plan: Plan) -> None:
-    """The lowest loss of each approach, failures, and where the results are."""
+    """Print the lowest loss of each approach, the number of failures, and where the results are."""
     losses = defaultdict(list)
     for row in plan.rows():
         losses[row.get("Approach", "Grid Search")].append(float(row["Validation Loss"]))

@@ -1,4 +1,4 @@
-"""The search: one Optuna study, worked off by one process or several, on one machine or several.
+"""The search: one Optuna study, whose trials are run by one process or several, on one machine or several.
 
 objective: hyperparameters -> NetworkConfig -> training -> lowest validation loss
 """
@@ -20,7 +20,7 @@ from hpo.settings import DEFAULTS
 from hpo.study import open_study
 from hpo.trials import TrialQueue, attributes_of, finished_trials, result_of, run_name_of, trained_trials
 from hpo.workers import POLL, supervise
-from networks.files import keep_best, loss_history_path, new_run_name, remove_run_files
+from networks.files import BACKUP, keep_best, loss_history_path, new_run_name, remove_run_files
 from support.errors import StoppedError, machine_fault
 from support.files import line_of, mend_table, note
 from support.startup import load_keras
@@ -30,7 +30,7 @@ keras = load_keras()
 
 
 class Reporter(keras.callbacks.Callback):
-    """Tells Optuna the validation loss of every epoch, and stops the training when the pruner says so."""
+    """Reports the validation loss of every epoch to Optuna, and stops the training if the pruner decides so."""
 
     def __init__(self, trial: Trial, progress: Progress) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Reporter(keras.callbacks.Callback):
         self._reported = set(trial.storage.get_trial(trial._trial_id).intermediate_values)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if epoch not in self._reported:  # by a process that ended before this one tried again
+        if epoch not in self._reported:  # an earlier process may have trained this epoch, and ended after its report
             self.trial.report(logs["val_loss"], epoch)
         self.progress.epoch(self.trial, epoch)
         if epoch + 1 < self.params["epochs"] and self.trial.should_prune():
@@ -51,7 +51,8 @@ class Reporter(keras.callbacks.Callback):
 def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> tuple[TrialState, float | None]:
     """Train the network that a trial stands for; returns the trial's state and its score.
 
-    The score is the lowest validation loss. What a network cannot be trained for is said in the trial's attributes.
+    The score is the lowest validation loss. If a network cannot be trained, the trial's attributes say why. A training
+    of the paper preset, which may take hours, goes on after its last backup if this machine has it.
     """
     parameters = suggest(trial, run.search_space)
     run, config = run.with_parameters(parameters), network_config(run.problem, parameters)
@@ -66,14 +67,18 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
         trial.set_user_attr("skipped", reason)
         return (TrialState.COMPLETE, run.problem.skipped_score) if paper else (TrialState.PRUNED, None)
     seed = derived_seed(run.settings.seed, trial.number, 1)
-    run_name = new_run_name(config, run.settings.transform)
+    folder, run_name = run.tree.search, run_name_of(trial)
+    if not (paper and run_name and (folder / f"{run_name}{BACKUP}").is_dir()):
+        run_name = new_run_name(config, run.settings.transform)
     for name, value in {"seed": seed, "run_name": run_name}.items():
         trial.set_user_attr(name, value)
     reporter = Reporter(trial, progress)
-    folder = run.tree.search
+    goes_on = paper
     try:
-        options = {"resumable": False, "extra_callbacks": [reporter]}  # a trial that was cut off is begun anew
+        options = {"on_resume": lambda words: progress.say(f"trial {trial.number:3d}  {words}")}
+        options |= {"resumable": paper, "extra_callbacks": [reporter]}
         network, result = train(run, config, folder, run_name, seed, run.study_name, **options)
+        goes_on = False
         for name, value in attributes_of(result, run.problem.loss).items():
             trial.set_user_attr(name, value)
         if reporter.pruned:
@@ -84,7 +89,8 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
         if stop_was_asked():
             raise KeyboardInterrupt from error
         if isinstance(error, StoppedError) or machine_fault(error, run.tree.output):
-            raise  # no fault of the trial, which is to be trained again
+            raise  # the trial is not at fault, and is to be trained again
+        goes_on = False
         reason = baseML.failure_reason(error)
         trial.set_user_attr("failed", reason or f"error: {error}")
         if reason is None:
@@ -92,16 +98,18 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
             raise
         return TrialState.FAIL, None
     finally:
-        remove_run_files(folder, run_name)
+        if not goes_on:
+            remove_run_files(folder, run_name)
 
 
 def _keep_if_best(run: Run, trial: Trial, queue: TrialQueue, network: baseML.BaseMLClass, result: RunResult) -> None:
-    """Keep the network if it is the best of this tree; its picture goes to the trial if it is the study's best."""
+    """Keep the network if it is the best in this tree; the trial gets its picture if it is the best of the study."""
     destination = run.tree.final_model("Optuna")
     with queue.mutex():
         kept = keep_best(run.tree.search, destination, result.run_name)
         trained = trained_trials(trial.study)
         if kept and (not trained or result.validation_loss < trained[0].value):
+            network.get_model().load_weights(destination / f"{result.run_name}.keras")  # those of the best epoch
             upload_picture(run, trial, network, destination / f"{result.run_name}.png")
 
 
@@ -109,7 +117,7 @@ def _keep_if_best(run: Run, trial: Trial, queue: TrialQueue, network: baseML.Bas
 
 
 def work(run: Run, study: optuna.Study, storage: optuna.storages.BaseStorage, progress: Progress) -> None:
-    """Work off the study's trials until none is left, not even one that another process may leave behind."""
+    """Run the study's trials until none is left, not even one that another process may leave behind."""
     waiting_was_said = False
     with TrialQueue(study, storage, run.tree.search) as queue:
         while True:
@@ -159,13 +167,13 @@ def _complete_summary(run: Run, study: optuna.Study) -> None:
 
 
 def _summary_row(run: Run, trial: FrozenTrial) -> list[object] | None:
-    """The row of a trained trial; None for one that other software trained: a storage may be anybody's."""
+    """The row of a trained trial, or None if other software trained it: a storage may be anybody's."""
     result = result_of(trial, run.problem.loss)
     if result is None:
         return None
     try:
         config, own = network_config(run.problem, trial.params), run.with_parameters(trial.params)
-        own.n_channels  # noqa: B018 - raises for a transform that is none
+        own.n_channels  # noqa: B018 - raises for an invalid transform
     except (ValueError, TypeError) as error:
         note(f"trial {trial.number} is of no network of these scripts, and has no row: {error}")
         return None
@@ -173,14 +181,14 @@ def _summary_row(run: Run, trial: FrozenTrial) -> list[object] | None:
 
 
 def _mend_tables(run: Run, study: optuna.Study) -> None:
-    """Take out what a crash cut off of the table of results, which is completed later, and of finished trainings."""
+    """Remove cut-off lines from the table of results, which is completed later, and from finished loss histories."""
     baseML.init_results_file(run.tree.summary)
     for run_name in filter(None, map(run_name_of, finished_trials(study))):
         mend_table(loss_history_path(run.tree.search, run_name))
 
 
 def run_search(run: Run) -> None:
-    """Modes optuna and optuna_resume: search, then test the best network."""
+    """Modes optuna and optuna_resume: search, and then test the best network."""
     make_sampler(run.settings, 0)
     check_table(run.tree.summary)
     run, study = open_study(run)

@@ -80,7 +80,7 @@ def _describe(run: Run, study: optuna.Study) -> None:
             write_note(run, study)
             with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
                 study.set_metric_names([run.metric_name])
-        settings = {**_stored_settings(run), "versions": versions()}
+        settings = {**stored_settings(run), "versions": versions()}
         # The problem is stored last, so that a study which has it has all settings.
         for name in sorted(settings, key=lambda name: name == "problem"):
             study.set_user_attr(name, settings[name])
@@ -111,7 +111,7 @@ def is_of(problem: Problem, study: optuna.study.StudySummary) -> bool:
     return study.study_name.startswith(problem.study_prefix)
 
 
-def _stored_settings(run: Run) -> dict[str, object]:
+def stored_settings(run: Run) -> dict[str, object]:
     """Return the configuration as a study stores it."""
     space = {name: distribution_to_json(kind) for name, kind in run.search_space.items()}
     return {"problem": run.problem.name, **asdict(run.settings), "search_space": space}
@@ -131,7 +131,7 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
         raise UserError(
             f"study {run.study_name!r} is of another problem ({found}); a study of {run.problem.name} is needed"
         )
-    asked = _stored_settings(run)
+    asked = stored_settings(run)
     strict = run.mode == "optuna" and not run.is_worker
     for name, value in asked.items():
         compared = name not in FREE_TO_CHANGE and (strict or name in run.given)
@@ -147,7 +147,7 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
     try:
         space = {name: json_to_distribution(text) for name, text in stored["search_space"].items()}
         run = replace(run, settings=replace(run.settings, **kept), search_space=space)
-        _check_settings(run)
+        _check_ranges(run)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise UserError(
             f"study {run.study_name!r} has settings that no run of these scripts could have given it ({error}); "
@@ -156,7 +156,7 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
     return run
 
 
-def _check_settings(run: Run) -> None:
+def _check_ranges(run: Run) -> None:
     """Raise ValueError for settings outside their ranges; a storage may come from anybody, unlike the command line."""
     s = run.settings
     for name, valid in {"preset": PRESETS, "sampler": SAMPLERS, "pruner": PRUNERS}.items():

@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from baseML import RunResult
 from dataPreProcessing import Loss
 from hpo.storage import locked_on_server
-from networks.files import RUN_NAME, loss_history_path, remove_run_files
+from networks.files import BACKUP, RUN_NAME, loss_history_path, remove_run_files
 from support.stopping import check_stop, ignore_signals, stop_was_asked
 
 HEARTBEAT_INTERVAL = 30.0  # s
@@ -197,7 +197,7 @@ class TrialQueue:
         """Put this process' own unfinished trial, if it has one, back into the queue as if it had not been claimed."""
         before = self._current
         if before is not None and self._is_own(before):
-            self._remove_training(self.storage.get_trial(before._trial_id))
+            self._remove_training(self.storage.get_trial(before._trial_id), goes_on=True)
             self.storage.set_trial_user_attr(before._trial_id, "attempt", before.user_attrs.get("attempt", 0))
             self.storage.set_trial_state_values(before._trial_id, TrialState.WAITING)
         self._current = None
@@ -259,8 +259,9 @@ class TrialQueue:
 
     def _take_back(self, trial: FrozenTrial) -> str:
         self._seen.pop(trial._trial_id, None)
-        self._remove_training(trial)
-        if trial.user_attrs.get("attempt", 0) < ATTEMPTS:
+        goes_on = trial.user_attrs.get("attempt", 0) < ATTEMPTS
+        self._remove_training(trial, goes_on)
+        if goes_on:
             self.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             return f"trial {trial.number:3d}  its process is gone; it is tried again"
         reason = f"its process ended without a word {ATTEMPTS} times (killed, or out of memory)"
@@ -268,9 +269,10 @@ class TrialQueue:
         self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         return f"trial {trial.number:3d}  failed: {reason}"
 
-    def _remove_training(self, trial: FrozenTrial) -> None:
-        """Remove the files of a training that was cut off: the next one has a name of its own."""
-        if run_name := run_name_of(trial):
+    def _remove_training(self, trial: FrozenTrial, goes_on: bool) -> None:
+        """Remove the files of an interrupted training, unless it has a backup here after which it ``goes_on``."""
+        run_name = run_name_of(trial)
+        if run_name and not (goes_on and (self.folder / f"{run_name}{BACKUP}").is_dir()):
             remove_run_files(self.folder, run_name)
             loss_history_path(self.folder, run_name).unlink(missing_ok=True)
 

@@ -10,8 +10,9 @@ from tqdm import tqdm
 import baseML
 from baseML import BaseMLClass, RunResult
 from dataPreProcessing import fit_input
-from hpo.plans import UPDATE_SEED, result_text, claimed, stored_settings
+from hpo.plans import UPDATE_SEED, claimed, result_text
 from hpo.run import Run, data_stream, derived_seed
+from hpo.study import stored_settings
 from networks.backends import versions
 from networks.files import UPDATE, loss_history_path
 from support.errors import StoppedError, UserError
@@ -19,7 +20,7 @@ from support.startup import load_keras
 
 keras = load_keras()
 
-# between a network and the run that goes on with it
+# settings that must be the same for a network and for the run that trains it on
 MUST_AGREE = ("problem", "n_samples", "scaling_flag", "noisy_data", "precision")
 
 
@@ -29,20 +30,23 @@ MUST_AGREE = ("problem", "n_samples", "scaling_flag", "noisy_data", "precision")
 def run_model_update(run: Run) -> None:
     """Mode model_update: train a saved network on; the result is ``<name>_update.keras`` beside it.
 
-    The network itself stays as it is. An update that was killed goes on after its last finished epoch. Raises UserError
-    for a file that is no network, or one of other data; StoppedError when the training fails for its own reason.
+    The file of the network itself stays as it is. An interrupted update goes on after its last backup. Raises UserError
+    for a file that is not a network of the same data; StoppedError if the training fails for its own reason.
     """
+    name = run.model.stem + UPDATE
+    # The update of an update has another name, and so another seed.
+    seed = derived_seed(run.settings.seed, UPDATE_SEED, zlib.crc32(name.encode()))
+    keras.utils.set_random_seed(seed)  # before the dropout is loaded, which draws its random state then
     network = _load_for_update(run)
     run = run.with_parameters({"transform": network.transform["transform_type"]})
-    name = run.model.stem + UPDATE
     destination, working = run.model.with_name(f"{name}.keras"), run.model.with_name(f".{name}")
     if destination.is_file():
-        print(f"{destination} is finished already; to train it on, give it as --model")
+        print(f"{destination} is finished already; to train that network on, give it as --model")
         return
     with claimed(working, run, otherwise="remove that folder"):
-        before, result = _update(run, network, working, name)
+        before, result = _update(run, network, working, name, seed)
         for path in (loss_history_path(working, name), working / f"{name}.json", working / f"{name}.keras"):
-            path.replace(run.model.with_name(path.name))  # the network last: with it, the update is finished
+            path.replace(run.model.with_name(path.name))  # the network is moved last: it says that all is there
     shutil.rmtree(working, ignore_errors=True)
     print(
         f"Before           loss {run.loss_text(before['loss'])}, {run.plain_text(before[run.problem.loss.name])}\n"
@@ -53,14 +57,14 @@ def run_model_update(run: Run) -> None:
 
 
 def _load_for_update(run: Run) -> BaseMLClass:
-    """The network that is to be updated. UserError when it is none, or its data are not those of the run."""
+    """The network that is to be updated. UserError if the file is not a network, or its data are not the run's."""
     try:
         network = BaseMLClass.load_model(run.model, run.problem.loss)
     except ValueError as error:
         raise UserError(str(error)) from error
     description = run.model.with_suffix(".json")
     if not description.is_file():
-        raise UserError(f"{str(description)!r} is missing, which says what network {str(run.model)!r} is")
+        raise UserError(f"{str(description)!r} is missing, which describes the network {str(run.model)!r}")
     asked = stored_settings(run)
     found = {**asked, **network.provenance, "n_samples": network.n_samples}
     for name in MUST_AGREE:
@@ -72,11 +76,9 @@ def _load_for_update(run: Run) -> BaseMLClass:
     return network
 
 
-def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tuple[dict[str, float], RunResult]:
-    """Train on in ``folder``; the losses of the network as it was, and the result."""
+def _update(run: Run, network: BaseMLClass, folder: Path, name: str, seed: int) -> tuple[dict[str, float], RunResult]:
+    """Train on in ``folder``; returns the losses of the network as it was, and the result."""
     s = run.settings
-    seed = derived_seed(s.seed, UPDATE_SEED, zlib.crc32(run_name.encode()))  # the update of an update has another one
-    keras.utils.set_random_seed(seed)
     training = data_stream(run, "training", s.num_datasets, seed)
     validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
     network.compile_for(len(training), training.batch_size, validation.batch_size)
@@ -87,10 +89,9 @@ def _update(run: Run, network: BaseMLClass, folder: Path, run_name: str) -> tupl
     print(f"Training {run.model} on for {s.num_epochs} epochs", flush=True)
     with tqdm(total=s.num_epochs, unit="epoch", dynamic_ncols=True) as bar:
         progress = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update(epoch + 1 - bar.n))
+        options = {"extra_callbacks": [progress], "on_resume": lambda words: bar.write(f"The update {words}")}
         try:
-            return before, baseML.train_network(
-                network, training, validation, s.num_epochs, folder, run_name, extra_callbacks=[progress]
-            )
+            return before, baseML.train_network(network, training, validation, s.num_epochs, folder, name, **options)
         except Exception as error:
             reason = baseML.failure_reason(error)
             if reason is None:

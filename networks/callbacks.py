@@ -3,7 +3,8 @@
 import math
 import os
 import time
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from support.stopping import check_stop
 
 keras = load_keras()
 
-BACKUP_SHARE = 0.05  # of the time of a training, spent on its backups at most
+BACKUP_SHARE = 0.05  # largest part of a training's time that its backups may take
 
 
 def log_columns(name: str) -> dict[str, str]:
@@ -27,10 +28,11 @@ def log_columns(name: str) -> dict[str, str]:
 
 
 class Dwell_CB(keras.callbacks.Callback):
-    """Go back to the best weights, at a lower rate, when the validation loss has grown too much.
+    """Goes back to the best weights, at a lower rate, when the validation loss has grown too much.
 
-    A validation loss above ``loss_factor`` times the lowest so far (or one that is not a number) restores the best
-    weights and multiplies the learning rate by ``lr_factor``; one at or below the lowest becomes the best.
+    A validation loss above ``loss_factor`` times the lowest so far, or one that is not a number, restores the best
+    weights and multiplies the learning rate by ``lr_factor``. With a loss at or below the lowest so far, the weights
+    of this epoch become the best.
     """
 
     def __init__(self, lr_factor: float = 0.5, loss_factor: float = 1.5) -> None:
@@ -49,12 +51,15 @@ class Dwell_CB(keras.callbacks.Callback):
             self.best_weights = self.model.get_weights()
         elif not loss <= self.loss_factor * self.lowest_loss:
             self.model.set_weights(self.best_weights)
-            _set_learning_rate(self.model, self.lr_factor * _learning_rate(self.model))
+            self.model.optimizer.learning_rate = self.lr_factor * _learning_rate(self.model)
 
 
 class CLR_CB(keras.callbacks.Callback):
-    """Raise a learning rate that has become too small: below ``criteria_factor`` times the reference rate it is
-    multiplied by ``lr_factor`` and becomes the new reference. The first reference is the rate at the start."""
+    """Raises a learning rate that has become too small.
+
+    A rate below ``criteria_factor`` times the reference rate is multiplied by ``lr_factor`` and becomes the new
+    reference. The first reference is the rate at the start.
+    """
 
     def __init__(self, lr_factor: float = 5.0, criteria_factor: float = 0.10) -> None:
         super().__init__()
@@ -67,16 +72,11 @@ class CLR_CB(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         rate = _learning_rate(self.model)
         if rate < self.criteria_factor * self.reference_rate:
-            self.reference_rate = rate * self.lr_factor
-            _set_learning_rate(self.model, self.reference_rate)
+            self.model.optimizer.learning_rate = self.reference_rate = rate * self.lr_factor
 
 
 def _learning_rate(model: keras.Model) -> float:
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-
-
-def _set_learning_rate(model: keras.Model, rate: float) -> None:
-    model.optimizer.learning_rate = rate
 
 
 class StopWhenAsked(keras.callbacks.Callback):
@@ -93,7 +93,7 @@ class StopWhenAsked(keras.callbacks.Callback):
 
 
 class _FirstEpoch(keras.callbacks.Callback):
-    """Has streams begin with an epoch, though Keras takes a batch before, to build with, on some backends."""
+    """Makes streams begin with an epoch, although Keras has taken a batch before on some backends, to build with."""
 
     def __init__(self, epoch: int, *streams: CustomDataGen) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ def _paper_schedule(rate: float, num_epochs: int) -> tuple[_Callbacks, _Callback
 
 
 def _cosine_schedule(rate: float, num_epochs: int) -> tuple[_Callbacks, _Callbacks]:
-    """A tenth of the rate in the first epoch, then along a cosine from the rate to nearly nothing in the last."""
+    """The rate is a tenth in the first epoch, and then follows a cosine to nearly zero in the last epoch."""
 
     def of_epoch(epoch: int) -> float:
         return 0.1 * rate if epoch == 0 else rate * 0.5 * (1.0 + math.cos(math.pi * epoch / num_epochs))
@@ -126,8 +126,9 @@ def _cosine_schedule(rate: float, num_epochs: int) -> tuple[_Callbacks, _Callbac
     return [keras.callbacks.LearningRateScheduler(of_epoch)], []
 
 
-LONGEST_GRADIENT = 1.0  # of a loss in ft/s all are longer: every step then weighs the same, whatever its trace's loss
-SCHEDULES = {  # of (learning rate, epochs): callbacks before and after the one of the loss history
+# All gradients of a loss in ft/s are longer: every step then has the same weight, whatever the loss of its trace is.
+LONGEST_GRADIENT = 1.0
+SCHEDULES = {  # from (learning rate, epochs) to the callbacks before and after the one of the loss history
     "paper": _paper_schedule,
     "constant": lambda rate, num_epochs: ([], []),
     "cosine": _cosine_schedule,
@@ -159,17 +160,16 @@ class LossHistory(keras.callbacks.CSVLogger):
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the model of the lowest validation loss so far; Keras' ModelCheckpoint writes over the former one.
+    """Saves the model with the lowest validation loss so far to ``path`` (.keras), in place of the one before.
 
-    Parameters: ``path`` (.keras); ``lowest``, the lowest loss of epochs that were trained before; ``at_end``, to hold
-    the best weights and write them, with which the model then stays, when the training ends: at every improvement,
-    writing takes up to a third of a short epoch.
+    With ``at_end`` the best weights are held in memory, and are written and given to the model when the training ends:
+    writing the model at every improvement takes up to a third of a short epoch.
     """
 
-    def __init__(self, path: Path, lowest: float = math.inf, at_end: bool = False) -> None:
+    def __init__(self, path: Path, at_end: bool = False) -> None:
         super().__init__()
         self.path = path
-        self.lowest = lowest
+        self.lowest = math.inf
         self.at_end = at_end
         self._best: list[np.ndarray] | None = None
 
@@ -191,45 +191,74 @@ class BestModel(keras.callbacks.Callback):
             self.model.save(unfinished)
 
 
-class Backup(keras.callbacks.BackupAndRestore):
-    """Keras' backup of an unfinished training, weights and optimizer, in a form that is never torn.
+MEMORY = {  # attributes in which the callbacks of a class keep what they need in later epochs
+    keras.callbacks.EarlyStopping: ("best", "wait"),
+    keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
+    BestModel: ("lowest",),
+    Dwell_CB: ("lowest_loss", "best_weights"),
+    CLR_CB: ("reference_rate",),
+}
 
-    A file takes its name, the number of the finished epochs, when it is complete. `restore` is called before the fit,
-    so that all that depends on this number can be made for it. The first epoch is kept, and a later one as soon as all
-    the writing takes no more than BACKUP_SHARE of the time. Parameter: ``backup_dir``, for this training alone.
+
+class Backup(keras.callbacks.BackupAndRestore):
+    """Keeps the state of an unfinished training, so that it can go on as if it had never been interrupted.
+
+    The state is the variables of the model and its optimizer, the random state of the dropout included, and the MEMORY
+    of ``callbacks``; its file is never torn. ``backup_dir`` is for this training alone, and is removed when it ends.
+    `restore` is called before the fit, because the streams must begin with the epoch that it finds. The first epoch is
+    kept, and a later one as soon as all the writing takes no more than BACKUP_SHARE of the time. An epoch in which a
+    callback stops the training is never kept, since a training that went on from there would not stop.
     """
 
-    @property
-    def finished(self) -> int:
-        """Finished epochs of the last state, 0 where there is none."""
-        return max((int(path.name.split(".")[0]) for path in self._states()), default=0)
+    def __init__(self, backup_dir: Path, callbacks: Sequence[keras.callbacks.Callback] = ()) -> None:
+        super().__init__(backup_dir)
+        self.path = Path(backup_dir, "state.npz")
+        self._memory = [(callback, name) for callback in callbacks for name in MEMORY.get(type(callback), ())]
+        self._remembered: list[np.ndarray | float] = []
 
-    def restore(self, model: keras.Model) -> bool:
-        """Load the last state into ``model``; returns whether it could be."""
+    def restore(self, model: keras.Model, most_epochs: int) -> int:
+        """Load the state into ``model`` and, when the training begins, into the callbacks.
+
+        Returns how many epochs were finished. It is 0, and nothing is loaded, without a whole state of this network in
+        which at most ``most_epochs`` were.
+        """
+        variables = _variables(model)
         try:
-            model.load_weights(self._state(self.finished))
-        except (OSError, ValueError, KeyError):  # a damaged disk
-            return False
-        return True
+            with np.load(self.path) as file:
+                state = dict(file)
+            finished = int(state.pop("finished"))
+            fits = all(state[name].shape == tuple(variable.shape) for name, variable in variables.items())
+        except (OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile):
+            return 0
+        if finished > most_epochs or not fits:
+            return 0
+        for name, variable in variables.items():
+            variable.assign(state.pop(name))
+        self._remembered = [value if value.ndim else value.item() for value in state.values()]
+        return finished
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._due = -math.inf
+        if self._remembered:
+            values = keras.tree.pack_sequence_as([getattr(*place) for place in self._memory], self._remembered)
+            for place, value in zip(self._memory, values, strict=True):
+                setattr(*place, value)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         started = time.perf_counter()
-        if started < self._due:
+        if started < self._due or self.model.stop_training:
             return
-        former = self._states()
-        with replacing(self._state(epoch + 1)) as unfinished:
-            self.model.save_weights(unfinished)
-        for path in former:
-            path.unlink()
+        state = {name: keras.ops.convert_to_numpy(variable) for name, variable in _variables(self.model).items()}
+        memory = keras.tree.flatten([getattr(*place) for place in self._memory])
+        state |= {f"memory {number}": value for number, value in enumerate(memory)}
+        with replacing(self.path) as unfinished:
+            np.savez(unfinished, finished=epoch + 1, **state)
         now = time.perf_counter()
         self._due = now + (now - started) * (1 / BACKUP_SHARE - 1)
 
-    def _state(self, finished: int) -> Path:
-        return Path(self.backup_dir, f"{finished}.weights.h5")
 
-    def _states(self) -> list[Path]:
-        return list(Path(self.backup_dir).glob("[0-9]*.weights.h5"))
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """All that a training changes in a model and its optimizer, by names that are the same in every process."""
+    variables = [*model.variables, *model.optimizer.variables]
+    return {f"{number} {variable.name}": variable for number, variable in enumerate(variables)}

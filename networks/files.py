@@ -15,8 +15,9 @@ from networks.rows import NetworkConfig
 from support.files import note, remove_unfinished, replacing
 
 LOSS_HISTORY_FOLDER = "loss_history_all"
+BACKUP = "_backup"  # ending of the name of a folder with the state of an unfinished training
 # Endings of the files beside a network. The description goes last when they are removed: `keep_best` finds them by it.
-RUN_FILES = (".keras", ".png", "_log.csv", "_learning.png", "_backup", ".json")
+RUN_FILES = (".keras", ".png", "_log.csv", "_learning.png", BACKUP, ".json")
 RUN_NAME = re.compile(
     r"\w+_LYR\d+_DNN\d+_DIL\d+_FIL\d+_KRNL\d+_POL\d+_LSTM\d+_[A-Z]+_\d{8}_\d{6}_[0-9a-f]{8}", re.ASCII
 )

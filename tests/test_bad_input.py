@@ -206,7 +206,7 @@ def test_a_study_of_the_other_problem_is_one_sentence(tmp_path, capsys, mode):
     url = f"sqlite:///{(tmp_path / 'shared.db').as_posix()}"
     options = hpo.options.parse_options(DENOISING, "", [])
     study = optuna.create_study(study_name="theirs", storage=url)
-    for name, value in hpo.study._stored_settings(hpo.options.run_from_options(DENOISING, options)).items():
+    for name, value in hpo.study.stored_settings(hpo.options.run_from_options(DENOISING, options)).items():
         study.set_user_attr(name, value)
     which = "--from-study" if mode == "final_model" else "--study-name"
     status = outcome(

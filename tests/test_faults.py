@@ -145,6 +145,31 @@ def test_workers_end_with_the_run_that_started_them(tmp_path, name):
     assert TrialState.RUNNING not in states and TrialState.FAIL not in states
 
 
+# --- Trainings that go on
+
+
+def search_small_networks():
+    """Let the paper preset search the networks of the quick one."""
+    forked.SEARCHED = replace(forked.SEARCHED, search_space=forked.SEARCHED.quick_space)
+
+
+@pytest.mark.parametrize(("mode", "name"), [("optuna", "SIGKILL"), ("optuna", "SIGINT"), ("final_model", "SIGINT")])
+def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, name):
+    of_mode = {"optuna": ("--preset", "paper", "--n-trials", "1"), "final_model": ("--repeats", "1")}
+    options = ("--num-epochs", "40", *of_mode[mode])
+    ended = Run(mode, tmp_path / "whole", *options, prepare=search_small_networks).end()
+    assert ended.status == 0, ended.errors
+    run = Run(mode, tmp_path / "interrupted", *options, prepare=search_small_networks)
+    wait_until(lambda: list(tmp_path.rglob("*_backup/state.npz")), run)
+    os.kill(run.process.pid, getattr(signal, name))
+    assert run.end().status in (130, -signal.SIGKILL)
+    assert len(list(tmp_path.rglob("*_backup/state.npz"))) == 1
+    ended = Run(mode, tmp_path / "interrupted", *options, prepare=search_small_networks).end()
+    assert ended.status == 0 and "goes on after epoch 1 of 40" in ended.printed, ended
+    assert left(tmp_path / "interrupted") == left(tmp_path / "whole")
+    assert not list(tmp_path.rglob("*_backup"))
+
+
 # --- Memory
 
 

@@ -4,12 +4,14 @@ import csv
 import dataclasses
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from optuna.distributions import CategoricalDistribution, IntDistribution
@@ -176,6 +178,32 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, capsys):
     assert files_below(root) == before and capsys.readouterr().out.count("  done\n") == len(rows)
 
 
+def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp_path, capsys):
+    options = ("--repeats", "1", "--num-epochs", "60")
+    trees = [hpo.tree.ResultsTree(tmp_path / name, DENOISING.folder) for name in ("killed", "whole")]
+    unfinished = trees[0].repeatability / hpo.plans.RUNNING
+
+    def n_epochs():
+        return max((len(read(log)) for log in unfinished.glob("loss_history_all/*_log.csv")), default=0)
+
+    for _ in range(2):
+        enough = n_epochs() + 5
+        killed("final_model", trees[0].output, *options, when=lambda enough=enough: n_epochs() > enough)
+    (name,) = (path.name.removesuffix("_backup") for path in unfinished.glob("*_backup"))
+    stale = unfinished / name.replace(name[-8:], "0" * 8)  # of a training that is not to go on
+    stale.with_suffix(".keras").touch()
+    run_toy("final_model", trees[0].output, *options)
+    assert re.search(r"Grid Search 1 goes on after epoch \d+ of 60", capsys.readouterr().out)
+    run_toy("final_model", trees[1].output, *options)
+    rows, expected = (read(tree.output / DENOISING.folder / TABLES["final_model"]) for tree in trees)
+    assert rows == expected and [row["Epochs"] for row in rows] == ["60", "60"]
+    assert not unfinished.exists()
+    histories = [sorted(path.read_text() for path in tree.repeatability.rglob("*_log.csv")) for tree in trees]
+    assert histories[0] == histories[1] and (trees[0].repeatability / "loss_history_all" / f"{name}_log.csv").is_file()
+    networks = [BaseMLClass.load_model(next(tree.final_model("Grid Search").glob("*.keras"))) for tree in trees]
+    assert all(map(np.array_equal, *(network.model.get_weights() for network in networks)))
+
+
 @pytest.fixture
 def saved(tmp_path):
     """A network that was trained for one epoch, as a .keras file."""
@@ -239,7 +267,7 @@ def test_a_training_that_fails_has_a_row_and_does_not_stop_the_grid(tmp_path, ca
         calls.append(arguments)
         raise failures.get(len(calls) - 1, MemoryError())
 
-    monkeypatch.setattr(hpo.run, "train", failing)
+    monkeypatch.setattr(hpo.plans, "train", failing)
     for _ in range(2):
         run_toy("manual", tmp_path)
     rows = read(tmp_path / DENOISING.folder / TABLES["manual"])

@@ -2,6 +2,12 @@
 
 import csv
 import dataclasses
+import itertools
+import math
+import os
+import signal
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -18,7 +24,8 @@ from dataPreProcessing import CustomDataGen, Loss, fit_input
 from networks.layers import Layer
 from networks.rows import Network
 
-PUBLISHED = Path(__file__).parents[2] / "shared" / "paper" / "published" / "Inversion" / "Search" / "GridSearch"
+ROOT = Path(__file__).parents[1]
+PUBLISHED = ROOT.parent / "shared" / "paper" / "published" / "Inversion" / "Search" / "GridSearch"
 TINY = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=2, krnl_size=3, pool_val=2, learning_rate=1e-2)
 
 
@@ -257,18 +264,167 @@ def test_how_steps_are_compiled_follows_the_network_and_the_training(monkeypatch
     assert baseML.choose_compilation(large, 7500).jit_compile is None
 
 
+# --- Backups
+
+
+FACTORS = (0.95, 0.8, 0.6, 0.5, 5.0)  # of the learning rate: three plateaus, Dwell_CB, CLR_CB
+HASTY = {"num_layers": 1, "num_dnn": 4, "learning_rate": 0.1, "schedule": "hasty"}  # a DNN, for its dropout
+
+
+def hasty_schedule(rate, num_epochs):
+    """The paper's schedule with so little patience that all of it acts within a few epochs."""
+    plateaus = zip(FACTORS, (1, 2, 2), (1, 0, 2), strict=False)
+    reductions = [
+        keras.callbacks.ReduceLROnPlateau("val_loss", factor, patience, mode="min", cooldown=cooldown)
+        for factor, patience, cooldown in plateaus
+    ]
+    return reductions, [Dwell_CB(), CLR_CB(criteria_factor=0.4)]
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Writes down the finished epochs, and calls ``interrupt`` when one of them ends or the next one begins."""
+
+    def __init__(self, path, interrupt, ends=None, begins=None):
+        super().__init__()
+        self.path, self.interrupt, self.ends, self.begins = path, interrupt, ends, begins
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.begins:
+            self.interrupt()
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self.path.open("a") as file:
+            file.write(f"{epoch}\n")
+        if epoch == self.ends:
+            self.interrupt()
+
+
+def train_hastily(folder, interrupt=None, **when):
+    """Train for 12 epochs, of which every one is backed up; returns the losses and rates, and all weights."""
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(networks.callbacks.SCHEDULES, "hasty", hasty_schedule)
+        patch.setattr(networks.callbacks, "BACKUP_SHARE", 1.0)
+        callbacks = [Interrupt(folder / "epochs", interrupt, **when)]
+        config = NetworkConfig("DNN", **HASTY)
+        network, result = baseML.run_model(config, *streams(), 12, folder, "run", 1, extra_callbacks=callbacks)
+        saved = baseML.BaseMLClass.load_model(folder / "run.keras")
+    weights = [*network.model.get_weights(), *saved.model.get_weights()]
+    return dataclasses.replace(result, seconds=0.0), baseML.loss_history_path(folder, "run").read_text(), weights
+
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def raise_interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What a training gives that nothing interrupted, and whose schedule acted in every way."""
+    found = train_hastily(tmp_path_factory.mktemp("undisturbed"))
+    assert schedule_acted(found[1])
+    return found
+
+
+def schedule_acted(history):
+    """Whether every factor is in the steps from one learning rate to the next."""
+    rates = [float(row["lr"]) for row in csv.DictReader(history.splitlines())]
+    steps = [after / before for before, after in itertools.pairwise(rates)]
+    subsets = [chosen for n in range(1, 6) for chosen in itertools.combinations(FACTORS, n)]
+    acted = [chosen for chosen in subsets if any(math.isclose(math.prod(chosen), step, rel_tol=1e-5) for step in steps)]
+    return {factor for chosen in acted for factor in chosen} == set(FACTORS)
+
+
+def check_resumed(folder, undisturbed):
+    result, history, weights = train_hastily(folder)
+    assert (result, history) == undisturbed[:2]
+    assert all(np.array_equal(a, b) for a, b in zip(weights, undisturbed[2], strict=True))
+    assert (folder / "epochs").read_text().split() == list(map(str, [*range(11), *range(10, 12)]))
+    assert not (folder / "run_backup").exists()
+
+
+def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(tmp_path, undisturbed):
+    for when in ({"begins": 4}, {"ends": 10}):
+        with pytest.raises(KeyboardInterrupt):
+            train_hastily(tmp_path / "interrupted", raise_interrupt, **when)
+    check_resumed(tmp_path / "interrupted", undisturbed)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_training_that_is_killed_twice_goes_on_as_if_nothing_had_happened(tmp_path, undisturbed):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])}
+    for when in ("begins=4", "ends=10"):
+        code = f"import test_training as t; t.train_hastily({str(tmp_path / 'killed')!r}, t.kill, {when})"
+        process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        assert process.returncode == -signal.SIGKILL, process.stderr
+    check_resumed(tmp_path / "killed", undisturbed)
+
+
+def test_a_backup_keeps_all_that_callbacks_remember(tmp_path):
+    model = baseML.create_model(TINY, 33).model
+    model.stop_training = False  # as Keras has it in a fit
+    kinds = networks.callbacks.MEMORY
+
+    def callbacks():
+        before, after = networks.callbacks.SCHEDULES["paper"](1e-3, 3)
+        found = [keras.callbacks.EarlyStopping("val_loss"), baseML.BestModel(tmp_path / "best.keras"), *before, *after]
+        for callback in found:
+            callback.set_model(model)
+            callback.on_train_begin()
+        assert {type(callback) for callback in found} == set(kinds)
+        return found
+
+    kept, fresh = callbacks(), callbacks()
+    places = [(number, name) for number, callback in enumerate(kept) for name in kinds[type(callback)]]
+    for value, (number, name) in enumerate(places, 1):
+        setattr(kept[number], name, [value * w for w in model.get_weights()] if name == "best_weights" else value)
+    for callbacks, act in ((kept, lambda b: b.on_epoch_end(4)), (fresh, lambda b: b.restore(model, 5))):
+        backup = baseML.Backup(tmp_path / "backup", callbacks)
+        backup.set_model(model)
+        backup.on_train_begin()
+        act(backup)
+    backup.on_train_begin()
+    for number, name in places:
+        found, expected = (keras.tree.flatten(getattr(side[number], name)) for side in (fresh, kept))
+        assert all(map(np.array_equal, found, expected)) and len(found) == len(expected), name
+
+
+def test_the_epoch_in_which_a_training_is_stopped_is_not_backed_up(tmp_path, monkeypatch):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 2
+
+        def on_train_end(self, logs=None):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(networks.callbacks, "BACKUP_SHARE", 1.0)
+    with pytest.raises(KeyboardInterrupt):
+        baseML.run_model(TINY, *streams(), 9, tmp_path, "run", 0, extra_callbacks=[Stop()])
+    with np.load(tmp_path / "run_backup" / "state.npz") as state:
+        assert state["finished"] == 2
+
+
 def test_backups_take_a_small_part_of_the_time(tmp_path, monkeypatch):
     clock = iter(np.cumsum([0, 1, 5, 20, 1]).tolist())  # s: begins, ends, too early, late enough, ends
     monkeypatch.setattr(networks.callbacks, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
     network = baseML.create_model(TINY, 33)
+    network.model.stop_training = False  # as Keras has it in a fit
     backup = baseML.Backup(tmp_path / "backup")
     backup.set_model(network.model)
     backup.on_train_begin()
     kept = []
     for epoch in range(3):
         backup.on_epoch_end(epoch)
-        kept += [path.name for path in (tmp_path / "backup").iterdir()]
-    assert kept == ["1.weights.h5", "1.weights.h5", "3.weights.h5"]
+        with np.load(*(tmp_path / "backup").iterdir()) as state:
+            kept.append(int(state["finished"]))
+    assert kept == [1, 1, 3]
+
+
+# --- Failures, options and tables
 
 
 def test_a_training_that_never_gives_a_number_says_so(tmp_path):

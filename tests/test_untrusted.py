@@ -403,7 +403,7 @@ def test_a_study_with_settings_that_are_none_is_one_sentence(tmp_path, capsys, n
     options = hpo.options.parse_options(DENOISING, "", [])
     run = hpo.options.run_from_options(DENOISING, options)
     study = optuna.create_study(study_name="theirs", storage=url)
-    for key, known in (hpo.study._stored_settings(run) | {name: value}).items():
+    for key, known in (hpo.study.stored_settings(run) | {name: value}).items():
         study.set_user_attr(key, known)
     study.add_trial(optuna.trial.create_trial(value=1.0))
     resume = ["--mode", "optuna_resume", "--storage", url, "--output", str(tmp_path / "out")]
