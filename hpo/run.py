@@ -198,13 +198,7 @@ def data_stream(
 
 
 def train(
-    run: Run,
-    config: NetworkConfig,
-    folder: Path,
-    run_name: str,
-    seed: int,
-    owner: str,
-    **fit_options,
+    run: Run, config: NetworkConfig, folder: Path, run_name: str, seed: int, owner: str, **fit_options
 ) -> tuple[BaseMLClass, RunResult]:
     """One training of the run's settings: its network and its result.
 
