@@ -25,6 +25,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from plotly.colors import sample_colorscale
 from plotly.offline import get_plotlyjs
 
+from hpo.results.axes import are_wide
 from hpo.results.grid import MissingError
 from hpo.results.studies import FEWEST_FOR_IMPORTANCE, KINDS, StudyResults, importances
 from hpo.results.tables import readable
@@ -131,19 +132,15 @@ class _Shown:
     results: StudyResults
 
     @cached_property
-    def distributions(self) -> dict[str, BaseDistribution]:
-        return {name: kind for trial in self.results.trained.trials for name, kind in trial.distributions.items()}
-
-    @cached_property
     def labels(self) -> dict[str, str]:
         """Readable names of the parameters, except where another parameter is stored under that name."""
-        names = self.distributions
+        names = self.results.distributions
         return {name: _safe(name if readable(name) in names else readable(name)) for name in names}
 
     @cached_property
     def parameters(self) -> dict[str, str]:
         """Labels of the parameters that the trained trials vary."""
-        varied = (name for name in self.results.parameters if self.rows[name].nunique() > 1)
+        varied = (name for name in self.results.parameters if self.results.rows[name].nunique() > 1)
         return {name: self.labels[name] for name in varied}
 
     @property
@@ -152,28 +149,22 @@ class _Shown:
         return f"validation loss ({unit})" if unit else "validation loss"
 
     @cached_property
-    def rows(self) -> pd.DataFrame:
-        """The trained trials, one row each."""
-        return self.results.trials[self.results.trials["kind"] == "trained"]
-
-    @cached_property
     def is_wide(self) -> bool:
         """Whether the scores span more than a decade, so that a logarithmic axis shows them."""
-        scores = self.rows["score"]
-        return bool(scores.min() > 0 and scores.max() > 10 * scores.min())
+        return bool(are_wide(self.results.rows["score"]))
 
     @property
     def score_axis(self) -> dict[str, object]:
         axis = {"title": self.score_label}
         if not self.is_wide:
             return axis
-        ticks = _round_numbers(self.rows["score"], is_log=True)
+        ticks = _round_numbers(self.results.rows["score"], is_log=True)
         return axis | {"type": "log", "tickvals": ticks, "ticktext": [short_number(tick) for tick in ticks]}
 
     @property
     def colour_bar(self) -> dict[str, object]:
         """The colour bar of `target`, labelled with scores."""
-        ticks = _round_numbers(self.rows["score"], self.is_wide)
+        ticks = _round_numbers(self.results.rows["score"], self.is_wide)
         return {
             "title": {"text": self.score_label, "side": "right"},
             "thickness": 18,
@@ -189,7 +180,7 @@ class _Shown:
     @cached_property
     def trained(self) -> optuna.Study:
         """A study of the trained trials alone, with the labels of their parameters and with their original numbers."""
-        known = dict(zip(self.rows["number"], self.results.trained.trials, strict=True))
+        known = dict(zip(self.results.rows["number"], self.results.trained.trials, strict=True))
         study = optuna.create_study(direction="minimize")
         for number in range(max(known) + 1):
             study.add_trial(self._labelled(known[number]) if number in known else _PLACEHOLDER)
@@ -242,7 +233,7 @@ def _history(shown: _Shown) -> list[go.Figure]:
 def _parallel(shown: _Shown) -> list[go.Figure]:
     _need_parameters(shown, 1)
     names = [name for name in shown.results.best_parameters if name in shown.parameters]
-    rows = shown.rows.dropna(subset=names)
+    rows = shown.results.rows.dropna(subset=names)
     figure = visualization.plot_parallel_coordinate(
         shown.trained, [shown.parameters[name] for name in names], target=shown.target, target_name=shown.score_label
     )
@@ -254,7 +245,7 @@ def _parallel(shown: _Shown) -> list[go.Figure]:
     figure.update_traces(marker=bar, selector={"mode": "markers"})
     _round_axis(figure, 0, rows["score"], shown.is_wide)
     for place, name in enumerate(sorted(names, key=shown.parameters.get), 1):  # Optuna's order
-        kind, values = shown.distributions[name], rows[name]
+        kind, values = shown.results.distributions[name], rows[name]
         if not isinstance(kind, CategoricalDistribution):
             _round_axis(figure, place, values, kind.log)
     if shown.is_wide:
@@ -305,8 +296,8 @@ def _slices(shown: _Shown) -> list[go.Figure]:
 def _slice(shown: _Shown, name: str) -> go.Figure:
     figure = visualization.plot_slice(shown.trained, [shown.labels[name]], target_name=shown.score_label)
     figure.update_traces(marker={"colorscale": SCALE, "showscale": False, "size": 5})
-    figure.update_xaxes(dtick=_whole_step(shown.rows[name]))
-    kind = shown.distributions[name]
+    figure.update_xaxes(dtick=_whole_step(shown.results.rows[name]))
+    kind = shown.results.distributions[name]
     if isinstance(kind, CategoricalDistribution):
         # Optuna's own labels would be in quotation marks.
         names = [_safe(choice) for choice in kind.choices]
@@ -342,7 +333,7 @@ def _bars(shown: _Shown, found: pd.Series, target: str) -> go.Figure:
 
 
 def _distribution(shown: _Shown) -> list[go.Figure]:
-    figure = px.ecdf(shown.rows, x="score", labels={"score": shown.score_label})
+    figure = px.ecdf(shown.results.rows, x="score", labels={"score": shown.score_label})
     figure.update_traces(line_color=COLOURS["blue"]).update_xaxes(shown.score_axis)
     return [figure.update_yaxes(title="share of the trained trials")]
 
@@ -384,7 +375,7 @@ def _contour(shown: _Shown) -> list[go.Figure]:
     colours = {"colorscale": SCALE, "reversescale": False, "colorbar": shown.colour_bar}
     figure.update_traces(colours, selector={"type": "contour"})
     for update, name in zip((figure.update_xaxes, figure.update_yaxes), names, strict=True):
-        update(dtick=_whole_step(shown.rows[name]))
+        update(dtick=_whole_step(shown.results.rows[name]))
     points = {"color": "white", "size": 6, "line": {"color": "black", "width": 1}}
     figure.update_traces(marker=points, selector={"type": "scatter"})
     return [figure]
@@ -466,7 +457,7 @@ def _panel_html(shown: _Shown, panel: _Panel, anchor: str) -> str:
 
 def _figures(shown: _Shown, panel: _Panel) -> list[go.Figure]:
     """Return the figures of a panel. Raises MissingError where there is nothing to draw."""
-    _need(panel.fewest, "trained trials", len(shown.rows))
+    _need(panel.fewest, "trained trials", len(shown.results.rows))
     figures = [figure for figure in panel.draw(shown) if _has_marks(figure)]
     if not figures:
         raise MissingError("the trained trials have nothing that can be shown here")
@@ -506,7 +497,7 @@ def _study_section(number: int, results: StudyResults) -> _Section:
 def _facts_html(shown: _Shown) -> str:
     facts = {
         "Study": shown.results.name,
-        "Trials": f"{len(shown.results.trials)}, {len(shown.rows)} of them trained",
+        "Trials": f"{len(shown.results.trials)}, {len(shown.results.rows)} of them trained",
         "Not trained": shown.results.left_out() or "none",
         f"Best {shown.score_label}": _best_score(shown),
     }
@@ -514,9 +505,9 @@ def _facts_html(shown: _Shown) -> str:
 
 
 def _best_score(shown: _Shown) -> str:
-    if shown.rows.empty:
+    if shown.results.rows.empty:
         return "none: no trial was trained"
-    best = shown.rows.loc[shown.rows["score"].idxmin()]
+    best = shown.results.rows.loc[shown.results.rows["score"].idxmin()]
     return f"{short_number(best['score'])}, of trial {best['number']}"
 
 

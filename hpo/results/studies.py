@@ -4,11 +4,13 @@ import functools
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pandas as pd
+from optuna.distributions import BaseDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
@@ -47,13 +49,21 @@ class StudyResults:
     trials: pd.DataFrame
     unit: str  # unit of the score
 
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The trained trials, one row each."""
+        return self.trials[self.trials["kind"] == "trained"]
+
+    @cached_property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """The search range of each parameter of the trained trials."""
+        return {name: kind for trial in self.trained.trials for name, kind in trial.distributions.items()}
+
     @property
     def parameters(self) -> list[str]:
         """The parameters that the trained trials vary, or all of them when they vary none."""
-        known = {name for trial in self.trained.trials for name in trial.params}
-        found = [name for name in self.trials.columns if name in known]
-        values = self.trials[self.trials["kind"] == "trained"]
-        return [name for name in found if values[name].nunique() > 1] or found
+        found = [name for name in self.trials.columns if name in self.distributions]
+        return [name for name in found if self.rows[name].nunique() > 1] or found
 
     @property
     def best_parameters(self) -> list[str]:

@@ -56,14 +56,10 @@ def plot_study(results: StudyResults) -> Figure:
 def _study_caption(results: StudyResults) -> str:
     left_out = results.left_out()
     others = f"left out: {left_out}" if left_out else "none left out"
-    trained = _trained(results)
+    trained = results.rows
     alike = trained.dropna(subset=results.best_parameters)
     only = f" (b) and (d) show {len(alike)} with the parameters of the best one." if len(alike) < len(trained) else ""
     return f"{results.name}: {len(trained)} trained trials; {others}.{only}"
-
-
-def _trained(results: StudyResults) -> pd.DataFrame:
-    return results.trials[results.trials["kind"] == "trained"]
 
 
 def _score_label(results: StudyResults) -> str:
@@ -71,7 +67,7 @@ def _score_label(results: StudyResults) -> str:
 
 
 def _draw_history(ax: Axes, results: StudyResults) -> None:
-    trained = _trained(results).sort_values("number")
+    trained = results.rows.sort_values("number")
     ax.plot(trained["number"], trained["score"], "o", markersize=3, color=COLOURS["sky blue"], label="trained trial")
     ax.step(
         trained["number"], trained["score"].cummin(), where="post", color=COLOURS["vermillion"], label="best so far"
@@ -110,14 +106,10 @@ def _scale(values: pd.Series, distribution: optuna.distributions.BaseDistributio
     return _Scale(np.asarray((numbers - low) / (high - low), float), (0.0, 1.0), tuple(map(tick_label, ends)))
 
 
-def _distributions(results: StudyResults) -> dict[str, optuna.distributions.BaseDistribution]:
-    return {name: kind for trial in results.trained.trials for name, kind in trial.distributions.items()}
-
-
 def _draw_parallel(ax: Axes, results: StudyResults) -> None:
-    known = _distributions(results)
+    known = results.distributions
     names = results.best_parameters
-    trained = _trained(results).dropna(subset=["score", *names]).sort_values("score", ascending=False)
+    trained = results.rows.dropna(subset=["score", *names]).sort_values("score", ascending=False)
     scales = [_scale(trained["score"], None), *(_scale(trained[name], known[name]) for name in names)]
     points = np.column_stack([scale.positions for scale in scales])  # (n_trials, n_axes)
     lines = np.stack([np.broadcast_to(np.arange(points.shape[1]), points.shape), points], axis=-1)
@@ -137,7 +129,7 @@ def _draw_parallel(ax: Axes, results: StudyResults) -> None:
 
 
 def _draw_slices(panel: SubFigure, results: StudyResults, n_rows: int) -> None:
-    trained, known = _trained(results), _distributions(results)
+    trained, known = results.rows, results.distributions
     axes = panel.subplots(n_rows, SLICES_A_ROW, sharey=True, squeeze=False)
     for ax in axes.ravel()[len(results.parameters) :]:
         ax.remove()
