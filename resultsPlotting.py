@@ -84,15 +84,6 @@ def _grid_search(sources: Sequence[Results], notes: list[str]) -> Figure:
     )
 
 
-def _study(sources: Sequence[Results], notes: list[str]) -> Figure:
-    return plot_study(sources[0].study)
-
-
-def _repeatability(sources: Sequence[Results], notes: list[str]) -> Figure:
-    (results,) = sources
-    return plot_repeatability(results.repeatability, results.problem, results.unit(results.tree.repeatability))
-
-
 def _final_networks(sources: Sequence[Results], notes: list[str]) -> Figure:
     (results,) = sources
     networks, blind = results.networks, None
@@ -116,19 +107,17 @@ def _duration_importance(sources: Sequence[Results], notes: list[str]) -> Figure
     return plot_duration_importance(studies)
 
 
-def _accuracy_and_cost(sources: Sequence[Results], notes: list[str]) -> Figure:
-    (results,) = sources
-    networks, methods = rate_networks(results.problem, results.tree, notes)
-    return plot_accuracy_and_cost(results.problem, networks, methods)
-
-
 SHARED_FIGURES = {"2": _earth_model, "11": _duration_importance}  # figures of all problems together, by number
 FIGURES = {  # figures of each problem, by what they show
     "grid": _grid_search,
-    "study": _study,
-    "repeatability": _repeatability,
+    "study": lambda sources, notes: plot_study(sources[0].study),
+    "repeatability": lambda sources, notes: plot_repeatability(
+        sources[0].repeatability, sources[0].problem, sources[0].unit(sources[0].tree.repeatability)
+    ),
     "networks": _final_networks,
-    "accuracy": _accuracy_and_cost,
+    "accuracy": lambda sources, notes: plot_accuracy_and_cost(
+        sources[0].problem, *rate_networks(sources[0].problem, sources[0].tree, notes)
+    ),
 }
 TABLES = {  # tables of each problem: title, maker
     "ranges": ("Search ranges and base values", table_of_ranges),
@@ -289,14 +278,11 @@ def _make(options: argparse.Namespace) -> None:
             if shown:
                 output.make(kind, label, items[label], shown)
     if options.html:
-        _report(options.output / "report.html", sources.values(), output)
-
-
-def _report(path: Path, sources: Iterable[Results], output: Output) -> None:
-    notes: list[str] = []
-    studies = [study for results in sources if (study := results.or_none("study", notes)) is not None]
-    write_report(path, studies, output.tables, [*output.missing, *notes])
-    print(f"Report     {path}")
+        notes: list[str] = []
+        studies = [study for results in sources.values() if (study := results.or_none("study", notes)) is not None]
+        path = options.output / "report.html"
+        write_report(path, studies, output.tables, [*output.missing, *notes])
+        print(f"Report     {path}")
 
 
 if __name__ == "__main__":

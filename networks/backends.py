@@ -34,15 +34,9 @@ class Compilation(NamedTuple):
 def choose_compilation(config: NetworkConfig, n_steps: int, n_samples: int = 4096, batch_size: int = 1) -> Compilation:
     """How to run ``n_steps`` training steps on batches of traces of ``n_samples``; the losses are the same within 1e-4.
 
-    On two CPU cores, at batch 1 and 4096 samples, XLA changes the time of a step by these factors: 0.5 and 0.8 for the
-    best inversion networks, 0.13 for a CNN_LSTM, 0.2 for a CNN and 0.5 for a CNN_VAR (both with the grid's base
-    values), but 30 for a DNN, whose dropout it draws slowly, and 1.0 to 2.2 for the CNN autoencoders with their
-    transposed convolutions. Compiling with XLA takes 1 to 2 s longer, more than a short training of small layers
-    gains; for a TCN it takes 3 to 8 s longer, which are gained in 150 to 500 steps. Validation steps of several traces
-    are 2 to 25 % faster without XLA and compile sooner, but not those of an LSTM. On a GPU, the choice is Keras' own.
-
-    A return to Python costs 1 ms, a fifth of a step of the smallest autoencoder. Small networks therefore do several
-    steps at once. Large ones return after every step, as Ctrl-C would have to wait otherwise.
+    On a CPU, XLA is for networks without XLA_COSTS whose training is long enough to gain what compiling takes (measured
+    in docs/PERFORMANCE.md); on a GPU, the choice is Keras' own. A return to Python costs 1 ms, so small networks do
+    several steps at once; large ones return after every step, as Ctrl-C would have to wait otherwise.
     """
     if keras.backend.backend() != "tensorflow":
         return Compilation(None, 1)

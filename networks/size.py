@@ -35,8 +35,8 @@ def estimate(
     A step does 6 operations for every parameter and sample that it works on. The memory holds the parameters, their
     gradients, Adam's three moments, the best weights twice and the copies that an update makes; then what the layers
     keep for their gradients, and the gradients of the largest output, or, if it is more, the largest output of a
-    validation batch and copies of it; and what compiling takes. For ten networks from 45 to 1900 MB on a CPU, the
-    estimate is 0.83 to 1.16 times the growth of the process (`benchmarks/bench_size.py`).
+    validation batch and copies of it; and what compiling takes. How near it comes
+    is measured by `benchmarks/bench_size.py`.
     """
     length = n_samples + -n_samples % config.length_factor
     channels = n_channels * config.units.channels

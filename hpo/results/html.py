@@ -175,7 +175,7 @@ class _Shown:
     @property
     def target(self) -> Callable[[FrozenTrial], float] | None:
         """What colours stand for: the logarithm of the score if the scores are wide, or None for the score itself."""
-        return _log_score if self.is_wide else None
+        return (lambda trial: float(np.log10(trial.value))) if self.is_wide else None
 
     @cached_property
     def trained(self) -> optuna.Study:
@@ -203,10 +203,6 @@ class _Shown:
 
 
 _PLACEHOLDER = create_trial(state=TrialState.WAITING)  # keeps the number of a trial that is left out
-
-
-def _log_score(trial: FrozenTrial) -> float:
-    return float(np.log10(trial.value))
 
 
 def _safe_choice(value: object) -> object:
@@ -304,14 +300,6 @@ def _slice(shown: _Shown, name: str) -> go.Figure:
         ticks = {"tickvals": figure.layout.xaxis.categoryarray, "ticktext": names}
         figure.update_xaxes(ticks, range=[-0.5, len(names) - 0.5])
     return figure.update_yaxes(shown.score_axis).update_layout(height=SLICE_HEIGHT)
-
-
-def _score_importance(shown: _Shown) -> list[go.Figure]:
-    return [_bars(shown, shown.score_importances, "score")]
-
-
-def _duration_importance(shown: _Shown) -> list[go.Figure]:
-    return [_bars(shown, shown.importances("duration"), "duration")]
 
 
 def _bars(shown: _Shown, found: pd.Series, target: str) -> go.Figure:
@@ -417,14 +405,14 @@ PANELS = (
         "score",
         "Importance for the score",
         "Share of the score's variance that a parameter explains by itself (fANOVA); the shares add up to 1.",
-        _score_importance,
+        lambda shown: [_bars(shown, shown.score_importances, "score")],
         FEWEST_FOR_IMPORTANCE,
     ),
     _Panel(
         "duration",
         "Importance for the duration",
         "Share of the duration's variance that a parameter explains by itself (fANOVA); the shares add up to 1.",
-        _duration_importance,
+        lambda shown: [_bars(shown, shown.importances("duration"), "duration")],
         FEWEST_FOR_IMPORTANCE,
     ),
     _Panel(
@@ -458,14 +446,12 @@ def _panel_html(shown: _Shown, panel: _Panel, anchor: str) -> str:
 def _figures(shown: _Shown, panel: _Panel) -> list[go.Figure]:
     """Return the figures of a panel. Raises MissingError where there is nothing to draw."""
     _need(panel.fewest, "trained trials", len(shown.results.rows))
-    figures = [figure for figure in panel.draw(shown) if _has_marks(figure)]
+    figures = [
+        figure for figure in panel.draw(shown) if any(trace.x is not None and len(trace.x) for trace in figure.data)
+    ]
     if not figures:
         raise MissingError("the trained trials have nothing that can be shown here")
     return figures
-
-
-def _has_marks(figure: go.Figure) -> bool:
-    return any(trace.x is not None and len(trace.x) for trace in figure.data)
 
 
 def _figure_html(figure: go.Figure, anchor: str) -> str:

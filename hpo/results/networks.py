@@ -141,9 +141,10 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
     named = {str(path): network for path, network in alike.items()}
     rows = blind_test(problem, named, BASELINE_TRACES, 0, protocol)
     scores = {row.name: row.scores[problem.headline.name] for row in rows if row.kind == "network"}
+    origins = {path: OWNERS.get(network.provenance.get("owner"), "search") for path, network in alike.items()}
     networks = [
         RatedNetwork(
-            name=f"{network.config.arch_type}, {path.parent.name}, {_origin(network)}",
+            name=", ".join([network.config.arch_type, path.parent.name, origins[path]]),
             arch_type=network.config.arch_type,
             score=scores[str(path)],
             parameters=network.get_model().count_params(),
@@ -152,11 +153,6 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
         for path, network in alike.items()
     ]
     return networks, [row for row in rows if row.kind != "network"]
-
-
-def _origin(network: BaseMLClass) -> str:
-    """Say what trained a network."""
-    return OWNERS.get(network.provenance.get("owner"), "search")
 
 
 def _training_operations(network: BaseMLClass, path: Path) -> float:

@@ -123,8 +123,15 @@ def study_results(
         raise MissingError(f"study: {name} has no trial yet")
     kinds = [_kind(trial, problem.skipped_score) for trial in trials]
     rows = [
-        {**trial.params, "number": trial.number, "kind": kind, "score": _score(trial), "seconds": _seconds(trial)}
+        {
+            **trial.params,
+            "number": trial.number,
+            "kind": kind,
+            "score": score,
+            "seconds": _seconds(trial),
+        }
         for trial, kind in zip(trials, kinds, strict=True)
+        for score in [trial.value if trial.state == TrialState.COMPLETE else np.nan]
     ]
     table = pd.DataFrame(rows)
     order = ["number", "kind", "score", "seconds", *PARAMETERS]
@@ -152,10 +159,6 @@ def _kind(trial: FrozenTrial, skipped_score: float) -> str:
         return "failed"
     by_score = trial.value == skipped_score and "n_parameters" not in trial.user_attrs
     return "skipped" if by_score else "trained"
-
-
-def _score(trial: FrozenTrial) -> float:
-    return trial.value if trial.state == TrialState.COMPLETE else np.nan
 
 
 def _seconds(trial: FrozenTrial) -> float:
