@@ -17,9 +17,9 @@ import numpy as np
 import pywt
 from scipy import fft, ndimage, signal
 
-from dataGeneration import BLOCK_NAMES, PAIRS, TRACES_PER_BLOCK, generate_block, stream_generator
+from dataGeneration import PAIRS, TRACES_PER_BLOCK, generate_block, stream_generator
 from evaluation.protocol import TraceProtocol
-from support.checks import check_flag, check_names, check_whole
+from support.checks import check_flag, check_whole
 from traces.checks import SHORTEST_TRACE, check_block, check_time
 from traces.wavelets import convolve
 
@@ -225,33 +225,20 @@ class InversionReference:
 
 
 def stream_traces(
-    seed: int,
-    stream: str,
-    n_traces: int,
-    names: Iterable[str],
-    *,
-    n_samples: int = 4096,
-    dt: float = 0.001,
-    snr_db: tuple[float, float] | None = None,
+    seed: int, stream: str, n_traces: int, names: Iterable[str], **options: object
 ) -> dict[str, np.ndarray]:
     """Return the first traces of a stream by name, (n_traces, n_samples) float32, as CustomDataGen does in epoch 0.
 
     The options are those of `dataGeneration.generate_block`, which raises the ValueErrors.
     """
-    n_traces = check_whole("n_traces", n_traces, 1)
-    names = check_names("data name", names, BLOCK_NAMES)
+    firsts = range(0, check_whole("n_traces", n_traces, 1), TRACES_PER_BLOCK)
     blocks = [
         generate_block(
-            stream_generator(seed, stream, 0, first // TRACES_PER_BLOCK),
-            min(TRACES_PER_BLOCK, n_traces - first),
-            names,
-            n_samples=n_samples,
-            dt=dt,
-            snr_db=snr_db,
+            stream_generator(seed, stream, 0, block), min(TRACES_PER_BLOCK, n_traces - first), names, **options
         )
-        for first in range(0, n_traces, TRACES_PER_BLOCK)
+        for block, first in enumerate(firsts)
     ]
-    return {name: np.concatenate([block[name] for block in blocks]) for name in names}
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:

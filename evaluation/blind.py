@@ -13,6 +13,7 @@ from evaluation.task import Task
 from support.checks import check_choice
 from traces.checks import SNR_LIMITS
 
+Networks = Mapping[str, BaseMLClass]  # by name
 NOISE_LEVELS = (-5.0, 0.0, 5.0, 10.0, 15.0)  # dB
 VARIANTS = {  # kinds of traces that are tested one after the other, as changes of a TraceProtocol
     "wavelet": {wavelet.name: {"wavelet": code} for code, wavelet in WAVELETS.items()},
@@ -49,11 +50,7 @@ def predict_in_data_units(task: Task, network: BaseMLClass, x: np.ndarray) -> np
 
 
 def blind_test(
-    task: Task,
-    networks: Mapping[str, BaseMLClass],
-    n_traces: int,
-    seed: int = 0,
-    protocol: TraceProtocol | None = None,
+    task: Task, networks: Networks, n_traces: int, seed: int = 0, protocol: TraceProtocol | None = None
 ) -> list[Row]:
     """Classical methods and networks (by name) on the blind traces of a seed; rows as of `compare`.
 
@@ -72,12 +69,7 @@ def variants_of(task: Task, protocol: TraceProtocol) -> list[str]:
 
 
 def blind_tests(
-    task: Task,
-    networks: Mapping[str, BaseMLClass],
-    n_traces: int,
-    by: str,
-    seed: int = 0,
-    protocol: TraceProtocol | None = None,
+    task: Task, networks: Networks, n_traces: int, by: str, seed: int = 0, protocol: TraceProtocol | None = None
 ) -> dict[str, list[Row]]:
     """A `blind_test` of each kind of traces of ``by`` (a key of VARIANTS), on the same earth models.
 

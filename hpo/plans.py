@@ -110,7 +110,7 @@ def grid_configurations(run: Run) -> list[NetworkConfig]:
     The base values are repeated as runs of their own. Parameters and values that are not in the run's search space, and
     those that only another architecture has, are left out.
     """
-    space = run.search_space
+    space, base = run.search_space, run.problem.base_of(run.settings.preset)
     architectures = space["arch_type"].choices
     points = [(architecture, {}) for architecture in architectures] + [
         (architecture, {name: value})
@@ -121,7 +121,7 @@ def grid_configurations(run: Run) -> list[NetworkConfig]:
         for architecture in architectures
         if run.problem.grid_owners.get(name, architecture) == architecture
     ]
-    return [network_config(run.problem, {**run.base, "arch_type": name, **change}) for name, change in points]
+    return [network_config(run.problem, {**base, "arch_type": name, **change}) for name, change in points]
 
 
 def _contains(distribution: BaseDistribution, value: object) -> bool:

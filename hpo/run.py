@@ -80,16 +80,6 @@ class Run:
     def metric_name(self) -> str:
         return f"validation loss ({self.loss_unit})" if self.loss_unit else "validation loss"
 
-    @property
-    def base(self) -> dict[str, object]:
-        """The base configuration of the preset."""
-        return self.problem.base_of(self.settings.preset)
-
-    @property
-    def n_channels(self) -> int:
-        """Number of channels in which the network gets a trace."""
-        return data_stream(self, "training", 1, self.settings.seed).n_channels
-
     def with_parameters(self, parameters: Mapping[str, object]) -> "Run":
         """The run with the settings that a trial has among its parameters."""
         searched = {name: parameters[name] for name in SEARCHED_SETTINGS if name in parameters}

@@ -14,7 +14,7 @@ from baseML import RunResult
 from hpo.dashboard import upload_picture
 from hpo.problem import network_config
 from hpo.report import Progress, print_plan, print_result
-from hpo.run import Run, check_table, derived_seed, train, training_size, why_too_large
+from hpo.run import Run, check_table, data_stream, derived_seed, train, training_size, why_too_large
 from hpo.samplers import PRUNERS, make_sampler, suggest
 from hpo.settings import DEFAULTS
 from hpo.study import open_study
@@ -173,7 +173,7 @@ def _summary_row(run: Run, trial: FrozenTrial) -> list[object] | None:
         return None
     try:
         config, own = network_config(run.problem, trial.params), run.with_parameters(trial.params)
-        own.n_channels  # noqa: B018 - raises for an invalid transform
+        data_stream(own, "training", 1, own.settings.seed)  # raises for an invalid transform
     except (ValueError, TypeError) as error:
         note(f"trial {trial.number} is of no network of these scripts, and has no row: {error}")
         return None
@@ -197,7 +197,7 @@ def run_search(run: Run) -> None:
         with Progress(run, study) as progress:
             work(run, study, storage, progress)
         return
-    base = {"arch_type": run.problem.final_configs["Optuna"].arch_type, **run.base}
+    base = {"arch_type": run.problem.final_configs["Optuna"].arch_type, **run.problem.base_of(run.settings.preset)}
     if "transform" in run.search_space:
         base["transform"] = DEFAULTS["transform"]
     with TrialQueue(study, storage, run.tree.search) as queue:

@@ -168,10 +168,9 @@ def _check_ranges(run: Run) -> None:
     if s.budget is not None:
         Budget.of(s.budget)
     check_choice("validation", s.validation, VALIDATIONS)
-    data_stream(run, "training", s.num_datasets, s.seed)  # refuses the rest
     parameters = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask(dict(run.search_space)).params
     network_config(run.problem, parameters)
-    run.with_parameters(parameters).n_channels  # noqa: B018 - raises ValueError for an invalid transform
+    data_stream(run.with_parameters(parameters), "training", s.num_datasets, s.seed)  # refuses the rest
 
 
 def best_configuration(run: Run) -> tuple[NetworkConfig, dict[str, object]]:

@@ -88,8 +88,7 @@ class StopWhenAsked(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         check_stop()
 
-    def on_test_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        check_stop()
+    on_test_batch_begin = on_train_batch_begin
 
 
 class _FirstEpoch(keras.callbacks.Callback):
