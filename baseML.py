@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from dataPreProcessing import RMSE, CustomDataGen, Loss, channel_names, fit_input, transform_traces
-from networks.backends import PRECISIONS, gradients_forgotten, computing_in, choose_compilation, make_deterministic
+from networks.backends import PRECISIONS, choose_compilation, computing_in, gradients_forgotten, make_deterministic
 from networks.callbacks import (
     CLR_CB,
     OPTIMIZERS,
@@ -35,7 +35,7 @@ from networks.callbacks import (
 from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer, tcn_class
 from networks.rows import NETWORKS, NetworkConfig
-from networks.size import VALIDATION_BATCH, Size, with_outputs, count_parameters, estimate
+from networks.size import VALIDATION_BATCH, Size, count_parameters, estimate, with_outputs
 from plots.learning import PlotLearning
 from plots.networks import plot_network
 from support.checks import check_choice, check_path, check_whole

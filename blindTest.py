@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from baseML import BaseMLClass, labelled
+from dataPreProcessing import TraceProtocol
 from evaluation.blind import VARIANTS, blind_test, blind_tests
 from evaluation.comparison import missing_packages, report, text_table_of_all, write_csv
-from evaluation.protocol import TraceProtocol
 from hpo.problem import Problem, known_problems
 from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE

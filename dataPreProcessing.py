@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -477,6 +478,32 @@ class CustomDataGen(keras.utils.PyDataset):
         if made[0] is made[1]:
             return x, x
         return x, y[..., None] if y.ndim == 2 else y
+
+
+@dataclass(frozen=True)
+class TraceProtocol:
+    """What the traces of a blind test are like: options of `CustomDataGen`.
+
+    >>> TraceProtocol(wavelet="RW").n_samples
+    4096
+    """
+
+    n_samples: int = 4096
+    dt: float = 0.001  # s
+    noisy_data: bool = False  # for an inversion, noise and a gap
+    snr_db: tuple[float, float] | None = None  # lowest and highest noise level in dB; None is the paper's
+    wavelet: str = "random"  # a key of TRACE_FAMILIES
+
+    @classmethod
+    def of(cls, network: object) -> "TraceProtocol":
+        """The traces of a network, a `baseML.BaseMLClass`. Raises ValueError when their description is invalid."""
+        described = network.provenance
+        return cls(
+            network.n_samples,
+            check_time(network.transform.get("dt", cls.dt), 0.0)[0],
+            check_flag("noisy_data", described.get("noisy_data", False)),
+            check_snr(described.get("snr_db")),
+        )
 
 
 def fit_input(batches: keras.utils.PyDataset, batch_size: int | None = None):

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from baseML import BaseMLClass, create_model
+from dataPreProcessing import TraceProtocol
 from evaluation.blind import VARIANTS, blind_traces, predict_in_data_units, variants_of
-from evaluation.protocol import TraceProtocol
 from evaluation.scores import Interval, score
 from hpo.problem import Problem, known_problems
 from support.checks import check_choice

@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 import baseML
 from baseML import BaseMLClass, NetworkConfig
+from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_traces, predict_in_data_units
-from evaluation.protocol import TraceProtocol
 from evaluation.scores import score
 from hpo.problem import PAPER_SPACE, known_problems
 from hpo.settings import VALIDATION_SHARE

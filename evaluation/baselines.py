@@ -18,7 +18,7 @@ import pywt
 from scipy import fft, ndimage, signal
 
 from dataGeneration import PAIRS, TRACES_PER_BLOCK, generate_block, stream_generator
-from evaluation.protocol import TraceProtocol
+from dataPreProcessing import TraceProtocol
 from support.checks import check_flag, check_whole
 from traces.checks import SHORTEST_TRACE, check_block, check_time
 from traces.wavelets import convolve

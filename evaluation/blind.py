@@ -7,8 +7,8 @@ import numpy as np
 
 from baseML import BaseMLClass
 from dataGeneration import TRACES_PER_BLOCK, WAVELETS
+from dataPreProcessing import TraceProtocol
 from evaluation.comparison import Row, compare
-from evaluation.protocol import TraceProtocol
 from evaluation.task import Task
 from support.checks import check_choice
 from traces.checks import SNR_LIMITS

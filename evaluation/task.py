@@ -3,15 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dataPreProcessing import CustomDataGen
+from dataPreProcessing import CustomDataGen, TraceProtocol
 from evaluation.baselines import Baseline
-from evaluation.protocol import TraceProtocol
 from evaluation.scores import Metric
-
-
-def time_step(seed: int, protocol: TraceProtocol) -> float:
-    """What methods know that need no training traces: the sampling interval in s."""
-    return protocol.dt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +18,8 @@ class Task:
     stream: Callable[..., CustomDataGen]  # makes the pairs (x, y) from the options of CustomDataGen
     metrics: Sequence[Metric]  # the first is the headline
     baselines: Mapping[str, Baseline]  # classical methods by name
-    known: Callable[[int, TraceProtocol], object] = time_step  # what these methods know beforehand, for a seed
+    # What these methods know beforehand, from a seed and the traces: by default the sampling interval in s.
+    known: Callable[[int, TraceProtocol], object] = lambda seed, protocol: protocol.dt
     variants: Sequence[str] = ()  # keys of `blind.VARIANTS` by which its traces can be tested one after the other
     always_noisy: bool = False  # x has noise, whose level can be chosen
 

@@ -10,9 +10,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
 import baseML
+from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_test
 from evaluation.comparison import report, write_csv
-from evaluation.protocol import TraceProtocol
 from hpo.budget import trained_epochs, trained_minutes
 from hpo.dashboard import BLIND_TRACES, dashboard_command, data_protocol, draw_blind_trace
 from hpo.problem import network_config

@@ -13,9 +13,9 @@ import blindTest as bt
 import dataGeneration as dg
 import evaluation.baselines as cb
 import evaluation.scores
+from dataPreProcessing import TraceProtocol
 from evaluation.blind import NOISE_LEVELS, blind_test, blind_tests, blind_traces
 from evaluation.comparison import Row, best_baseline, compare, csv_rows, missing_packages, text_table, verdict
-from evaluation.protocol import TraceProtocol
 from evaluation.scores import AMPLITUDE_RMSE, CORRELATION, R2, SNR, SNR_GAIN, trace_rmse
 from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING
 from run_InversionML_HPO_Paper import PROBLEM as INVERSION

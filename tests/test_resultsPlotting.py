@@ -31,8 +31,8 @@ import hpo.results.networks
 import hpo.results.studies
 import resultsPlotting
 from baseML import BaseMLClass, NetworkConfig, estimate
+from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_traces, predict_in_data_units
-from evaluation.protocol import TraceProtocol
 from evaluation.scores import score
 from hpo.results.grid import MissingError
 from hpo.tree import ResultsTree

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from baseML import BaseMLClass
+from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_test, blind_traces, predict_in_data_units
 from evaluation.comparison import Row, best_baseline, compare
-from evaluation.protocol import TraceProtocol
 from evaluation.scores import Interval
 from hpo.problem import Problem
 from hpo.results.grid import MissingError, read_history
