@@ -20,18 +20,8 @@ import numpy as np
 
 from dataPreProcessing import RMSE, CustomDataGen, Loss, channel_names, fit_input, transform_traces
 from networks.backends import PRECISIONS, choose_compilation, computing_in, gradients_forgotten, make_deterministic
-from networks.callbacks import (
-    CLR_CB,
-    OPTIMIZERS,
-    SCHEDULES,
-    Backup,
-    BestModel,
-    Dwell_CB,
-    LossHistory,
-    StopWhenAsked,
-    _FirstEpoch,
-    log_columns,
-)
+from networks.callbacks import CLR_CB, OPTIMIZERS, SCHEDULES, Dwell_CB, log_columns
+from networks.callbacks import Backup, BestModel, FirstEpoch, LossHistory, StopWhenAsked
 from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer, tcn_class
 from networks.rows import NETWORKS, NetworkConfig
@@ -200,7 +190,7 @@ class BaseMLClass:
         if finished:
             on_resume(f"goes on after epoch {finished} of {num_epochs}")
         # The backup comes last: what it keeps is then what the next epoch starts from.
-        callbacks = [_FirstEpoch(finished, training, validation), *callbacks, *([backup] if resumable else [])]
+        callbacks = [FirstEpoch(finished, training, validation), *callbacks, *([backup] if resumable else [])]
         one_by_one = self.compile_for(num_epochs * len(training), training.batch_size, validation.batch_size)
         history = model.fit(
             fit_input(training),

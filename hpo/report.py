@@ -63,10 +63,7 @@ class Progress:
         bar = {"total": run.settings.n_trials, "initial": len(self._reported), "disable": run.is_worker}
         self.bar = tqdm(unit="trial", dynamic_ncols=True, **bar)
 
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
         self.bar.close()
 
     def say(self, sentence: str) -> None:

@@ -3,6 +3,7 @@
 objective: hyperparameters -> NetworkConfig -> training -> lowest validation loss
 """
 
+import contextlib
 import gc
 import time
 
@@ -194,7 +195,7 @@ def run_search(run: Run) -> None:
     run, study = open_study(run)
     storage = study._storage
     if run.is_worker:
-        with Progress(run, study) as progress:
+        with contextlib.closing(Progress(run, study)) as progress:
             work(run, study, storage, progress)
         return
     base = {"arch_type": run.problem.final_configs["Optuna"].arch_type, **run.problem.base_of(run.settings.preset)}
@@ -205,7 +206,7 @@ def run_search(run: Run) -> None:
         with queue.mutex():
             _mend_tables(run, study)
     print_plan(run, study)
-    with Progress(run, study) as progress:
+    with contextlib.closing(Progress(run, study)) as progress:
         if run.n_workers == 1:
             work(run, study, storage, progress)
         else:

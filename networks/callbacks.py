@@ -91,7 +91,7 @@ class StopWhenAsked(keras.callbacks.Callback):
     on_test_batch_begin = on_train_batch_begin
 
 
-class _FirstEpoch(keras.callbacks.Callback):
+class FirstEpoch(keras.callbacks.Callback):
     """Makes streams begin with an epoch, although Keras has taken a batch before on some backends, to build with."""
 
     def __init__(self, epoch: int, *streams: CustomDataGen) -> None:

@@ -13,17 +13,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from baseML import create_model
 from evaluation.comparison import Row
 from hpo.problem import Problem
-from hpo.results.axes import (
-    COLUMN_CHARACTERS,
-    axis_limits,
-    caption,
-    few_log_ticks,
-    heading,
-    letter_axes,
-    log_if_wide,
-    tick_label,
-    wrapped,
-)
+from hpo.results.axes import COLUMN_CHARACTERS, axis_limits, caption, heading, letter_axes
+from hpo.results.axes import few_log_ticks, log_if_wide, tick_label, wrapped
 from hpo.results.grid import PARAMETERS, base_runs, loss_unit, repeated_base_runs, sweep
 from hpo.results.networks import BASELINE_TRACES, BlindTraces, FinalNetwork, RatedNetwork
 from hpo.tree import APPROACHES
