@@ -482,11 +482,7 @@ class CustomDataGen(keras.utils.PyDataset):
 
 @dataclass(frozen=True)
 class TraceProtocol:
-    """What the traces of a blind test are like: options of `CustomDataGen`.
-
-    >>> TraceProtocol(wavelet="RW").n_samples
-    4096
-    """
+    """What the traces of a blind test are like: options of `CustomDataGen`."""
 
     n_samples: int = 4096
     dt: float = 0.001  # s

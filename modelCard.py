@@ -112,11 +112,6 @@ def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple
         raise ValueError(f"{str(path)!r} is not the card of a network ({error}); --output writes one") from error
 
 
-def agree(said: float, found: Interval) -> bool:
-    """Whether the value on a card is within the interval that was found here."""
-    return found.low <= said <= found.high
-
-
 def card_path(network: BaseMLClass) -> Path:
     """Path of a network's card, which is beside the file that the network was loaded from."""
     return network.best_model_path.with_suffix(".json")
@@ -148,10 +143,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         parser.error(str(error))
     titles = {metric.name: metric.title for metric in problem_of(network).columns}
+    agrees = {name: found.low <= on_card <= found.high for name, (on_card, found) in checked.items()}
     for name, (on_card, found) in checked.items():
         here = f"{found.value:.5g} [{found.low:.5g}, {found.high:.5g}]"
-        print(f"{titles[name]}: the card has {on_card:.5g}, here {here}{'' if agree(on_card, found) else ': not so'}")
-    return 0 if all(agree(on_card, found) for on_card, found in checked.values()) else 1
+        print(f"{titles[name]}: the card has {on_card:.5g}, here {here}{'' if agrees[name] else ': not so'}")
+    return 0 if all(agrees.values()) else 1
 
 
 if __name__ == "__main__":
