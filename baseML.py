@@ -369,6 +369,8 @@ def create_model(
     loss: Loss = RMSE,
 ) -> BaseMLClass:
     """The network that ``config`` names, built and compiled; the other parameters are those of `BaseMLClass`."""
+    if config is None:
+        raise ValueError("config must be a NetworkConfig, not None")
     network = BaseMLClass(config, n_samples, n_channels, n_outputs, transform, precision, loss)
     network.build()
     return network

@@ -156,7 +156,7 @@ def search_small_networks():
 @pytest.mark.parametrize(("mode", "name"), [("optuna", "SIGKILL"), ("optuna", "SIGINT"), ("final_model", "SIGINT")])
 def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, name):
     of_mode = {"optuna": ("--preset", "paper", "--n-trials", "1"), "final_model": ("--repeats", "1")}
-    options = ("--num-epochs", "40", *of_mode[mode])
+    options = ("--num-epochs", "12", *of_mode[mode])
     ended = Run(mode, tmp_path / "whole", *options, prepare=search_small_networks).end()
     assert ended.status == 0, ended.errors
     run = Run(mode, tmp_path / "interrupted", *options, prepare=search_small_networks)
@@ -165,7 +165,7 @@ def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, n
     assert run.end().status in (130, -signal.SIGKILL)
     assert len(list(tmp_path.rglob("*_backup/state.npz"))) == 1
     ended = Run(mode, tmp_path / "interrupted", *options, prepare=search_small_networks).end()
-    assert ended.status == 0 and "goes on after epoch 1 of 40" in ended.printed, ended
+    assert ended.status == 0 and "goes on after epoch 1 of 12" in ended.printed, ended
     assert left(tmp_path / "interrupted") == left(tmp_path / "whole")
     assert not list(tmp_path.rglob("*_backup"))
 

@@ -63,10 +63,11 @@ def run_toy(mode, output, *options):
 
 
 def killed(mode, output, *options, when):
-    """Run a mode in another process, which is killed as soon as ``when()`` holds."""
+    """Run a mode in another process, operation by operation, which is killed as soon as ``when()`` holds."""
     arguments = [mode, str(output), *options]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])}
-    code = f"import test_modes; test_modes.run_toy(*{arguments})"
+    eagerly = "import tensorflow; tensorflow.config.run_functions_eagerly(True)"
+    code = f"import test_modes\n{eagerly}\ntest_modes.run_toy(*{arguments})"
     process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not when():
@@ -144,12 +145,12 @@ def test_a_dry_run_lists_the_runs_and_creates_nothing(tmp_path, capsys):
 # --- Kill and resume
 
 
-def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, capsys):
+def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, capsys, without_graphs):
     root = tmp_path / "killed" / DENOISING.folder
     table = root / TABLES["manual"]
 
     def training_after_the_first_row():
-        unfinished = os.walk(table.parent / hpo.plans.RUNNING)  # which a folder that goes meanwhile does not stop
+        unfinished = os.walk(table.parent / hpo.plans.RUNNING)  # a walk goes on when a folder disappears
         return len(read(table)) > 0 and any(name.endswith(".keras") for *_, names in unfinished for name in names)
 
     killed("manual", tmp_path / "killed", when=training_after_the_first_row)
@@ -178,8 +179,8 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, capsys):
     assert files_below(root) == before and capsys.readouterr().out.count("  done\n") == len(rows)
 
 
-def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp_path, capsys):
-    options = ("--repeats", "1", "--num-epochs", "60")
+def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp_path, capsys, without_graphs):
+    options = ("--repeats", "1", "--num-epochs", "24")
     trees = [hpo.tree.ResultsTree(tmp_path / name, DENOISING.folder) for name in ("killed", "whole")]
     unfinished = trees[0].repeatability / hpo.plans.RUNNING
 
@@ -187,16 +188,16 @@ def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp
         return max((len(read(log)) for log in unfinished.glob("loss_history_all/*_log.csv")), default=0)
 
     for _ in range(2):
-        enough = n_epochs() + 5
+        enough = n_epochs() + 3
         killed("final_model", trees[0].output, *options, when=lambda enough=enough: n_epochs() > enough)
     (name,) = (path.name.removesuffix("_backup") for path in unfinished.glob("*_backup"))
     stale = unfinished / name.replace(name[-8:], "0" * 8)  # of a training that is not to go on
     stale.with_suffix(".keras").touch()
     run_toy("final_model", trees[0].output, *options)
-    assert re.search(r"Grid Search 1 goes on after epoch \d+ of 60", capsys.readouterr().out)
+    assert re.search(r"Grid Search 1 goes on after epoch \d+ of 24", capsys.readouterr().out)
     run_toy("final_model", trees[1].output, *options)
     rows, expected = (read(tree.output / DENOISING.folder / TABLES["final_model"]) for tree in trees)
-    assert rows == expected and [row["Epochs"] for row in rows] == ["60", "60"]
+    assert rows == expected and [row["Epochs"] for row in rows] == ["24", "24"]
     assert not unfinished.exists()
     histories = [sorted(path.read_text() for path in tree.repeatability.rglob("*_log.csv")) for tree in trees]
     assert histories[0] == histories[1] and (trees[0].repeatability / "loss_history_all" / f"{name}_log.csv").is_file()
@@ -213,24 +214,24 @@ def saved(tmp_path):
     return folder / "network.keras"
 
 
-def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, capsys, saved):
-    options = ("--model", str(saved), "--num-epochs", "40")
+def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, capsys, without_graphs, saved):
+    options = ("--model", str(saved), "--num-epochs", "20")
     original = saved.read_bytes()
     working = saved.with_name(".network_update")
     log = working / "loss_history_all" / "network_update_log.csv"
     killed("model_update", tmp_path, *options, when=lambda: len(read(log)) > 2)
     n_done = len(read(log))
-    with pytest.raises(support.errors.UserError, match="was started with num_epochs 40, not 2; .* remove that folder"):
+    with pytest.raises(support.errors.UserError, match="was started with num_epochs 20, not 2; .* remove that folder"):
         run_toy("model_update", tmp_path, "--model", str(saved))
     capsys.readouterr()
     run_toy("model_update", tmp_path, *options)
     rows = read(saved.with_name("network_update_log.csv"))
-    assert [int(row["epoch"]) for row in rows] == list(range(40)) and n_done < 40
+    assert [int(row["epoch"]) for row in rows] == list(range(20)) and n_done < 20
     updated = BaseMLClass.load_model(saved.with_name("network_update.keras"))
     assert updated.provenance["validation_loss"] == min(float(row["val_loss"]) for row in rows)
     assert updated.provenance["updated_from"] == "network.keras" and updated.config == NETWORK
     assert saved.read_bytes() == original and not working.exists()
-    assert "of 40" in capsys.readouterr().out
+    assert "of 20" in capsys.readouterr().out
     before = files_below(tmp_path)
     run_toy("model_update", tmp_path, *options)
     assert "finished already" in capsys.readouterr().out and files_below(tmp_path) == before

@@ -6,10 +6,11 @@ Floating-point functions of different processors differ in their last digit, so 
 drawn weights, which changes as soon as one sample does, rather than by the hash of its bytes.
 """
 
+import contextlib
 import importlib
+import io
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -147,8 +148,11 @@ PARTS = ("hpo.samplers", "hpo.options", "hpo.samplers")  # modules of `suggest`,
 
 def options_of(command):
     """The options that a command's help text lists, with their choices."""
-    text = subprocess.run([sys.executable, command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    listed = text.stdout.partition("options:")[2]
+    script, text = importlib.import_module(command.removesuffix(".py")), io.StringIO()
+    arguments = [script.PROBLEM, script.__doc__] if hasattr(script, "PROBLEM") else []
+    with contextlib.redirect_stdout(text), pytest.raises(SystemExit, match="^0$"):
+        script.main(*arguments, ["--help"])
+    listed = text.getvalue().partition("options:")[2]
     return [" ".join(found) for found in re.findall(r"^  (?:-h, )?(--[\w-]+)(?: (\{[^}]*\}))?", listed, re.M)]
 
 

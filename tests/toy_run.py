@@ -11,5 +11,9 @@ from test_study import SCRIPTS, toy  # noqa: E402
 import hpo.command  # noqa: E402
 
 if __name__ == "__main__":
+    if "TOY_GRAPHS" not in os.environ:
+        import tensorflow
+
+        tensorflow.config.run_functions_eagerly(True)
     problem = {Path(script).stem: toy(sys.modules[Path(script).stem].PROBLEM) for script in SCRIPTS.values()}
     sys.exit(hpo.command.main(problem[os.environ["TOY_PROBLEM"]], "toy"))
