@@ -57,7 +57,8 @@ def run_toy(problem, output, *options, graphs=False, **process):
     """Like `run_script`, with tiny networks, which run operation by operation unless they are to have graphs."""
     arguments = [sys.executable, Path(__file__).with_name("toy_run.py"), *TOY, "--output", str(output), *options]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "TOY_PROBLEM": Path(SCRIPTS[problem.name]).stem}
-    environment |= {"TOY_GRAPHS": "1"} if graphs else {}
+    if not graphs:
+        environment["TOY_EAGER"] = "1"
     return subprocess.Popen(
         arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **process
     )
@@ -177,7 +178,6 @@ def test_the_dashboard_serves_the_study(finished, tmp_path):
 
 
 @pytest.mark.usefixtures("without_graphs")
-@pytest.mark.usefixtures("without_graphs")
 def test_the_same_seed_repeats_a_study_and_another_does_not(tmp_path):
     def study_of(folder, seed):
         assert run_here(toy(DENOISING), tmp_path / folder, "--n-trials", "2", "--seed", seed) == 0
@@ -212,7 +212,6 @@ def test_a_finished_study_runs_nothing_and_says_its_result_again(tmp_path, capsy
     assert "1, 1 of them done already" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("without_graphs")
 def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(tmp_path):
     options = ("--n-trials", "30", "--study-name", "interrupted")
     process = run_toy(DENOISING, tmp_path, *options, start_new_session=True)

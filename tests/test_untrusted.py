@@ -500,7 +500,7 @@ def test_a_run_with_a_password_leaves_it_nowhere(postgresql_url, tmp_path):
     output, name = tmp_path / "out", "secretive"
     command = [sys.executable, Path(__file__).with_name("toy_run.py"), *TOY, "--output", str(output)]
     search = [*command, "--storage", url, "--study-name", name, "--workers", "2"]
-    environment = os.environ | {"TOY_PROBLEM": "run_DenoisingML_HPO_Paper"}
+    environment = os.environ | {"TOY_PROBLEM": "run_DenoisingML_HPO_Paper", "TOY_EAGER": "1"}
     process = {"cwd": ROOT, "env": environment, "text": True, "capture_output": True, "timeout": 2 * SECONDS}
     told = [
         subprocess.run([*search, "--n-trials", "2"], **process),

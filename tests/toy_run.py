@@ -11,7 +11,7 @@ from test_study import SCRIPTS, toy  # noqa: E402
 import hpo.command  # noqa: E402
 
 if __name__ == "__main__":
-    if "TOY_GRAPHS" not in os.environ:
+    if "TOY_EAGER" in os.environ:
         import tensorflow
 
         tensorflow.config.run_functions_eagerly(True)
