@@ -19,15 +19,16 @@ OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backe
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory):
+def here(tmp_path_factory, eagerly):
     """The networks, in a folder, with what they did on the backend of this process."""
     folder = tmp_path_factory.mktemp("networks")
     keras.utils.set_random_seed(5)
     for network in NETWORKS:
-        own = {"norm": "layer", "standard_units": True, "num_dil": 2} if network[0] == "RES" else {}
-        config = small_config(*network, **{"num_layers": 1, "num_dil": 4, "learning_rate": 1e-3, **own})
+        own = {"norm": "layer", "standard_units": True} if network[0] == "RES" else {}
+        config = small_config(*network, **{"num_layers": 1, "num_dil": 2, "learning_rate": 1e-3, **own})
         create_model(config, N_SAMPLES).save_model(folder / f"{'_'.join(network)}.keras")
-    main(folder)
+    with eagerly():
+        main(folder)
     return folder
 
 
