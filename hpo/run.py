@@ -187,6 +187,11 @@ def data_stream(
     )
 
 
+def origin_of(run: Run, owner: str) -> dict[str, object]:
+    """What a network of the run came of, as its description keeps it; ``owner`` is as for `train`."""
+    return {"problem": run.problem.name, "owner": owner, **asdict(run.settings), "versions": versions()}
+
+
 def train(
     run: Run, config: NetworkConfig, folder: Path, run_name: str, seed: int, owner: str, **fit_options
 ) -> tuple[BaseMLClass, RunResult]:
@@ -199,7 +204,7 @@ def train(
     s = run.settings
     training = data_stream(run, "training", s.num_datasets, seed)
     validation = data_stream(run, "validation", s.n_validation, seed)
-    origin = {"problem": run.problem.name, "owner": owner, **asdict(s), "versions": versions()}
+    origin = origin_of(run, owner)
     if run.from_study:
         origin["from_study"] = run.from_study
     options = {"provenance": origin, "precision": s.precision, "loss": run.problem.loss, **fit_options}

@@ -10,11 +10,11 @@ from hpo.budget import Budget
 from networks.backends import PRECISIONS
 from support.command_line import LARGEST_SEED, whole_number
 from support.errors import UserError
-from traces.checks import LONGEST_TRACE, SHORTEST_TRACE
+from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE
 
 SEARCH = "search"  # stands for all modes that are searches, where the modes of an option are listed
 VALIDATION_SHARE = 0.3  # validation traces for each training trace: 75 for the paper's 250
-MOST_TRIALS, MOST_EPOCHS, MOST_TRACES, MOST_WORKERS = 100_000, 1_000_000, 10_000_000, 1000
+MOST_TRIALS, MOST_EPOCHS, MOST_WORKERS = 100_000, 1_000_000, 1000
 QUICK_SETTINGS = {
     "n_trials": 12,  # enough for a search to be seen, few enough for a coffee break
     "num_epochs": 6,

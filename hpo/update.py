@@ -2,7 +2,6 @@
 
 import shutil
 import zlib
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,9 +10,8 @@ import baseML
 from baseML import BaseMLClass, RunResult
 from dataPreProcessing import fit_input
 from hpo.plans import UPDATE_SEED, claimed, result_text
-from hpo.run import Run, data_stream, derived_seed
+from hpo.run import Run, data_stream, derived_seed, origin_of
 from hpo.study import stored_settings
-from networks.backends import versions
 from networks.files import UPDATE, loss_history_path
 from support.errors import StoppedError, UserError
 from support.startup import load_keras
@@ -84,8 +82,7 @@ def _update(run: Run, network: BaseMLClass, folder: Path, name: str, seed: int) 
     network.compile_for(len(training), training.batch_size, validation.batch_size)
     before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
     before[run.problem.loss.name] *= validation.unit_per_output
-    origin = {"problem": run.problem.name, "owner": "model_update", **asdict(s), "versions": versions()}
-    network.provenance = {**origin, "updated_from": run.model.name, "seed": seed}
+    network.provenance = {**origin_of(run, "model_update"), "updated_from": run.model.name, "seed": seed}
     print(f"Training {run.model} on for {s.num_epochs} epochs", flush=True)
     with tqdm(total=s.num_epochs, unit="epoch", dynamic_ncols=True) as bar:
         progress = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update(epoch + 1 - bar.n))
