@@ -82,8 +82,8 @@ class Soak:
     def start(self, index: int) -> None:
         """Start a process, or another one in its place."""
         options = ("--n-trials", str(self.n_trials), "--study-name", STUDY, "--storage", self.url)
-        script = [sys.executable, ROOT / "tests" / "toy_run.py", *TOY, *options, "--output", self.tree.output]
-        toy = {"TOY_PROBLEM": "run_DenoisingML_HPO_Paper", "MPLBACKEND": "agg"}
+        script = [sys.executable, ROOT / "tests" / "toys.py", *TOY, *options, "--output", self.tree.output]
+        toy = {"TOY_PROBLEM": PROBLEM.name, "MPLBACKEND": "agg"}
         environment = os.environ | worker_environment(index, self.n_workers, []) | toy
         with (self.output / f"{index}.log").open("a") as log:
             self.processes[index] = subprocess.Popen(

@@ -1,6 +1,5 @@
 """What several test files need: a PostgreSQL server and a browser, or the reason why there is none."""
 
-import contextlib
 import functools
 import os
 import shutil
@@ -41,27 +40,12 @@ def postgresql_url():
 # --- Toy runs
 
 
-@contextlib.contextmanager
-def _eagerly():
-    import tensorflow
-
-    tensorflow.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tensorflow.config.run_functions_eagerly(False)
-
-
-@pytest.fixture(scope="session")
-def eagerly():
-    """Context in which networks run operation by operation: what tiny ones are trained for is over sooner."""
-    return _eagerly
-
-
 @pytest.fixture
-def without_graphs(eagerly):
-    """All of a test `eagerly`."""
-    with eagerly():
+def hasty():
+    """Have the runs of a test take little time (`toys.hastily`)."""
+    import toys  # which loads all of Keras
+
+    with toys.hastily():
         yield
 
 

@@ -1,7 +1,4 @@
-"""Toy runs in forks of a process that has imported everything already, SIGKILLs at chosen calls, and what is left.
-
-python tests/forked.py ..    a toy run in a process of its own, as the workers of a run are
-"""
+"""Toy runs in forks of a process that has imported everything already, SIGKILLs at chosen calls, and what is left."""
 
 import csv
 import gc
@@ -12,13 +9,17 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial, wraps
+from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TextIO
 from unittest.mock import patch
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
@@ -33,13 +34,10 @@ import tensorflow  # noqa: E402
 from optuna.artifacts import get_all_artifact_meta  # noqa: E402
 from postgresql import SECONDS  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
-from test_modes import DENOISING as LISTED  # noqa: E402
-from test_study import DENOISING, TOY, toy  # noqa: E402
-from test_workers import pid_of  # noqa: E402
+from toys import DENOISING, LISTED, TOY, hastily, pid_of, toy  # noqa: E402
 
 import hpo.command  # noqa: E402
-import hpo.dashboard  # noqa: E402
-import hpo.report  # noqa: E402
+import hpo.workers  # noqa: E402
 from baseML import BaseMLClass  # noqa: E402
 from hpo.problem import Problem  # noqa: E402
 from hpo.urls import sqlite_url  # noqa: E402
@@ -150,8 +148,10 @@ class Ended:
 
 @cache
 def forks() -> multiprocessing.context.BaseContext:
-    """Makes processes that begin with all of this imported. POSIX."""
-    from multiprocessing import forkserver  # Windows does not have it.
+    """Makes processes that begin with all of this imported, or import it where there are no forks, as on Windows."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["forked"])
@@ -178,10 +178,12 @@ class Run:
         printed = printed or folder / "printed"
         printed.parent.mkdir(parents=True, exist_ok=True)
         self._printed = [printed.with_suffix(suffix) for suffix in (".out", ".err")]
+        for path in self._printed:
+            path.touch()
         command = [*TOY, "--output", str(folder / "Results"), *COMMANDS[mode], *options]
-        if mode == "model_update":
+        if mode == "model_update" and "--model" not in options:
             command += ["--model", str(saved_network(folder))]
-        self.process = forks().Process(target=_run, args=(mode, command, *self._printed, prepare), daemon=True)
+        self.process = forks().Process(target=_run, args=(mode, command, *self._printed, prepare))
         self.process.start()
 
     def end(self, timeout: float = 120) -> Ended:
@@ -199,34 +201,73 @@ class Run:
 
 
 def _run(mode: str, command: Sequence[str], printed: Path, errors: Path, prepare: Callable[[], object] | None) -> None:
-    _make_quick()
     for descriptor, path in ((1, printed), (2, errors)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
-    sys.argv = [__file__, *command]
     finish = prepare and prepare()
-    status = hpo.command.main(_problem(mode), "toy", command)
+    with patch("hpo.workers.subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": Worker})):
+        status = _main(_problem(mode), command)
     if finish:
         finish()
     sys.stdout.flush()
     sys.exit(status)
 
 
+def _main(problem: Problem, command: Sequence[str]) -> int:
+    """A run in this fork, with one thread: sums by several differ in their last digit between a run and its workers."""
+    sys.argv = [__file__, *command]
+    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    gc.freeze()  # Nothing that is imported is garbage.
+    with hastily():
+        return hpo.command.main(problem, "toy", command)
+
+
+class Worker:
+    """A fork in the place of the `subprocess.Popen` of a run's worker, so that the worker need not load Keras."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], stderr: TextIO, **_: object) -> None:
+        ends, self.stdin = forks().Pipe(duplex=False)
+        self._process = forks().Process(target=_work, args=(command[2:], os.getcwd(), dict(env), ends, stderr.name))
+        self._process.start()
+        ends.close()
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """Its exit status, once it has ended."""
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        """Its exit status, as soon as it ends."""
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("worker", timeout)
+        return self.returncode
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        self._process.kill()
+
+
+def _work(command: Sequence[str], folder: str, environment: Mapping[str, str], stdin: Connection, log: str) -> None:
+    os.setsid()
+    os.chdir(folder)
+    os.environ.update(environment)
+    sys.stdin = os.fdopen(stdin.fileno(), closefd=False)
+    os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if kill := os.environ.get("TOY_KILL"):
+        Kill(**json.loads(kill)).aim()
+    sys.exit(_main(SEARCHED, command))
+
+
 def saved_network(folder: Path) -> Path:
     """The network of a study, which its update stands beside."""
     networks = (folder / "Results").glob("*/Final_Model/Optuna/*.keras")
     return next(path for path in networks if not path.stem.endswith("_update"))
-
-
-def _make_quick() -> None:
-    """Leave out what takes most of a toy run's time: graphs of its networks, traces to test and estimate them.
-
-    Each process gets one thread: sums by several threads differ in their last digit between a run and its workers.
-    """
-    tensorflow.config.run_functions_eagerly(True)
-    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    hpo.dashboard.BLIND_TRACES = hpo.report.BLIND_TRACES = hpo.report.NETWORKS_DRAWN = 4
-    gc.freeze()  # Nothing that is imported is garbage.
 
 
 def _problem(mode: str) -> Problem:
@@ -260,7 +301,7 @@ def wait_until(happened: Callable[[], object], run: Run) -> None:
     deadline = time.monotonic() + SECONDS
     while not happened():
         assert run.process.is_alive() and time.monotonic() < deadline, run.texts()
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 def works_on(folder: Path) -> set[int]:
@@ -348,10 +389,3 @@ def _trial_left(folder: Path, study: optuna.Study, trial: optuna.trial.FrozenTri
     places = folder / "Results" / "Denoising" / "Search" / "Optuna" / "artifacts"
     sizes = [(places / meta.artifact_id).stat().st_size > 0 for meta in artifacts]
     return trial.number, trial.state.name, trial.value, trial.params, trial.intermediate_values, sizes
-
-
-if __name__ == "__main__":
-    if kill := os.environ.get("TOY_KILL"):
-        Kill(**json.loads(kill)).aim()
-    _make_quick()
-    sys.exit(hpo.command.main(SEARCHED, "toy"))

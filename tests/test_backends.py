@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from other_backend import N_SAMPLES, main
 from test_networks import small_config
+from toys import eagerly
 
 from baseML import NETWORKS, create_model
 
@@ -19,7 +20,7 @@ OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backe
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory, eagerly):
+def here(tmp_path_factory):
     """The networks, in a folder, with what they did on the backend of this process."""
     folder = tmp_path_factory.mktemp("networks")
     keras.utils.set_random_seed(5)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from matplotlib import pyplot as plt
-from test_study import DENOISING, INVERSION, TOY
+from toys import DENOISING, INVERSION, TOY
 
 import blindTest
 import dataGeneration as dg

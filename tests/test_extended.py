@@ -10,7 +10,7 @@ import optuna
 import pytest
 from optuna.distributions import IntDistribution
 from optuna.trial import TrialState, create_trial
-from test_study import DENOISING, INVERSION, load, run_here, run_toy, toy
+from toys import DENOISING, INVERSION, load, run_here, run_toy, toy
 
 import hpo.problem
 import hpo.samplers
@@ -119,6 +119,7 @@ def test_what_is_no_budget_is_refused(tmp_path, capsys, text):
 
 
 def test_a_budget_ends_a_search_of_several_processes(tmp_path):
+    """They are started as those of a user are; elsewhere they are forks."""
     process = run_toy(DENOISING, tmp_path, "--workers", "2", "--n-trials", "9", "--budget", "6epochs")
     printed, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
@@ -130,7 +131,7 @@ def test_a_budget_ends_a_search_of_several_processes(tmp_path):
 # --- Whole runs
 
 
-@pytest.mark.usefixtures("without_graphs")
+@pytest.mark.usefixtures("hasty")
 def test_a_residual_network_from_the_search_to_its_update(small, tmp_path, capsys):
     problem = small(DENOISING)
     preset = ("--preset", "extended")

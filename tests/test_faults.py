@@ -94,7 +94,7 @@ def is_alive(pid):
 # --- Being asked to stop
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_stops_a_run_and_says_how_to_go_on(tmp_path, whole, name):
     run = Run("optuna", tmp_path)
     wait_until(lambda: works_on(tmp_path), run)
@@ -103,6 +103,8 @@ def test_a_signal_stops_a_run_and_says_how_to_go_on(tmp_path, whole, name):
     assert ended.status == 130 and "Traceback" not in ended.errors
     assert "everything that was finished is kept" in ended.errors and "--study-name toy" in ended.errors
     assert {trial.state for trial in forked.load_study(tmp_path).trials} <= {TrialState.COMPLETE, TrialState.WAITING}
+    search = tmp_path / "Results" / "Denoising" / "Search" / "Optuna"
+    assert not [path for path in search.iterdir() if path.suffix == ".keras" or path.name.endswith("_backup")]
     go_on("optuna", tmp_path)
     assert left(tmp_path) == whole("optuna")[0]
 

@@ -8,14 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import forked
 import optuna
 import pytest
 from conftest import SECONDS
 from optuna.distributions import CategoricalDistribution, IntDistribution
-from test_modes import DENOISING as GRID
-from test_modes import NETWORK, TABLES, TOY, asked, read
-from test_modes import run_toy as run_mode
-from test_study import DENOISING, load, run_here, toy
+from test_modes import TABLES, asked, read, run_mode
+from toys import DENOISING, LISTED, NETWORK, TOY, load, run_here, toy
 
 import baseML
 import hpo.run
@@ -23,11 +22,13 @@ import hpo.tree
 import networks.files
 import support.files
 from baseML import BaseMLClass, NetworkConfig
+from hpo.storage import open_storage
 from hpo.trials import TrialQueue
 from support.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = ["worker", "row", "text"]
+pytestmark = pytest.mark.usefixtures("hasty")
 needs_sigkill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 
 
@@ -213,7 +214,7 @@ def test_what_a_crash_cut_off_a_study_s_tables_is_written_again_or_reported(tmp_
 
 def test_what_a_crash_cut_off_the_grid_is_run_again(tmp_path, capsys):
     run_mode("manual", tmp_path)
-    table = tmp_path / GRID.folder / TABLES["manual"]
+    table = tmp_path / LISTED.folder / TABLES["manual"]
     histories = table.parent / "loss_history_all"
     whole = read(table)
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]) + "4,CNN_AE\n")
@@ -236,7 +237,7 @@ class StopAt(baseML.keras.callbacks.Callback):
 
 
 def test_a_training_whose_history_was_cut_off_begins_anew(tmp_path, capsys):
-    run = asked(GRID, *TOY, "--mode", "manual", "--output", str(tmp_path))
+    run = asked(LISTED, *TOY, "--mode", "manual", "--output", str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
         hpo.run.train(run, NETWORK, tmp_path, "cut", 0, "manual", extra_callbacks=[StopAt()])
     history = baseML.loss_history_path(tmp_path, "cut")
@@ -246,19 +247,6 @@ def test_a_training_whose_history_was_cut_off_begins_anew(tmp_path, capsys):
     assert again.validation_loss == whole.validation_loss
     assert history.read_bytes() == baseML.loss_history_path(tmp_path, "whole").read_bytes()
     assert f"note: taken out of {str(history)!r}, as it was cut off" in capsys.readouterr().out
-
-
-def test_two_runs_of_the_grid_in_one_folder_do_not_mix(tmp_path):
-    code = f"import test_modes; test_modes.run_toy('manual', {str(tmp_path)!r}, '--num-epochs', '6')"
-    first = started(code)
-    table, deadline = tmp_path / GRID.folder / TABLES["manual"], time.monotonic() + SECONDS
-    while not table.is_file():
-        assert first.poll() is None and time.monotonic() < deadline, first.communicate()
-        time.sleep(0.05)
-    with pytest.raises(UserError, match="another process is working in"):
-        run_mode("manual", tmp_path, "--num-epochs", "6")
-    finished(first)
-    assert [row["Num"] for row in read(table)] == list("1234")
 
 
 # --- Networks that are kept
@@ -337,7 +325,7 @@ def test_the_model_of_the_best_epoch_is_whole_at_every_moment(tmp_path):
             seen.append(BaseMLClass.load_model(tmp_path / "best.keras").n_samples)
             assert unfinished_in(tmp_path) == []
 
-    run = asked(GRID, *TOY, "--mode", "manual", "--output", str(tmp_path))
+    run = asked(LISTED, *TOY, "--mode", "manual", "--output", str(tmp_path))
     hpo.run.train(run, NETWORK, tmp_path, "best", 0, "manual", extra_callbacks=[Look()])
     assert seen == [48, 48]
 
@@ -378,26 +366,23 @@ def test_trials_of_no_network_have_no_row_and_stop_nothing(tmp_path, capsys):
 
 # --- Locks of dead processes
 
-HOLD = """
-import os, signal, sys, optuna
-from pathlib import Path
-from hpo.storage import open_storage
-from hpo.trials import TrialQueue
-folder, name, claims = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-_, storage = open_storage(f"sqlite:///{folder / 'studies.db'}", folder)
-queue = TrialQueue(optuna.create_study(storage=storage, study_name=name, load_if_exists=True), storage, folder)
-if claims == "claims":
-    queue.plan(1)
-    queue.claim(1)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
+
+def hold_and_die(folder, name, claims):
+    _, storage = open_storage(f"sqlite:///{folder / 'studies.db'}", folder)
+    queue = TrialQueue(optuna.create_study(storage=storage, study_name=name, load_if_exists=True), storage, folder)
+    if claims:
+        queue.plan(1)
+        queue.claim(1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @needs_sigkill
 def test_locks_of_dead_processes_go_but_those_that_prove_a_death(tmp_path):
-    processes = [started(HOLD, tmp_path, *words) for words in (("one", "idle"), ("two", "claims"))]
-    for process in processes:
-        assert process.wait(SECONDS) == -signal.SIGKILL, process.communicate()
+    for name, claims in (("one", False), ("two", True)):
+        process = forked.forks().Process(target=hold_and_die, args=(tmp_path, name, claims))
+        process.start()
+        process.join(SECONDS)
+        assert process.exitcode == -signal.SIGKILL
     locks = tmp_path / ".workers"
     assert len(list(locks.glob("*.lock"))) == 2
     storage = f"sqlite:///{tmp_path / 'studies.db'}"

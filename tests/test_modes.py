@@ -6,15 +6,14 @@ import math
 import os
 import re
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 from filelock import FileLock
-from optuna.distributions import CategoricalDistribution, IntDistribution
+from toys import DENOISING, INVERSION, LISTED, NETWORK, TOY
 
 import baseML
 import hpo.options
@@ -24,25 +23,13 @@ import hpo.run
 import hpo.tree
 import hpo.update
 import networks.files
-import run_DenoisingML_HPO_Paper
-import run_InversionML_HPO_Paper
 import support.errors
-from baseML import BaseMLClass, NetworkConfig
+from baseML import BaseMLClass
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT.parent / "shared" / "paper" / "published" / "Inversion" / "Search" / "GridSearch"
-INVERSION = run_InversionML_HPO_Paper.PROBLEM
-NETWORK = NetworkConfig("CNN", "AE", 1, 2, num_filt=2, krnl_size=3, pool_val=2, learning_rate=1e-3)
-DENOISING = dataclasses.replace(
-    run_DenoisingML_HPO_Paper.PROBLEM,
-    quick_space={
-        "arch_type": CategoricalDistribution(["CNN"]),
-        "num_filt": IntDistribution(2, 2),
-        "krnl_size": IntDistribution(4, 8),
-    },
-    final_configs={"Grid Search": NETWORK, "Optuna": dataclasses.replace(NETWORK, krnl_size=5)},
-)
-TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2"]
+posix_only = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as POSIX has it")
+pytestmark = pytest.mark.usefixtures("hasty")
 MODES = {
     "manual": hpo.plans.run_manual,
     "final_model": hpo.plans.run_final_model,
@@ -58,24 +45,16 @@ def asked(problem, *options):
     return hpo.options.run_from_options(problem, hpo.options.parse_options(problem, "", options))
 
 
-def run_toy(mode, output, *options):
-    MODES[mode](asked(DENOISING, *TOY, "--mode", mode, "--output", str(output), *options))
+def run_mode(mode, output, *options):
+    MODES[mode](asked(LISTED, *TOY, "--mode", mode, "--output", str(output), *options))
 
 
-def killed(mode, output, *options, when):
-    """Run a mode in another process, operation by operation, which is killed as soon as ``when()`` holds."""
-    arguments = [mode, str(output), *options]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])}
-    eagerly = "import tensorflow; tensorflow.config.run_functions_eagerly(True)"
-    code = f"import test_modes\n{eagerly}\ntest_modes.run_toy(*{arguments})"
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not when():
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[1]
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+def kill(mode, folder, *options, when):
+    """Run a mode in a fork, which is killed as soon as ``when()`` holds."""
+    run = forked.Run(mode, folder, *options)
+    forked.wait_until(when, run)
+    run.process.kill()
+    assert run.end().status == -signal.SIGKILL
 
 
 def read(path):
@@ -129,14 +108,14 @@ def test_the_grid_is_the_published_table_row_by_row():
 
 
 def test_the_quick_grid_keeps_to_the_quick_space():
-    configs = hpo.plans.grid_configurations(asked(DENOISING, "--mode", "manual"))
+    configs = hpo.plans.grid_configurations(asked(LISTED, "--mode", "manual"))
     assert [(config.num_filt, config.krnl_size) for config in configs] == [(16, 8), (2, 8), (16, 4), (16, 8)]
 
 
 def test_a_dry_run_lists_the_runs_and_creates_nothing(tmp_path, capsys):
     output = tmp_path / "out"
     for mode, n_runs in (("manual", 4), ("final_model", 6)):
-        run_toy(mode, output, "--dry-run")
+        run_mode(mode, output, "--dry-run")
         printed = capsys.readouterr().out
         assert printed.count("CNN_AE_LYR1") == n_runs and f"{n_runs} trainings, 0 of them done" in printed
     assert not output.exists()
@@ -145,23 +124,23 @@ def test_a_dry_run_lists_the_runs_and_creates_nothing(tmp_path, capsys):
 # --- Kill and resume
 
 
-def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, capsys, without_graphs):
-    root = tmp_path / "killed" / DENOISING.folder
+@posix_only
+def test_a_killed_grid_runs_what_lacks_a_row(tmp_path):
+    root, whole = (tmp_path / name / "Results" / LISTED.folder for name in ("killed", "whole"))
     table = root / TABLES["manual"]
 
     def training_after_the_first_row():
         unfinished = os.walk(table.parent / hpo.plans.RUNNING)  # a walk goes on when a folder disappears
         return len(read(table)) > 0 and any(name.endswith(".keras") for *_, names in unfinished for name in names)
 
-    killed("manual", tmp_path / "killed", when=training_after_the_first_row)
+    kill("manual", tmp_path / "killed", when=training_after_the_first_row)
     n_done = len(read(table))
     with table.open("a") as file:
         file.write("9,cut of")
-    run_toy("manual", tmp_path / "killed")
-    assert f"{n_done} of them done already" in capsys.readouterr().out
-    run_toy("manual", tmp_path / "whole")
+    assert f"{n_done} of them done already" in forked.go_on("manual", tmp_path / "killed").printed
+    forked.go_on("manual", tmp_path / "whole")
     rows = read(table)
-    assert rows == read(tmp_path / "whole" / DENOISING.folder / TABLES["manual"])
+    assert rows == read(whole / TABLES["manual"])
     assert len({row["Validation Loss"] for row in rows}) == len(rows) == 4
     assert [row["Num"] for row in rows] == list("1234")
     types = (table.parent / "type_val_csv.csv").read_text().splitlines()
@@ -170,18 +149,19 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, capsys, without_graphs):
     kinds = {".csv", ".json", ".lock", ""}
     assert {path.suffix for path in table.parent.rglob("[!.]*")} <= kinds and not (table.parent / "unfinished").exists()
     lowest = min(float(row["Validation Loss"]) for row in rows)
-    (model,) = hpo.tree.ResultsTree(tmp_path / "killed", DENOISING.folder).final_model("Grid Search").glob("*.keras")
+    (model,) = hpo.tree.ResultsTree(root.parent, LISTED.folder).final_model("Grid Search").glob("*.keras")
     assert BaseMLClass.load_model(model).provenance["validation_loss"] == lowest
     history = table.parent / "loss_history_all" / f"{model.stem}_log.csv"
     assert history.read_text() == model.with_name(history.name).read_text()
     before = files_below(root)
-    run_toy("manual", tmp_path / "killed", "--dry-run")
-    assert files_below(root) == before and capsys.readouterr().out.count("  done\n") == len(rows)
+    dry = forked.go_on("manual", tmp_path / "killed", "--dry-run")
+    assert files_below(root) == before and dry.printed.count("  done\n") == len(rows)
 
 
-def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp_path, capsys, without_graphs):
+@posix_only
+def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp_path):
     options = ("--repeats", "1", "--num-epochs", "24")
-    trees = [hpo.tree.ResultsTree(tmp_path / name, DENOISING.folder) for name in ("killed", "whole")]
+    trees = [hpo.tree.ResultsTree(tmp_path / name / "Results", LISTED.folder) for name in ("killed", "whole")]
     unfinished = trees[0].repeatability / hpo.plans.RUNNING
 
     def n_epochs():
@@ -189,14 +169,14 @@ def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp
 
     for _ in range(2):
         enough = n_epochs() + 3
-        killed("final_model", trees[0].output, *options, when=lambda enough=enough: n_epochs() > enough)
+        kill("final_model", tmp_path / "killed", *options, when=lambda enough=enough: n_epochs() > enough)
     (name,) = (path.name.removesuffix("_backup") for path in unfinished.glob("*_backup"))
     stale = unfinished / name.replace(name[-8:], "0" * 8)  # of a training that is not to go on
     stale.with_suffix(".keras").touch()
-    run_toy("final_model", trees[0].output, *options)
-    assert re.search(r"Grid Search 1 goes on after epoch \d+ of 24", capsys.readouterr().out)
-    run_toy("final_model", trees[1].output, *options)
-    rows, expected = (read(tree.output / DENOISING.folder / TABLES["final_model"]) for tree in trees)
+    ended = forked.go_on("final_model", tmp_path / "killed", *options)
+    assert re.search(r"Grid Search 1 goes on after epoch \d+ of 24", ended.printed)
+    forked.go_on("final_model", tmp_path / "whole", *options)
+    rows, expected = (read(tree.output / LISTED.folder / TABLES["final_model"]) for tree in trees)
     assert rows == expected and [row["Epochs"] for row in rows] == ["24", "24"]
     assert not unfinished.exists()
     histories = [sorted(path.read_text() for path in tree.repeatability.rglob("*_log.csv")) for tree in trees]
@@ -208,33 +188,33 @@ def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp
 @pytest.fixture
 def saved(tmp_path):
     """A network that was trained for one epoch, as a .keras file."""
-    run = asked(DENOISING, *TOY, "--num-epochs", "1", "--mode", "manual", "--output", str(tmp_path))
+    run = asked(LISTED, *TOY, "--num-epochs", "1", "--mode", "manual", "--output", str(tmp_path))
     folder = tmp_path / "models"
     hpo.run.train(run, NETWORK, folder, "network", 0, "manual")
     return folder / "network.keras"
 
 
-def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, capsys, without_graphs, saved):
+@posix_only
+def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, saved):
     options = ("--model", str(saved), "--num-epochs", "20")
     original = saved.read_bytes()
     working = saved.with_name(".network_update")
     log = working / "loss_history_all" / "network_update_log.csv"
-    killed("model_update", tmp_path, *options, when=lambda: len(read(log)) > 2)
+    kill("model_update", tmp_path, *options, when=lambda: len(read(log)) > 2)
     n_done = len(read(log))
     with pytest.raises(support.errors.UserError, match="was started with num_epochs 20, not 2; .* remove that folder"):
-        run_toy("model_update", tmp_path, "--model", str(saved))
-    capsys.readouterr()
-    run_toy("model_update", tmp_path, *options)
+        run_mode("model_update", tmp_path, "--model", str(saved))
+    ended = forked.go_on("model_update", tmp_path, *options)
     rows = read(saved.with_name("network_update_log.csv"))
     assert [int(row["epoch"]) for row in rows] == list(range(20)) and n_done < 20
     updated = BaseMLClass.load_model(saved.with_name("network_update.keras"))
     assert updated.provenance["validation_loss"] == min(float(row["val_loss"]) for row in rows)
     assert updated.provenance["updated_from"] == "network.keras" and updated.config == NETWORK
     assert saved.read_bytes() == original and not working.exists()
-    assert "of 20" in capsys.readouterr().out
-    before = files_below(tmp_path)
-    run_toy("model_update", tmp_path, *options)
-    assert "finished already" in capsys.readouterr().out and files_below(tmp_path) == before
+    assert "of 20" in ended.printed
+    before = files_below(saved.parent)
+    assert "finished already" in forked.go_on("model_update", tmp_path, *options).printed
+    assert files_below(saved.parent) == before
     networks.files.remove_run_files(saved.parent, "network")
     assert not saved.exists() and updated.best_model_path.is_file()
 
@@ -246,7 +226,7 @@ def test_a_torn_backup_or_network_starts_over(tmp_path, torn_file):
             if epoch == 1:
                 raise KeyboardInterrupt
 
-    run = asked(DENOISING, *TOY, "--mode", "manual", "--output", str(tmp_path))
+    run = asked(LISTED, *TOY, "--mode", "manual", "--output", str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
         hpo.run.train(run, NETWORK, tmp_path, "torn", 0, "manual", extra_callbacks=[StopAt()])
     (state,) = tmp_path.glob(torn_file)
@@ -270,24 +250,23 @@ def test_a_training_that_fails_has_a_row_and_does_not_stop_the_grid(tmp_path, ca
 
     monkeypatch.setattr(hpo.plans, "train", failing)
     for _ in range(2):
-        run_toy("manual", tmp_path)
-    rows = read(tmp_path / DENOISING.folder / TABLES["manual"])
+        run_mode("manual", tmp_path)
+    rows = read(tmp_path / LISTED.folder / TABLES["manual"])
     assert len(calls) == len(rows) == 4
     assert all(row["Epochs"] == "0" and math.isnan(float(row["Validation Loss"])) for row in rows)
     printed = capsys.readouterr().out
     assert "failed: not a number" in printed and "failed: out of memory (MemoryError)" in printed
 
 
-@pytest.mark.usefixtures("without_graphs")
 def test_a_training_that_diverges_has_a_row_and_the_others_go_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(hpo.problem.QUICK_BASE, "Learning Rate", 1e30)
-    run_toy("manual", tmp_path)
-    rows = read(tmp_path / DENOISING.folder / TABLES["manual"])
+    run_mode("manual", tmp_path)
+    rows = read(tmp_path / LISTED.folder / TABLES["manual"])
     assert [row["Num"] for row in rows] == list("1234") and {row["Validation Loss"] for row in rows} == {"nan"}
-    configs = {**DENOISING.final_configs, "Optuna": dataclasses.replace(NETWORK, learning_rate=1e30)}
-    monkeypatch.setattr(sys.modules[__name__], "DENOISING", dataclasses.replace(DENOISING, final_configs=configs))
-    run_toy("final_model", tmp_path, "--repeats", "1")
-    rows = {row["Approach"]: row for row in read(tmp_path / DENOISING.folder / TABLES["final_model"])}
+    configs = {**LISTED.final_configs, "Optuna": dataclasses.replace(NETWORK, learning_rate=1e30)}
+    monkeypatch.setattr(sys.modules[__name__], "LISTED", dataclasses.replace(LISTED, final_configs=configs))
+    run_mode("final_model", tmp_path, "--repeats", "1")
+    rows = {row["Approach"]: row for row in read(tmp_path / LISTED.folder / TABLES["final_model"])}
     assert rows["Optuna"]["Validation Loss"] == "nan" and math.isfinite(float(rows["Grid Search"]["Validation Loss"]))
     assert capsys.readouterr().out.count("failed: the validation loss of") == 5
 
@@ -298,27 +277,27 @@ def test_an_update_that_diverges_says_so_and_leaves_the_network_as_it_was(tmp_pa
     network.save_model(saved)
     before = saved.read_bytes()
     with pytest.raises(support.errors.StoppedError, match="the update of .* failed: the validation loss of"):
-        run_toy("model_update", tmp_path, "--model", str(saved))
+        run_mode("model_update", tmp_path, "--model", str(saved))
     assert saved.read_bytes() == before and not saved.with_name("network_update.keras").exists()
 
 
 def test_a_table_of_other_settings_or_origin_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(hpo.plans, "grid_configurations", lambda run: [])
-    run_toy("manual", tmp_path)
+    run_mode("manual", tmp_path)
     with pytest.raises(
         support.errors.UserError, match="was started with num_epochs 2, not 3, seed 0, not 1; .* --output"
     ):
-        run_toy("manual", tmp_path, "--num-epochs", "3", "--seed", "1")
-    (tmp_path / DENOISING.folder / "Search" / "GridSearch" / "settings.json").unlink()
+        run_mode("manual", tmp_path, "--num-epochs", "3", "--seed", "1")
+    (tmp_path / LISTED.folder / "Search" / "GridSearch" / "settings.json").unlink()
     with pytest.raises(support.errors.UserError, match="search_summary.csv' was not made here"):
-        run_toy("manual", tmp_path)
+        run_mode("manual", tmp_path)
 
 
 def test_a_second_process_is_refused(tmp_path):
-    folder = tmp_path / DENOISING.folder / "Repeatability"
+    folder = tmp_path / LISTED.folder / "Repeatability"
     folder.mkdir(parents=True)
     with FileLock(folder / ".lock"), pytest.raises(support.errors.UserError, match="another process is working in"):
-        run_toy("final_model", tmp_path)
+        run_mode("final_model", tmp_path)
 
 
 def test_what_cannot_be_updated_is_named(tmp_path, saved):
@@ -336,7 +315,7 @@ def test_what_cannot_be_updated_is_named(tmp_path, saved):
         (saved, ("--samples", "64"), "was trained for n_samples 48, not 64"),
     ):
         with pytest.raises(support.errors.UserError, match=words):
-            run_toy("model_update", tmp_path, "--model", str(model), *options)
+            run_mode("model_update", tmp_path, "--model", str(model), *options)
     run = asked(INVERSION, *TOY, "--mode", "model_update", "--model", str(saved))
     with pytest.raises(support.errors.UserError, match="for problem 'denoising', not 'inversion'"):
         hpo.update.run_model_update(run)

@@ -633,24 +633,26 @@ def test_a_method_of_the_paper_builds_its_network_whatever_the_configuration_was
 
 PREDICT_IN_NEW_PROCESS = """
 import sys
+from pathlib import Path
 import numpy as np
 import baseML
-model_path, x_path, result_path = sys.argv[1:]
-np.save(result_path, baseML.BaseMLClass.load_model(model_path).predict_result(np.load(x_path)))
+for folder in map(Path, sys.argv[1:]):
+    network = baseML.BaseMLClass.load_model(folder / "network.keras")
+    np.save(folder / "result.npy", network.predict_result(np.load(folder / "x.npy")))
 """
 
 
-@pytest.mark.parametrize("network", [("TCN", "AE"), ("CNN", "SEQ")], ids="_".join)
-def test_a_saved_network_predicts_the_same_in_a_new_process(network, tmp_path):
-    trained = fixed_model(EACH[network])
-    x = np.random.default_rng(23).normal(0, 1, (BATCH, SAMPLES)).astype(np.float32)
-    model_path = trained.save_model(tmp_path / "new folder" / "network.keras")
-    x_path, result_path = tmp_path / "x.npy", tmp_path / "result.npy"
-    np.save(x_path, x)
-    command = [sys.executable, "-c", PREDICT_IN_NEW_PROCESS, model_path, x_path, result_path]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=120)
-    expected = trained.predict_result(x)
-    np.testing.assert_allclose(np.load(result_path), expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+def test_saved_networks_predict_the_same_in_a_new_process(tmp_path):
+    expected, x = {}, np.random.default_rng(23).normal(0, 1, (BATCH, SAMPLES)).astype(np.float32)
+    for network in (("TCN", "AE"), ("CNN", "SEQ")):
+        trained, folder = fixed_model(EACH[network]), tmp_path / f"new folder {network}"
+        trained.save_model(folder / "network.keras")
+        np.save(folder / "x.npy", x)
+        expected[folder] = trained.predict_result(x)
+    subprocess.run([sys.executable, "-c", PREDICT_IN_NEW_PROCESS, *expected], cwd=ROOT, check=True, timeout=120)
+    for folder, result in expected.items():
+        found = np.load(folder / "result.npy")
+        np.testing.assert_allclose(found, result, rtol=1e-5, atol=1e-6 * np.abs(result).max())
 
 
 @pytest.fixture

@@ -99,18 +99,11 @@ def copy(tmp_path_factory):
     return folder
 
 
-def run_there(copy, code):
-    run = {"cwd": copy / "tests", "env": os.environ | {"PYTHONPATH": str(copy)}, "capture_output": True, "text": True}
-    done = subprocess.run([sys.executable, "-c", f"import json, test_new_wavelet as t; {code}"], **run)
+def test_a_further_wavelet_changes_no_draw_and_its_data_are_made_saved_served_and_tested(copy, tmp_path):
+    drawn = "print(json.dumps([t.draws(), t.draws(*t.FURTHER)]))"
+    code = f"import json, sys, test_new_wavelet as t; {drawn}; t.its_own(sys.argv[1])"
+    there = {"cwd": copy / "tests", "env": os.environ | {"PYTHONPATH": str(copy)}}
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], **there, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_a_further_wavelet_changes_no_draw_of_any_seed(copy):
-    found = json.loads(run_there(copy, "print(json.dumps([t.draws(), t.draws(*t.FURTHER)]))"))
     today = draws()
-    assert found[0] == today and found[1] == today
-
-
-def test_the_data_of_a_further_wavelet_are_made_saved_served_and_tested(copy, tmp_path):
-    run_there(copy, f"t.its_own({str(tmp_path)!r})")
+    assert json.loads(done.stdout.splitlines()[0]) == [today, today]

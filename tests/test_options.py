@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from test_study import DENOISING, INVERSION
+from toys import DENOISING, INVERSION
 
 import hpo.options
 from hpo.settings import SEARCH, RunSettings

@@ -22,7 +22,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState, create_trial
 from test_dataPlotting import assert_boxes_hold
 from test_storage import make_old
-from test_study import DENOISING, INVERSION, ROOT, TOY
+from toys import DENOISING, INVERSION, ROOT, TOY, hastily
 
 import hpo.command
 import hpo.results.axes
@@ -62,7 +62,7 @@ def closed_figures():
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory, eagerly):
+def tree(tmp_path_factory):
     """Root of the results of toy runs of all modes of both problems."""
     output = tmp_path_factory.mktemp("tree") / "results"
     for problem in PROBLEMS.values():
@@ -70,7 +70,7 @@ def tree(tmp_path_factory, eagerly):
         configs = {"Grid Search": config, "Optuna": dataclasses.replace(config, krnl_size=5)}
         space = {**problem.quick_space, **TREE_SPACE, **OWN_SPACE[problem.name]}
         toy = dataclasses.replace(problem, quick_space=space, final_configs=configs)
-        with eagerly():
+        with hastily():
             for options in (["--n-trials", "3"], ["--mode", "manual"], ["--mode", "final_model", "--repeats", "2"]):
                 assert hpo.command.main(toy, "toy", [*TOY, "--output", str(output), *options]) == 0
             (model,) = (output / problem.folder / "Final_Model" / "GridSearch").glob("*_KRNL3_*.keras")

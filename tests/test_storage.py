@@ -1,11 +1,11 @@
 import logging
-import multiprocessing
 import shutil
 import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path, PureWindowsPath
 
+import forked
 import optuna
 import pytest
 
@@ -348,7 +348,7 @@ def _open_new(url, barrier, results):
 
 
 def test_processes_that_make_a_storage_together_all_get_it(tmp_path):
-    context = multiprocessing.get_context("spawn")
+    context = forked.forks()
     url, barrier, results = sqlite_url(tmp_path / "new.db"), context.Barrier(2), context.Queue()
     processes = [context.Process(target=_open_new, args=(url, barrier, results)) for _ in range(2)]
     for process in processes:

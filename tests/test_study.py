@@ -5,18 +5,17 @@ import dataclasses
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
+import forked
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 from test_dashboard import answer_of, serving
 from test_storage import make_old
+from toys import DENOISING, INVERSION, ROOT, SCRIPTS, TOY, load, run_here, toy
 
 import hpo.command
 import hpo.options
@@ -24,54 +23,10 @@ import hpo.problem
 import hpo.run
 import hpo.samplers
 import hpo.settings
-import run_DenoisingML_HPO_Paper
-import run_InversionML_HPO_Paper
 from baseML import SUMMARY_COLUMNS, BaseMLClass, NetworkConfig
 
-ROOT = Path(__file__).parents[1]
-DENOISING, INVERSION = run_DenoisingML_HPO_Paper.PROBLEM, run_InversionML_HPO_Paper.PROBLEM
-SCRIPTS = {"denoising": run_DenoisingML_HPO_Paper.__file__, "inversion": run_InversionML_HPO_Paper.__file__}
-TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2"]
 FAST_SEED = {"denoising": "8", "inversion": "2"}  # the first two trials are small networks
-TINY_SPACE = {  # the quick space with networks that a test has time for: a TCN takes seconds to build
-    "arch_type": CategoricalDistribution(["CNN"]),
-    **{name: IntDistribution(2, 4) for name in ("num_dnn", "num_filt", "krnl_size", "num_dil")},
-    "num_layers": IntDistribution(1, 1),
-}
-
-
-def toy(problem, **changes):
-    """The problem with tiny networks."""
-    return dataclasses.replace(problem, quick_space={**problem.quick_space, **TINY_SPACE, **changes})
-
-
-def run_script(problem, output, *options, **process):
-    arguments = [sys.executable, SCRIPTS[problem.name], *TOY, "--output", str(output), *options]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
-        arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **process
-    )
-
-
-def run_toy(problem, output, *options, graphs=False, **process):
-    """Like `run_script`, with tiny networks, which run operation by operation unless they are to have graphs."""
-    arguments = [sys.executable, Path(__file__).with_name("toy_run.py"), *TOY, "--output", str(output), *options]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1", "TOY_PROBLEM": Path(SCRIPTS[problem.name]).stem}
-    if not graphs:
-        environment["TOY_EAGER"] = "1"
-    return subprocess.Popen(
-        arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **process
-    )
-
-
-def run_here(problem, output, *options):
-    return hpo.command.main(problem, "toy", [*TOY, "--output", str(output), *options])
-
-
-def load(output, problem, name=None):
-    """The only study below ``output``, or the one of that name."""
-    database = next(output.glob(f"{problem.folder}/Search/Optuna/{name or '*'}.db"))
-    return optuna.load_study(study_name=database.stem, storage=f"sqlite:///{database}")
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def values(study):
@@ -85,10 +40,11 @@ def values(study):
 def finished(request, tmp_path_factory):
     """(problem, output folder, what the script printed, its study)."""
     output = tmp_path_factory.mktemp(request.param.name) / "results of a test"
-    process = run_script(request.param, output, "--n-trials", "2", "--seed", FAST_SEED[request.param.name])
-    printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    return request.param, output, printed, load(output, request.param)
+    options = ["--output", output, "--n-trials", "2", "--seed", FAST_SEED[request.param.name]]
+    script = [sys.executable, SCRIPTS[request.param.name], *TOY, *options]
+    run = subprocess.run(script, cwd=ROOT, text=True, capture_output=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    return request.param, output, run.stdout, load(output, request.param)
 
 
 def test_the_run_says_what_it_does_and_what_came_out(finished):
@@ -177,7 +133,6 @@ def test_the_dashboard_serves_the_study(finished, tmp_path):
 # --- Repeat and resume
 
 
-@pytest.mark.usefixtures("without_graphs")
 def test_the_same_seed_repeats_a_study_and_another_does_not(tmp_path):
     def study_of(folder, seed):
         assert run_here(toy(DENOISING), tmp_path / folder, "--n-trials", "2", "--seed", seed) == 0
@@ -189,14 +144,12 @@ def test_the_same_seed_repeats_a_study_and_another_does_not(tmp_path):
     assert not set(values(first)) & set(values(other))
 
 
-def test_a_deterministic_study_gives_the_same_on_a_cpu(tmp_path):
-    process = run_toy(DENOISING, tmp_path / "a", "--n-trials", "1", "--deterministic", graphs=True)
-    assert run_here(toy(DENOISING), tmp_path / "b", "--n-trials", "1") == 0
-    assert process.wait(timeout=120) == 0, process.stderr.read()
-    assert values(load(tmp_path / "a", DENOISING)) == values(load(tmp_path / "b", DENOISING))
+@pytest.mark.skipif(os.name != "posix", reason="processes are forked as POSIX has it")
+def test_a_deterministic_study_gives_the_same_on_a_cpu(tmp_path, whole):
+    forked.go_on("optuna", tmp_path, "--deterministic")
+    assert forked.left(tmp_path) == whole("optuna")[0]
 
 
-@pytest.mark.usefixtures("without_graphs")
 def test_a_study_that_is_gone_on_with_equals_one_that_never_stopped(tmp_path):
     for n_trials in ("1", "3"):
         options = ("--study-name", "stopped", "--n-trials", n_trials)
@@ -210,38 +163,6 @@ def test_a_finished_study_runs_nothing_and_says_its_result_again(tmp_path, capsy
         assert run_here(toy(DENOISING), tmp_path, "--study-name", "s", "--n-trials", "1") == 0
     assert len(load(tmp_path, DENOISING).trials) == 1
     assert "1, 1 of them done already" in capsys.readouterr().out
-
-
-def test_ctrl_c_keeps_what_was_finished_and_says_how_to_go_on(tmp_path):
-    options = ("--n-trials", "30", "--study-name", "interrupted")
-    process = run_toy(DENOISING, tmp_path, *options, start_new_session=True)
-    for line in process.stdout:
-        if line.startswith("trial   0"):
-            break
-    wait_for_a_running_trial(tmp_path)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "Traceback" not in errors and "--study-name interrupted" in errors
-    study = load(tmp_path, DENOISING)
-    finished = [trial for trial in study.trials if trial.value is not None]
-    assert 1 <= len(finished) < 30 and len(study.trials) == 30
-    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE, TrialState.WAITING}
-    search = tmp_path / DENOISING.folder / "Search" / "Optuna"
-    assert not [path for path in search.iterdir() if path.suffix == ".keras" or path.name.endswith("_backup")]
-    n_trials = str(len(finished) + 1)
-    assert run_here(toy(DENOISING), tmp_path, "--study-name", "interrupted", "--n-trials", n_trials) == 0
-    assert run_here(toy(DENOISING), tmp_path, "--study-name", "whole", "--n-trials", n_trials) == 0
-    resumed = [trial.value for trial in load(tmp_path, DENOISING, "interrupted").trials if trial.value is not None]
-    assert resumed == values(load(tmp_path, DENOISING, "whole"))
-
-
-def wait_for_a_running_trial(output):
-    for _ in range(200):
-        if any(trial.state == TrialState.RUNNING for trial in load(output, DENOISING).trials):
-            return
-        time.sleep(0.05)
-    raise AssertionError("no further trial was started")
 
 
 # --- Trials without a network
@@ -332,7 +253,6 @@ def test_a_sampler_whose_library_is_missing_says_what_to_install(tmp_path, capsy
     assert "pip install cmaes_that_is_not_here" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("without_graphs")
 def test_pruned_trials_keep_their_curves_and_the_epochs_saved_are_said(tmp_path, capsys):
     options = ("--n-trials", "8", "--pruner", "median", "--num-epochs", "3")
     assert run_here(toy(DENOISING), tmp_path, *options) == 0
@@ -351,7 +271,6 @@ def test_the_base_configuration_is_trial_0_on_request(tmp_path):
     assert (parameters["arch_type"], parameters["num_dnn"], parameters["Learning Rate"]) == ("CNN", 32, 1e-3)
 
 
-@pytest.mark.usefixtures("without_graphs")
 def test_the_best_network_of_a_study_is_trained_again_in_batches_of_the_run(tmp_path):
     assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--study-name", "s") == 0  # in batches of 4
     again = ("--mode", "final_model", "--preset", "paper", "--from-study", "s", "--repeats", "1")

@@ -6,14 +6,14 @@ import itertools
 import math
 import os
 import signal
-import subprocess
-import sys
 import types
 from pathlib import Path
 
+import forked
 import keras
 import numpy as np
 import pytest
+from conftest import SECONDS
 
 import baseML
 import networks.backends
@@ -160,7 +160,7 @@ def test_the_same_seed_repeats_a_training_and_another_does_not(tmp_path):
 SMALL = {
     "CNN AE": TINY,
     "CNN": NetworkConfig("CNN", "SEQ", num_layers=2, num_filt=4, krnl_size=5, learning_rate=1e-3),
-    "TCN": NetworkConfig("TCN", "SEQ", 1, 8, 4, num_filt=4, krnl_size=3, learning_rate=1e-3),
+    "TCN": NetworkConfig("TCN", "SEQ", 1, 8, 2, num_filt=4, krnl_size=3, learning_rate=1e-3),
 }
 
 
@@ -356,11 +356,11 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(tmp_path, un
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_a_training_that_is_killed_twice_goes_on_as_if_nothing_had_happened(tmp_path, undisturbed):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])}
-    for when in ("begins=4", "ends=10"):
-        code = f"import test_training as t; t.train_hastily({str(tmp_path / 'killed')!r}, t.kill, {when})"
-        process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-        assert process.returncode == -signal.SIGKILL, process.stderr
+    for when in ({"begins": 4}, {"ends": 10}):
+        process = forked.forks().Process(target=train_hastily, args=(tmp_path / "killed", kill), kwargs=when)
+        process.start()
+        process.join(SECONDS)
+        assert process.exitcode == -signal.SIGKILL
     check_resumed(tmp_path / "killed", undisturbed)
 
 

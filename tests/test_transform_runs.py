@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from test_study import DENOISING, INVERSION, TOY, load, run_here, toy
+from toys import DENOISING, INVERSION, TOY, load, run_here, toy
 
 import baseML
 import blindTest
@@ -17,6 +17,7 @@ from blindTest import TraceProtocol
 from dataPreProcessing import TRANSFORM_TYPES, CustomDataGen, channel_names, transform_traces
 from evaluation.blind import blind_traces, predict_in_data_units
 
+pytestmark = pytest.mark.usefixtures("hasty")
 SMALL = {"num_layers": 1, "num_dnn": 2, "num_dil": 2, "num_filt": 2, "krnl_size": 3, "num_lstm": 2}
 
 
@@ -25,7 +26,6 @@ def only(paths):
     return path
 
 
-@pytest.mark.usefixtures("without_graphs")
 @pytest.mark.parametrize("problem", [DENOISING, INVERSION], ids=lambda problem: problem.name)
 def test_a_study_searches_the_transform(tmp_path, problem, capsys):
     small = toy(problem)
@@ -76,7 +76,6 @@ def test_a_study_searches_the_transform(tmp_path, problem, capsys):
         assert [row["Model Name"].endswith(f"_{best}_") for row in csv.DictReader(file)] == [best != "NA"]
 
 
-@pytest.mark.usefixtures("without_graphs")
 @pytest.mark.parametrize("transform", ["CWT", "DWT", "SWT"])
 def test_one_transform_for_all_modes(tmp_path, transform, capsys):
     config = NetworkConfig("CNN", "AE", **{name: SMALL[name] for name in ("num_layers", "num_dnn", "num_filt")})

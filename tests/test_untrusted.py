@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import pickle
 import shlex
 import shutil
@@ -18,9 +17,10 @@ import keras
 import optuna
 import pytest
 from conftest import SECONDS, free_port
+from forked import Run
 from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
-from test_study import DENOISING, ROOT, TOY, run_here, toy
+from toys import DENOISING, ROOT, run_here, toy
 
 import baseML
 import hpo.command
@@ -497,22 +497,20 @@ def test_no_mistake_shows_a_password(tmp_path, capsys, options, script):
 
 def test_a_run_with_a_password_leaves_it_nowhere(postgresql_url, tmp_path):
     url = make_url(postgresql_url).set(password=SECRET).render_as_string(hide_password=False)
-    output, name = tmp_path / "out", "secretive"
-    command = [sys.executable, Path(__file__).with_name("toy_run.py"), *TOY, "--output", str(output)]
-    search = [*command, "--storage", url, "--study-name", name, "--workers", "2"]
-    environment = os.environ | {"TOY_PROBLEM": "run_DenoisingML_HPO_Paper", "TOY_EAGER": "1"}
-    process = {"cwd": ROOT, "env": environment, "text": True, "capture_output": True, "timeout": 2 * SECONDS}
+    name = "secretive"
+    storage = ("--storage", url, "--study-name", name)
     told = [
-        subprocess.run([*search, "--n-trials", "2"], **process),
-        subprocess.run([*search, "--n-trials", "2", "--num-epochs", "9"], **process),  # other settings
-        subprocess.run([*command, "--mode", "optuna_resume", "--storage", url, "--study-name", "none"], **process),
+        Run("optuna", tmp_path, *storage, "--workers", "2").end(),
+        Run("optuna", tmp_path, *storage, "--num-epochs", "9").end(),  # other settings
+        Run("optuna_resume", tmp_path, "--storage", url, "--study-name", "none").end(),
     ]
-    assert [run.returncode for run in told] == [0, 2, 2], [run.stderr for run in told]
-    assert "://postgres:***@" in told[0].stdout  # the dashboard's command
-    figures = [sys.executable, "resultsPlotting.py", "--results", output, "--output", tmp_path / "figs", "--html"]
-    told.append(subprocess.run([*figures, "--figures", "4", "--storage", url], **process))
-    assert told[-1].returncode == 0
-    assert not any(SECRET in run.stdout + run.stderr for run in told)
+    assert [run.status for run in told] == [0, 2, 2], told
+    assert "://postgres:***@" in told[0].printed  # the dashboard's command
+    folders = ["--results", tmp_path / "Results", "--output", tmp_path / "figs"]
+    figures = [sys.executable, "resultsPlotting.py", *folders, "--html", "--figures", "4", "--storage", url]
+    drawn = subprocess.run(figures, cwd=ROOT, text=True, capture_output=True, timeout=2 * SECONDS)
+    assert drawn.returncode == 0
+    assert not any(SECRET in text for text in [drawn.stdout, drawn.stderr, *(run.printed + run.errors for run in told)])
     assert [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
     study = optuna.load_study(study_name=name, storage=postgresql_url)
     system_attributes = study._storage.get_study_system_attrs(study._study_id)

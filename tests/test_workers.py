@@ -1,19 +1,19 @@
 """Several processes on one study: every trial once, none lost with a process that is killed."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import forked
 import optuna
 import pytest
-from conftest import SECONDS
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
-from test_study import DENOISING, load, run_toy
+from toys import pid_of
 
 import hpo.trials
 import hpo.workers
@@ -21,6 +21,7 @@ from hpo.storage import open_storage
 from hpo.trials import TrialQueue
 
 ROOT = Path(__file__).parents[1]
+posix_only = pytest.mark.skipif(os.name != "posix", reason="Windows has neither forks nor SIGHUP nor an alarm")
 
 
 def assert_whole(study, n_trials):
@@ -31,71 +32,52 @@ def assert_whole(study, n_trials):
     assert len({trial.user_attrs["seed"] for trial in study.trials}) == n_trials
 
 
-def pid_of(trial):
-    """Of the process that works on a trial."""
-    return int(trial.user_attrs["worker"].rsplit("-", 2)[1])
-
-
-def kill_in_mid_trial(process, get_study):
-    """Kill one process of a run that is training; returns its trial."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            trials = get_study().get_trials(states=(TrialState.RUNNING,))
-        except (KeyError, StopIteration, SQLAlchemyError):  # not made yet, or just being made
-            trials = []
-        for trial in trials:
-            if "run_name" in trial.user_attrs:
-                os.kill(pid_of(trial), signal.SIGKILL)
-                return trial
-        time.sleep(0.05)
-    process.kill()
-    printed, errors = process.communicate()
-    raise AssertionError(f"no trial was running: the run ended with {process.returncode}, {printed!r}, {errors!r}")
-
-
-def finish(process, timeout=240):
-    printed, errors = process.communicate(timeout=timeout)
-    assert process.returncode == 0, errors
-    return printed
-
-
 # --- Whole runs
 
 
+@posix_only
 def test_four_workers_on_postgresql_finish_exactly_the_trials_asked_for(tmp_path, postgresql_url):
     options = ("--n-trials", "10", "--workers", "4", "--study-name", "four", "--storage", postgresql_url)
-    process = run_toy(DENOISING, tmp_path, *options)
+    run, killed = forked.Run("optuna", tmp_path, *options), []
     _, storage = open_storage(postgresql_url, tmp_path)  # once: each further one would hold connections of the server
-    killed = kill_in_mid_trial(process, lambda: optuna.load_study(study_name="four", storage=storage))
-    printed = finish(process)
-    study = optuna.load_study(study_name="four", storage=storage)
-    assert_whole(study, 10)
-    again = study.trials[killed.number]
-    assert again.params == killed.params and again.user_attrs["attempt"] == 2
-    assert "its process is gone; it is tried again" in printed or "ended with status -9" in printed
-    summary = (tmp_path / "Denoising" / "Search" / "Optuna" / "search_summary.csv").read_text().splitlines()
-    assert len(summary) == 11
-    assert len(list((tmp_path / "Denoising" / "Final_Model" / "Optuna").glob("*.keras"))) == 1
+
+    def study():
+        return optuna.load_study(study_name="four", storage=storage)
+
+    def kill_one_that_trains():
+        with contextlib.suppress(KeyError, SQLAlchemyError):  # The study is not made yet, or just being made.
+            killed.extend(t for t in study().get_trials(states=(TrialState.RUNNING,)) if "run_name" in t.user_attrs)
+        if killed:
+            os.kill(pid_of(killed[0]), signal.SIGKILL)
+        return killed
+
+    forked.wait_until(kill_one_that_trains, run)
+    ended = run.end()
+    assert ended.status == 0, ended.errors
+    assert_whole(study(), 10)
+    again = study().trials[killed[0].number]
+    assert again.params == killed[0].params and again.user_attrs["attempt"] == 2
+    assert "its process is gone; it is tried again" in ended.printed or "ended with status -9" in ended.printed
+    root = tmp_path / "Results" / "Denoising"
+    assert len((root / "Search" / "Optuna" / "search_summary.csv").read_text().splitlines()) == 11
+    assert len(list((root / "Final_Model" / "Optuna").glob("*.keras"))) == 1
 
 
+@posix_only
 def test_ctrl_c_ends_all_processes_and_gives_their_trials_back(tmp_path):
-    options = ("--n-trials", "40", "--workers", "2", "--study-name", "stopped")
-    process = run_toy(DENOISING, tmp_path, *options, start_new_session=True)
-    for line in process.stdout:
-        if line.startswith("trial "):
-            break
-    pids = {pid_of(trial) for trial in load(tmp_path, DENOISING).trials if "worker" in trial.user_attrs}
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=hpo.workers.TIME_TO_END)
-    assert process.returncode == 130 and "Traceback" not in errors
-    assert {trial.state for trial in load(tmp_path, DENOISING).trials} == {TrialState.COMPLETE, TrialState.WAITING}
+    run = forked.Run("optuna", tmp_path, "--n-trials", "40", "--workers", "2")
+    forked.wait_until(lambda: "\ntrial " in run.texts()[0], run)
+    pids = forked.works_on(tmp_path)
+    os.kill(run.process.pid, signal.SIGINT)
+    ended = run.end(hpo.workers.TIME_TO_END)
+    assert ended.status == 130 and "Traceback" not in ended.errors
+    assert {trial.state for trial in forked.load_study(tmp_path).trials} == {TrialState.COMPLETE, TrialState.WAITING}
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has neither SIGHUP nor an alarm")
+@posix_only
 @pytest.mark.parametrize(
     ("names", "interrupts"),
     [

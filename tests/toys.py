@@ -1,0 +1,105 @@
+"""Runs that a test has time for: the two problems with tiny networks, in this process or in one of its own.
+
+TOY_PROBLEM=denoising python tests/toys.py ..    one of them as a script, with the options of the run scripts
+TOY_EAGER=1 ..                                   without graphs
+"""
+
+import contextlib
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+import optuna  # noqa: E402
+from optuna.distributions import CategoricalDistribution, IntDistribution  # noqa: E402
+
+import hpo.command  # noqa: E402
+import run_DenoisingML_HPO_Paper  # noqa: E402
+import run_InversionML_HPO_Paper  # noqa: E402
+from baseML import NetworkConfig  # noqa: E402
+
+DENOISING, INVERSION = run_DenoisingML_HPO_Paper.PROBLEM, run_InversionML_HPO_Paper.PROBLEM
+SCRIPTS = {"denoising": run_DenoisingML_HPO_Paper.__file__, "inversion": run_InversionML_HPO_Paper.__file__}
+TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2"]
+TINY_SPACE = {  # the quick space with networks that a test has time for: a TCN takes seconds to build
+    "arch_type": CategoricalDistribution(["CNN"]),
+    **{name: IntDistribution(2, 4) for name in ("num_dnn", "num_filt", "krnl_size", "num_dil")},
+    "num_layers": IntDistribution(1, 1),
+}
+NETWORK = NetworkConfig("CNN", "AE", 1, 2, num_filt=2, krnl_size=3, pool_val=2, learning_rate=1e-3)
+LISTED = dataclasses.replace(  # a grid of four trainings, and a final training of each approach
+    DENOISING,
+    quick_space={
+        "arch_type": CategoricalDistribution(["CNN"]),
+        "num_filt": IntDistribution(2, 2),
+        "krnl_size": IntDistribution(4, 8),
+    },
+    final_configs={"Grid Search": NETWORK, "Optuna": dataclasses.replace(NETWORK, krnl_size=5)},
+)
+
+
+def toy(problem, **changes):
+    """The problem with tiny networks."""
+    return dataclasses.replace(problem, quick_space={**problem.quick_space, **TINY_SPACE, **changes})
+
+
+# --- Runs
+
+
+def run_here(problem, output, *options):
+    """Run a command in this process; returns its exit status."""
+    return hpo.command.main(problem, "toy", [*TOY, "--output", str(output), *options])
+
+
+def run_toy(problem, output, *options):
+    """A toy search in a process of its own, as a user starts it, but `eagerly`."""
+    arguments = [sys.executable, __file__, *TOY, "--output", str(output), *options]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "TOY_PROBLEM": problem.name, "TOY_EAGER": "1"}
+    return subprocess.Popen(
+        arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def load(output, problem, name=None):
+    """The only study below ``output``, or the one of that name."""
+    database = next(output.glob(f"{problem.folder}/Search/Optuna/{name or '*'}.db"))
+    return optuna.load_study(study_name=database.stem, storage=f"sqlite:///{database}")
+
+
+def pid_of(trial):
+    """Of the process that works on a trial."""
+    return int(trial.user_attrs["worker"].rsplit("-", 2)[1])
+
+
+# --- Less of what takes most of a toy run's time
+
+
+@contextlib.contextmanager
+def eagerly():
+    """Have networks run operation by operation: tiny ones are trained before their graphs would be made."""
+    import tensorflow
+
+    tensorflow.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tensorflow.config.run_functions_eagerly(False)
+
+
+@contextlib.contextmanager
+def hastily():
+    """Have runs train `eagerly`, and test and estimate their networks with a few traces."""
+    few = patch.multiple("hpo.report", BLIND_TRACES=4, NETWORKS_DRAWN=4)
+    with eagerly(), few, patch.multiple("hpo.dashboard", BLIND_TRACES=4):
+        yield
+
+
+if __name__ == "__main__":
+    problems = {problem.name: toy(problem) for problem in (DENOISING, INVERSION)}
+    with eagerly() if "TOY_EAGER" in os.environ else contextlib.nullcontext():
+        sys.exit(hpo.command.main(problems[os.environ["TOY_PROBLEM"]], "toy"))
