@@ -14,8 +14,8 @@ from dataGeneration import TRACES_PER_BLOCK
 from hpo.run import Run, data_stream, resume_command
 from hpo.urls import public_url
 from plots.predictions import draw_actual_predicted, plot_ae_predict_raw
+from plots.style import save
 from support.command_line import command_line
-from support.files import replacing
 
 BLIND_TRACES = 200
 
@@ -97,7 +97,6 @@ def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
         figure, ax = pyplot.subplots(layout="constrained")
         draw_actual_predicted(ax, actual, {"Predicted": predicted}, "Actual", problem.quantity, problem.unit)
         ax.set_title(title)
-        with replacing(path) as unfinished:
-            figure.savefig(unfinished, dpi=300)
+        save(figure, path)
     pyplot.close(figure)
     return path

@@ -72,6 +72,7 @@ def font_sizes_defaults(small: int = 8, medium: int = 9, large: int = 11) -> dic
     }
 
 
+DPI = 300
 PICTURE_STYLE = font_sizes_defaults() | {"hatch.linewidth": 0.4}
 
 
@@ -95,11 +96,11 @@ def picture(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def save(fig: Figure, path: str | Path) -> None:
-    """Save the figure at 300 dpi as a whole file, in a folder that is made if need be."""
+    """Save the figure at DPI as a whole file, in a folder that is made if need be."""
     path = check_path("save_path", path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
-        fig.savefig(unfinished, dpi=300)
+        fig.savefig(unfinished, dpi=DPI)
 
 
 def max_axis_value(*arrays: ArrayLike) -> float:

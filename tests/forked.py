@@ -28,8 +28,10 @@ from support.startup import load_keras  # noqa: E402
 
 load_keras()  # This comes first, as TensorFlow would otherwise greet every worker in its log.
 
+import alembic.command  # noqa: E402, F401 - a storage would import it
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
+import sqlalchemy.dialects.sqlite  # noqa: E402, F401 - a storage would import it
 import tensorflow  # noqa: E402
 from optuna.artifacts import get_all_artifact_meta  # noqa: E402
 from postgresql import SECONDS  # noqa: E402
@@ -132,6 +134,14 @@ def count_calls(path: Path) -> Callable[[], object]:
     for target in (target for targets in PLACES.values() for target in targets):
         listen_to_calls(target, lambda number, when, target=target: counts.update({target: when == "before"}))
     return lambda: path.write_text(json.dumps(counts))
+
+
+def in_a_fork(function: Callable, *arguments: object, **options: object) -> int:
+    """Call a function in a process of its own; returns that one's exit status, minus the signal that killed it."""
+    process = forks().Process(target=function, args=arguments, kwargs=options)
+    process.start()
+    process.join(SECONDS)
+    return process.exitcode
 
 
 # --- Runs
@@ -296,12 +306,12 @@ def whole_run(mode: str, folder: Path) -> tuple[dict[str, object], dict[str, int
     return left(folder), json.loads(calls.read_text())
 
 
-def wait_until(happened: Callable[[], object], run: Run) -> None:
-    """Wait for something in a run that is under way."""
+def wait_until(happened: Callable[[], object], run: Run, pause: float = 0.1) -> None:
+    """Wait for something in a run that is under way, and look for it every ``pause`` s."""
     deadline = time.monotonic() + SECONDS
     while not happened():
         assert run.process.is_alive() and time.monotonic() < deadline, run.texts()
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def works_on(folder: Path) -> set[int]:

@@ -10,14 +10,13 @@ import time
 import urllib.request
 from pathlib import Path
 
+import forked
 import optuna
 import pytest
 from conftest import SECONDS, free_port
 from selenium.webdriver.support.wait import WebDriverWait
 
 ROOT = Path(__file__).parents[1]
-OPTIONS = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2", "--n-trials", "2", "--seed", "8"]
-NAME = "dashboard"
 
 
 @contextlib.contextmanager
@@ -62,13 +61,11 @@ def once(browser, script):
 def toy(browser, tmp_path_factory):
     """(the dashboard's command as a toy study printed it, that study); not run where nobody could look."""
     output = tmp_path_factory.mktemp("toy") / "results of a test"
-    script = [sys.executable, "run_DenoisingML_HPO_Paper.py", *OPTIONS, "--output", output, "--study-name", NAME]
-    run = subprocess.run(script, cwd=ROOT, text=True, capture_output=True, timeout=5 * SECONDS)
-    assert run.returncode == 0, run.stderr
-    line = next(line for line in run.stdout.splitlines() if line.startswith("Dashboard"))
+    printed = forked.go_on("optuna", output).printed
+    line = next(line for line in printed.splitlines() if line.startswith("Dashboard"))
     command = shlex.split(line)[1:]
     assert command[::2] == ["optuna-dashboard", "--artifact-dir"], line
-    return command, optuna.load_study(study_name=NAME, storage=command[1])
+    return command, optuna.load_study(study_name=forked.STUDY, storage=command[1])
 
 
 @pytest.fixture(scope="module")

@@ -183,6 +183,7 @@ def test_what_the_preset_has_not_is_refused(tmp_path, capsys, options, sentence)
     assert sentence in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("batch_size", [1, 2, 4])
 def test_the_loss_of_a_trace_does_not_depend_on_the_batch(tmp_path, batch_size):
     config = NetworkConfig("RES", "AE", 1, num_dil=2, num_filt=2, krnl_size=3, standard_units=True, learning_rate=1e-9)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "EXTENDING.md").read_text(encoding="utf-8")
 COPIED = ("support", "traces", "plots", "networks", "evaluation", "hpo", "problems")
 TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "1"]
-EAGERLY = "import tensorflow\ntensorflow.config.run_functions_eagerly(True)"  # as tests train tiny networks sooner
+HASTILY = "import tensorflow, plots.style\ntensorflow.config.run_functions_eagerly(True)\nplots.style.DPI = 30"
 A_STUDY = f"""
 import run_DenoisingML_HPO_Paper as script
 assert script.main(script.PROBLEM, "", {[*TOY, "--n-trials", "2", "--seed", "8"]}) == 0
@@ -101,7 +101,7 @@ def test_an_extension_takes_the_files_that_the_document_names(title, tmp_path):
 
 def test_the_extensions_work(tmp_path):
     """All of them in one copy and one process, as each process would load Keras again."""
-    folder, code = copy(tmp_path / "copy"), [EAGERLY, "import runpy, sys"]
+    folder, code = copy(tmp_path / "copy"), [HASTILY, "import runpy, sys"]
     for title, (_, before) in SECTIONS.items():
         paste_all(folder, title)
         code.append(before)

@@ -155,21 +155,23 @@ def search_small_networks():
     forked.SEARCHED = replace(forked.SEARCHED, search_space=forked.SEARCHED.quick_space)
 
 
-@pytest.mark.parametrize(("mode", "name"), [("optuna", "SIGKILL"), ("optuna", "SIGINT"), ("final_model", "SIGINT")])
-def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, name):
+@pytest.mark.parametrize(("mode", "names"), [("optuna", ("SIGKILL", "SIGINT")), ("final_model", ("SIGINT",))])
+def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, names):
     of_mode = {"optuna": ("--preset", "paper", "--n-trials", "1"), "final_model": ("--repeats", "1")}
-    options = ("--num-epochs", "12", *of_mode[mode])
+    options = ("--num-epochs", "8", *of_mode[mode])
     ended = Run(mode, tmp_path / "whole", *options, prepare=search_small_networks).end()
     assert ended.status == 0, ended.errors
-    run = Run(mode, tmp_path / "interrupted", *options, prepare=search_small_networks)
-    wait_until(lambda: list(tmp_path.rglob("*_backup/state.npz")), run)
-    os.kill(run.process.pid, getattr(signal, name))
-    assert run.end().status in (130, -signal.SIGKILL)
-    assert len(list(tmp_path.rglob("*_backup/state.npz"))) == 1
-    ended = Run(mode, tmp_path / "interrupted", *options, prepare=search_small_networks).end()
-    assert ended.status == 0 and "goes on after epoch 1 of 12" in ended.printed, ended
-    assert left(tmp_path / "interrupted") == left(tmp_path / "whole")
-    assert not list(tmp_path.rglob("*_backup"))
+    for name in names:
+        tree = tmp_path / name
+        run = Run(mode, tree, *options, prepare=search_small_networks)
+        wait_until(lambda tree=tree: list(tree.rglob("*_backup/state.npz")), run)
+        os.kill(run.process.pid, getattr(signal, name))
+        assert run.end().status in (130, -signal.SIGKILL)
+        assert len(list(tree.rglob("*_backup/state.npz"))) == 1
+        ended = Run(mode, tree, *options, prepare=search_small_networks).end()
+        assert ended.status == 0 and "goes on after epoch 1 of 8" in ended.printed, ended
+        assert left(tree) == left(tmp_path / "whole")
+        assert not list(tree.rglob("*_backup"))
 
 
 # --- Memory

@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import forked
 import optuna
 import pytest
 from conftest import SECONDS
+from forked import in_a_fork
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from test_modes import TABLES, asked, read, run_mode
 from toys import DENOISING, LISTED, NETWORK, TOY, load, run_here, toy
@@ -379,10 +379,7 @@ def hold_and_die(folder, name, claims):
 @needs_sigkill
 def test_locks_of_dead_processes_go_but_those_that_prove_a_death(tmp_path):
     for name, claims in (("one", False), ("two", True)):
-        process = forked.forks().Process(target=hold_and_die, args=(tmp_path, name, claims))
-        process.start()
-        process.join(SECONDS)
-        assert process.exitcode == -signal.SIGKILL
+        assert in_a_fork(hold_and_die, tmp_path, name, claims) == -signal.SIGKILL
     locks = tmp_path / ".workers"
     assert len(list(locks.glob("*.lock"))) == 2
     storage = f"sqlite:///{tmp_path / 'studies.db'}"

@@ -52,7 +52,7 @@ def run_mode(mode, output, *options):
 def kill(mode, folder, *options, when):
     """Run a mode in a fork, which is killed as soon as ``when()`` holds."""
     run = forked.Run(mode, folder, *options)
-    forked.wait_until(when, run)
+    forked.wait_until(when, run, pause=0.01)
     run.process.kill()
     assert run.end().status == -signal.SIGKILL
 
@@ -160,7 +160,7 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path):
 
 @posix_only
 def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp_path):
-    options = ("--repeats", "1", "--num-epochs", "24")
+    options = ("--repeats", "1", "--num-epochs", "14")
     trees = [hpo.tree.ResultsTree(tmp_path / name / "Results", LISTED.folder) for name in ("killed", "whole")]
     unfinished = trees[0].repeatability / hpo.plans.RUNNING
 
@@ -174,10 +174,10 @@ def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp
     stale = unfinished / name.replace(name[-8:], "0" * 8)  # of a training that is not to go on
     stale.with_suffix(".keras").touch()
     ended = forked.go_on("final_model", tmp_path / "killed", *options)
-    assert re.search(r"Grid Search 1 goes on after epoch \d+ of 24", ended.printed)
+    assert re.search(r"Grid Search 1 goes on after epoch \d+ of 14", ended.printed)
     forked.go_on("final_model", tmp_path / "whole", *options)
     rows, expected = (read(tree.output / LISTED.folder / TABLES["final_model"]) for tree in trees)
-    assert rows == expected and [row["Epochs"] for row in rows] == ["24", "24"]
+    assert rows == expected and [row["Epochs"] for row in rows] == ["14", "14"]
     assert not unfinished.exists()
     histories = [sorted(path.read_text() for path in tree.repeatability.rglob("*_log.csv")) for tree in trees]
     assert histories[0] == histories[1] and (trees[0].repeatability / "loss_history_all" / f"{name}_log.csv").is_file()

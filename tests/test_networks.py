@@ -2,14 +2,13 @@
 
 import math
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from forked import in_a_fork
 
 from baseML import NETWORKS, BaseMLClass, NetworkConfig, count_parameters, create_model, estimate
 from networks.layers import LAYER_KINDS, Layer, LayerKind
@@ -320,6 +319,7 @@ def test_prediction_equals_the_oracle(case):
     np.testing.assert_allclose(model.predict(x, verbose=0), prediction, rtol=1e-4, atol=tolerance)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_loss_is_rmse_plus_penalties_and_rmse_is_plain(case):
     model, x, y, _, rmse, penalties = case
     found = model.evaluate(x, y, batch_size=BATCH, verbose=0, return_dict=True)
@@ -549,6 +549,7 @@ def test_activity_penalty_of_cnn_var_is_a_sum_over_samples():
     assert long == pytest.approx(2 * short, rel=0.1)  # the kernel of 2 ends the trace a little differently
 
 
+@pytest.mark.usefixtures("hasty")
 def test_penalties_do_not_depend_on_the_batch_size():
     model = fixed_model(EACH["CNN_LSTM", "SEQ"]).get_model()
     penalties = []
@@ -631,28 +632,23 @@ def test_a_method_of_the_paper_builds_its_network_whatever_the_configuration_was
 
 # --- Files
 
-PREDICT_IN_NEW_PROCESS = """
-import sys
-from pathlib import Path
-import numpy as np
-import baseML
-for folder in map(Path, sys.argv[1:]):
-    network = baseML.BaseMLClass.load_model(folder / "network.keras")
+
+def predict_in_new_process(folder):
+    """With the network and the traces of a folder."""
+    network = BaseMLClass.load_model(folder / "network.keras")
     np.save(folder / "result.npy", network.predict_result(np.load(folder / "x.npy")))
-"""
 
 
-def test_saved_networks_predict_the_same_in_a_new_process(tmp_path):
-    expected, x = {}, np.random.default_rng(23).normal(0, 1, (BATCH, SAMPLES)).astype(np.float32)
-    for network in (("TCN", "AE"), ("CNN", "SEQ")):
-        trained, folder = fixed_model(EACH[network]), tmp_path / f"new folder {network}"
-        trained.save_model(folder / "network.keras")
-        np.save(folder / "x.npy", x)
-        expected[folder] = trained.predict_result(x)
-    subprocess.run([sys.executable, "-c", PREDICT_IN_NEW_PROCESS, *expected], cwd=ROOT, check=True, timeout=120)
-    for folder, result in expected.items():
-        found = np.load(folder / "result.npy")
-        np.testing.assert_allclose(found, result, rtol=1e-5, atol=1e-6 * np.abs(result).max())
+@pytest.mark.parametrize("network", [("TCN", "AE"), ("CNN", "SEQ")], ids="_".join)
+def test_a_saved_network_predicts_the_same_in_a_new_process(network, tmp_path):
+    trained, folder = fixed_model(EACH[network]), tmp_path / "new folder"
+    x = np.random.default_rng(23).normal(0, 1, (BATCH, SAMPLES)).astype(np.float32)
+    trained.save_model(folder / "network.keras")
+    np.save(folder / "x.npy", x)
+    assert in_a_fork(predict_in_new_process, folder) == 0
+    expected = trained.predict_result(x)
+    found = np.load(folder / "result.npy")
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
 @pytest.fixture
@@ -733,6 +729,7 @@ def test_an_estimate_counts_what_is_built_and_grows_with_the_data(key):
     assert twice.memory == batch.memory > size.memory
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("network", [key for key in EACH if key != ("CNN_LSTM", "SEQ")], ids="_".join)
 def test_the_receptive_field_holds_the_inputs_that_change_an_output(network):
     n_samples, middle = 256, 128

@@ -315,6 +315,7 @@ def test_options_of_a_transform_reach_the_stream():
     assert stream[0][0].shape == (1, 64, 6)
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("transform_type", TRANSFORM_TYPES)
 @pytest.mark.parametrize("gen_type", ["DeNoise", "AE"])
 def test_a_network_learns_from_every_transform(transform_type, gen_type):

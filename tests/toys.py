@@ -80,22 +80,23 @@ def pid_of(trial):
 
 
 @contextlib.contextmanager
-def eagerly():
-    """Have networks run operation by operation: tiny ones are trained before their graphs would be made."""
+def eagerly(chosen=True):
+    """Have networks run operation by operation, or not: tiny ones are trained before their graphs would be made."""
     import tensorflow
 
-    tensorflow.config.run_functions_eagerly(True)
+    before = tensorflow.config.functions_run_eagerly()
+    tensorflow.config.run_functions_eagerly(chosen)
     try:
         yield
     finally:
-        tensorflow.config.run_functions_eagerly(False)
+        tensorflow.config.run_functions_eagerly(before)
 
 
 @contextlib.contextmanager
 def hastily():
-    """Have runs train `eagerly`, and test and estimate their networks with a few traces."""
+    """Have runs train `eagerly`, test and estimate their networks with a few traces, and draw coarse pictures."""
     few = patch.multiple("hpo.report", BLIND_TRACES=4, NETWORKS_DRAWN=4)
-    with eagerly(), few, patch.multiple("hpo.dashboard", BLIND_TRACES=4):
+    with eagerly(), few, patch("hpo.dashboard.BLIND_TRACES", 4), patch("plots.style.DPI", 30):
         yield
 
 
