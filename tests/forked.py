@@ -45,13 +45,13 @@ from hpo.problem import Problem  # noqa: E402
 from hpo.urls import sqlite_url  # noqa: E402
 
 SEARCHED = toy(DENOISING)
-STUDY = "toy"
+STUDY, N_TRIALS = "toy", 2
 COMMANDS = {  # of the modes; each of them is also what goes on with it
-    "optuna": ("--study-name", STUDY, "--n-trials", "3"),
-    "unnamed": ("--n-trials", "2"),  # mode optuna, with a name of its own
-    "optuna_resume": ("--mode", "optuna_resume", "--n-trials", "3"),
+    "optuna": ("--study-name", STUDY, "--n-trials", str(N_TRIALS)),
+    "unnamed": ("--n-trials", str(N_TRIALS)),  # mode optuna, with a name of its own
+    "optuna_resume": ("--mode", "optuna_resume", "--n-trials", str(N_TRIALS)),
     "manual": ("--mode", "manual"),
-    "final_model": ("--mode", "final_model", "--repeats", "2"),
+    "final_model": ("--mode", "final_model", "--repeats", "1"),
     "model_update": ("--mode", "model_update", "--num-epochs", "3"),
 }
 PLACES = {  # where a run can be killed: the functions that are called there

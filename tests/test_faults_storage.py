@@ -19,7 +19,7 @@ import postgresql
 import pytest
 import sqlalchemy
 from conftest import SECONDS
-from forked import STUDY, Run, finished, go_on, left, set_constant, start, wait_until, works_on
+from forked import N_TRIALS, STUDY, Run, finished, go_on, left, set_constant, start, wait_until, works_on
 from optuna.trial import TrialState
 from test_workers import assert_whole
 
@@ -191,7 +191,7 @@ def test_a_server_that_is_restarted_is_waited_for(tmp_path, whole, server, study
     assert ended.status == 0, ended
     assert ended.printed.count("is away (") == ended.printed.count("is back") == 1
     study = study_of(name)
-    assert_whole(study, 3)
+    assert_whole(study, N_TRIALS)
     assert [trial.value for trial in study.trials] == [trial[2] for trial in whole("optuna")[0]["trials"]]
     assert {trial.user_attrs["attempt"] for trial in study.trials} == {1}
 
@@ -208,7 +208,7 @@ def test_a_server_that_stays_away_ends_the_run_with_a_sentence(tmp_path, server,
     assert ended.status == 1 and "Traceback" not in ended.errors
     assert "is still away after 1 s; to go on:\n" in ended.errors
     go_on("optuna", tmp_path, *options)
-    assert_whole(study_of("away"), 3)
+    assert_whole(study_of("away"), N_TRIALS)
 
 
 def test_a_server_without_a_free_connection_is_waited_for(tmp_path, server, study_of):
@@ -227,7 +227,7 @@ def test_a_server_without_a_free_connection_is_waited_for(tmp_path, server, stud
                     held.enter_context(engine.connect())
     ended = run.end()
     assert ended.status == 0, ended
-    assert_whole(study_of("busy"), 3)
+    assert_whole(study_of("busy"), N_TRIALS)
 
 
 # --- Answers that get lost
@@ -311,7 +311,7 @@ def test_machines_that_start_one_study_at_once_share_its_trials(tmp_path, whole,
     for run in runs:
         ended = run.end()
         assert ended.status == 0, ended.errors
-    assert_whole(study_of("shared"), 3)
+    assert_whole(study_of("shared"), N_TRIALS)
     expected = [trial[2] for trial in whole("optuna")[0]["trials"]]
     assert [trial.value for trial in study_of("shared").trials] == expected
 

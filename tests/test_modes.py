@@ -160,7 +160,7 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path):
 
 @posix_only
 def test_a_final_training_that_is_killed_twice_goes_on_after_its_last_backup(tmp_path):
-    options = ("--repeats", "1", "--num-epochs", "14")
+    options = ("--num-epochs", "14")
     trees = [hpo.tree.ResultsTree(tmp_path / name / "Results", LISTED.folder) for name in ("killed", "whole")]
     unfinished = trees[0].repeatability / hpo.plans.RUNNING
 
