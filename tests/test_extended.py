@@ -2,15 +2,17 @@
 
 import csv
 import dataclasses
+import sys
 from datetime import timedelta
 
 import keras
 import numpy as np
 import optuna
 import pytest
+import toys
 from optuna.distributions import IntDistribution
 from optuna.trial import TrialState, create_trial
-from toys import DENOISING, INVERSION, load, run_here, run_toy, toy
+from toys import DENOISING, INVERSION, load, run_here, toy
 
 import hpo.problem
 import hpo.samplers
@@ -118,14 +120,14 @@ def test_what_is_no_budget_is_refused(tmp_path, capsys, text):
     assert end.value.code == 2 and f"{text!r} is not a budget" in capsys.readouterr().err
 
 
-def test_a_budget_ends_a_search_of_several_processes(tmp_path):
+def test_a_budget_ends_a_search_of_several_processes(tmp_path, capsys, monkeypatch):
     """They are started as those of a user are; elsewhere they are forks."""
-    process = run_toy(DENOISING, tmp_path, "--workers", "2", "--n-trials", "9", "--budget", "6epochs")
-    printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    monkeypatch.setattr(sys, "argv", [toys.__file__])
+    monkeypatch.setenv("TOY_PROBLEM", DENOISING.name)
+    assert run_here(toy(DENOISING), tmp_path, "--workers", "2", "--n-trials", "9", "--budget", "6epochs") == 0
     trials = load(tmp_path, DENOISING).trials
     assert [trial.state for trial in trials] == 3 * [TrialState.COMPLETE] + 6 * [TrialState.WAITING]
-    assert "Training took 6 epochs (7,800 in the published search)" in printed
+    assert "Training took 6 epochs (7,800 in the published search)" in capsys.readouterr().out
 
 
 # --- Whole runs

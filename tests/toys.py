@@ -1,13 +1,11 @@
 """Runs that a test has time for: the two problems with tiny networks, in this process or in one of its own.
 
 TOY_PROBLEM=denoising python tests/toys.py ..    one of them as a script, with the options of the run scripts
-TOY_EAGER=1 ..                                   without graphs
 """
 
 import contextlib
 import dataclasses
 import os
-import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import patch
@@ -56,15 +54,6 @@ def run_here(problem, output, *options):
     return hpo.command.main(problem, "toy", [*TOY, "--output", str(output), *options])
 
 
-def run_toy(problem, output, *options):
-    """A toy search in a process of its own, as a user starts it, but `eagerly`."""
-    arguments = [sys.executable, __file__, *TOY, "--output", str(output), *options]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1", "TOY_PROBLEM": problem.name, "TOY_EAGER": "1"}
-    return subprocess.Popen(
-        arguments, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
 def load(output, problem, name=None):
     """The only study below ``output``, or the one of that name."""
     database = next(output.glob(f"{problem.folder}/Search/Optuna/{name or '*'}.db"))
@@ -102,5 +91,4 @@ def hastily():
 
 if __name__ == "__main__":
     problems = {problem.name: toy(problem) for problem in (DENOISING, INVERSION)}
-    with eagerly() if "TOY_EAGER" in os.environ else contextlib.nullcontext():
-        sys.exit(hpo.command.main(problems[os.environ["TOY_PROBLEM"]], "toy"))
+    sys.exit(hpo.command.main(problems[os.environ["TOY_PROBLEM"]], "toy"))
