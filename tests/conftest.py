@@ -13,6 +13,8 @@ from selenium import webdriver
 
 # --doctest-modules would import these programs of the tests, and look for examples in them.
 collect_ignore = [path.name for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_")]
+# Several processes share the cores, and threads that wait for work take them away from each other.
+os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
 LONG = {f"test_{name}" for name in ("faults", "faults_storage", "modes", "resultsPlotting", "study", "workers")}
 
 

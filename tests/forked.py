@@ -213,6 +213,7 @@ class Run:
 def _run(mode: str, command: Sequence[str], printed: Path, errors: Path, prepare: Callable[[], object] | None) -> None:
     for descriptor, path in ((1, printed), (2, errors)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # The tests may run under nohup.
     finish = prepare and prepare()
     with patch("hpo.workers.subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": Worker})):
         status = _main(_problem(mode), command)

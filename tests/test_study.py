@@ -153,10 +153,10 @@ def test_a_deterministic_study_gives_the_same_on_a_cpu(tmp_path, whole):
 
 
 def test_a_study_that_is_gone_on_with_equals_one_that_never_stopped(tmp_path):
-    for n_trials in ("1", "3"):
+    for n_trials in ("1", "2"):
         options = ("--study-name", "stopped", "--n-trials", n_trials)
         assert run_here(toy(DENOISING), tmp_path, *options) == 0
-    assert run_here(toy(DENOISING), tmp_path, "--study-name", "whole", "--n-trials", "3") == 0
+    assert run_here(toy(DENOISING), tmp_path, "--study-name", "whole", "--n-trials", "2") == 0
     assert values(load(tmp_path, DENOISING, "stopped")) == values(load(tmp_path, DENOISING, "whole"))
 
 

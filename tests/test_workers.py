@@ -92,6 +92,7 @@ def test_ctrl_c_ends_all_processes_and_gives_their_trials_back(tmp_path):
 def test_a_first_request_to_stop_is_noted_and_a_second_ctrl_c_or_the_alarm_interrupts(names, interrupts):
     lines = (
         "import signal, support.stopping as stopping",
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)",  # The tests may run under nohup.
         "stopping.stop_on_signals()",
         *(f"signal.raise_signal(signal.{name})" for name in names),
         "print(stopping.stop_was_asked())",
