@@ -6,6 +6,7 @@ Each writes <network>_<backend>.npz into the folder: predictions of the stored w
 that, predictions of the best epoch by the network that was saved and loaded.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -15,11 +16,13 @@ import keras
 import numpy as np
 
 import baseML
+import modelCard
 import run_DenoisingML_HPO_Paper as denoising
 import run_InversionML_HPO_Paper as inversion
 from dataPreProcessing import CustomDataGen
 
 N_SAMPLES = 64
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 STREAMS = {module.PROBLEM.net_type: module.PROBLEM.stream for module in (denoising, inversion)}
 
 
@@ -48,5 +51,12 @@ def main(folder: Path) -> None:
         try_network(path, keras.backend.backend())
 
 
+def check_cards(folder: Path) -> None:
+    """What modelCard.py ends with for the published networks, in a file."""
+    found = {path.stem: modelCard.main([str(path), "--traces", "200"]) for path in PRETRAINED.glob("*.keras")}
+    (folder / f"cards_{keras.backend.backend()}.json").write_text(json.dumps(found))
+
+
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    check_cards(Path(sys.argv[1]))

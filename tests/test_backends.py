@@ -1,6 +1,7 @@
 """The networks on each Keras backend that is installed: alike on all, from the same file and the same traces."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -55,3 +56,7 @@ def test_a_network_is_the_same_on_another_backend(here, backend, network):
         np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-3)
     assert not np.allclose(found["trained"], found["stored"], rtol=1e-3)
     np.testing.assert_allclose(found["loaded"], found["trained"], atol=1e-5 * np.abs(found["trained"]).max())
+
+
+def test_the_published_networks_do_what_their_cards_say_on_another_backend(here, backend):
+    assert json.loads((here / f"cards_{backend}.json").read_text()) == {"denoising": 0, "inversion": 0}
