@@ -32,10 +32,10 @@ from hpo.tree import ResultsTree
 from hpo.workers import worker_environment
 from run_DenoisingML_HPO_Paper import PROBLEM
 from tests import postgresql
+from tests.toys import TOY, pid_of
 
 ROOT = Path(__file__).parents[1]
 STUDY = "soak"
-TOY = ("--samples", "48", "--num-datasets", "4", "--num-epochs", "2")
 OWN_NAME = "application_name=soak"  # sets the connections of this script apart from those that are counted
 SAMPLING, CHECKING = 2.0, 15.0  # s between two samples of the processes, and between two readings of all trials
 GROWTH = 0.3  # MB per trial: 90 MB over the paper's 300 trials, less than one network of that study takes
@@ -212,7 +212,7 @@ class Soak:
         ends = sorted(
             trial.datetime_complete.timestamp() - self.started
             for trial in self.finished.values()
-            if int(trial.user_attrs["worker"].rsplit("-", 2)[1]) == self.processes[0].pid
+            if pid_of(trial) == self.processes[0].pid
         )
         if len(ends) < FEWEST_TRIALS:
             self.faults.append(f"the first process ended only {len(ends)} trials, too few to measure its growth")

@@ -241,7 +241,6 @@ class Worker:
         self._process = forks().Process(target=_work, args=(command[2:], os.getcwd(), dict(env), ends, stderr.name))
         self._process.start()
         ends.close()
-        self.pid = self._process.pid
 
     @property
     def returncode(self) -> int | None:

@@ -27,7 +27,7 @@ def here(tmp_path_factory):
     keras.utils.set_random_seed(5)
     for network in NETWORKS:
         own = {"norm": "layer", "standard_units": True} if network[0] == "RES" else {}
-        config = small_config(*network, **{"num_layers": 1, "num_dil": 2, "learning_rate": 1e-3, **own})
+        config = small_config(*network, num_layers=1, num_dil=2, learning_rate=1e-3, **own)
         create_model(config, N_SAMPLES).save_model(folder / f"{'_'.join(network)}.keras")
     with eagerly():
         main(folder)

@@ -121,7 +121,7 @@ def test_what_is_no_budget_is_refused(tmp_path, capsys, text):
 
 
 def test_a_budget_ends_a_search_of_several_processes(tmp_path, capsys, monkeypatch):
-    """They are started as those of a user are; elsewhere they are forks."""
+    """The worker processes are started as a user's are; those of other tests are forks."""
     monkeypatch.setattr(sys, "argv", [toys.__file__])
     monkeypatch.setenv("TOY_PROBLEM", DENOISING.name)
     assert run_here(toy(DENOISING), tmp_path, "--workers", "2", "--n-trials", "9", "--budget", "6epochs") == 0

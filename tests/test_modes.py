@@ -212,9 +212,10 @@ def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, save
     assert updated.provenance["updated_from"] == "network.keras" and updated.config == NETWORK
     assert saved.read_bytes() == original and not working.exists()
     assert "of 20" in ended.printed
-    before = files_below(saved.parent)
+    folders = (saved.parent, tmp_path / "Results")  # What the run prints stands beside them.
+    before = [files_below(folder) for folder in folders]
     assert "finished already" in forked.go_on("model_update", tmp_path, *options).printed
-    assert files_below(saved.parent) == before
+    assert [files_below(folder) for folder in folders] == before
     networks.files.remove_run_files(saved.parent, "network")
     assert not saved.exists() and updated.best_model_path.is_file()
 

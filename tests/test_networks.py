@@ -414,7 +414,7 @@ def test_best_found_networks_have_the_parameters_counted_by_hand(name):
 @EVERY_NETWORK
 def test_count_without_building_equals_the_built_count(network):
     generator = np.random.default_rng(22)
-    for _ in range(3):
+    for _ in range(5):
         config = NetworkConfig(
             *network,
             num_layers=int(generator.integers(1, 4)),
