@@ -12,7 +12,7 @@ the density polynomials are those of Mavko et al. (2020).
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -23,53 +23,19 @@ from support.checks import check_choice, check_flag, check_names, check_path, ch
 from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
 from support.files import replacing
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, are_real, check_snr, check_time
+from traces.earth import COMPACTION_DEPTH, FT_PER_KM, LAYER_THICKNESS, LAYERS_PER_SEQUENCE, SEQUENCES_PER_MODEL
+from traces.earth import DENSITY_HETEROGENEITY, LITHOLOGIES, LITHOLOGY_NAMES, SEQUENCES, VELOCITY_HETEROGENEITY
+from traces.earth import STOPPING_DEPTH, Layers, Lithology, draw_layers, heterogeneous_log, log_in_time, reflectivity
+from traces.earth import samples_per_layer
 from traces.noise import Gap, data_average, data_gaps, data_noise, draw_gap
 from traces.wavelets import FURTHER_WAVELETS, PUBLISHED_WAVELETS, TRACE_FAMILIES, WAVELETS, convolve, draw_wavelets
 from traces.wavelets import WAVELET_NAMES, klauder, ormsby, ricker, wavelet_convolution, wavelet_time
 
-FT_PER_KM = 3280.84
 TIME_STEPS = (0.001, 0.002, 0.004, 0.008)  # s, what variable_dt draws from
 DATA_LENGTHS = (400, 5999)  # samples, what variable_data_length draws from, both ends included
 LARGEST_RUN_NUMBER = 10**9 - 1  # a file's name has ten digits for the number
-SEQUENCES_PER_MODEL = (1, 99)
-LAYERS_PER_SEQUENCE = (3, 9)
-LAYER_THICKNESS = (10.0, 1000.0)  # ft
-STOPPING_DEPTH = (10_000.0, 25_000.0)  # ft
-COMPACTION_DEPTH = 10_000.0  # ft, where compaction ends
-VELOCITY_HETEROGENEITY = 500.0  # ft/s
-DENSITY_HETEROGENEITY = 0.09  # g/cm3
-SEQUENCES_PER_DRAW = 12  # Nearly every model has fewer, so that one draw is enough.
 TRACES_PER_BLOCK = 50  # of a stream: many enough to share a block's fixed cost, few enough for the first to come soon
 SAMPLES_PER_PASS = 262_144  # are worked on at a time, which bounds the memory of all intermediate arrays
-
-
-class Lithology(NamedTuple):
-    """One row of the lithology table: density = a v^2 + b v + c in g/cm3, with v and its limits in km/s."""
-
-    name: str
-    a: float
-    b: float
-    c: float
-    v_low: float
-    v_high: float
-    low_factor: float  # of v_low, at COMPACTION_DEPTH
-    high_divisor: float  # of v_high, at the surface
-
-
-LITHOLOGIES = (  # A lithology's code is its place in this table.
-    Lithology("shale", -0.0261, 0.373, 1.458, 1.50, 5.0, 1.5, 2.0),
-    Lithology("sandstone", -0.0115, 0.261, 1.515, 1.50, 6.0, 1.5, 2.0),
-    Lithology("limestone", -0.0296, 0.461, 0.963, 3.50, 6.4, 1.5, 1.8),
-    Lithology("dolomite", -0.0235, 0.390, 1.242, 4.50, 7.1, 1.5, 1.8),
-    Lithology("anhydrite", -0.0203, 0.321, 1.732, 4.60, 7.4, 1.5, 1.5),
-    Lithology("halite", -0.0455, 0.5892, 0.4358, 4.37, 4.8, 1.0, 1.0),
-)
-LITHOLOGY_NAMES = tuple(row.name for row in LITHOLOGIES)
-SEQUENCES = {  # kind of sequence: its probability, and the probability of each lithology in it
-    "clastic": (0.65, {"shale": 0.50, "sandstone": 0.50}),
-    "carbonate": (0.30, {"shale": 0.30, "limestone": 0.30, "dolomite": 0.30, "anhydrite": 0.10}),
-    "salt": (0.05, {"shale": 0.40, "anhydrite": 0.40, "halite": 0.20}),
-}
 LOGS = ("VEL", "DENS", "IMP")
 DATA_NAMES = ("REFL", *TRACE_FAMILIES["random"], *(name for log in LOGS for name in (log, f"{log}_GAPS")))
 BLOCK_NAMES = ("LITHOLOGY", *DATA_NAMES, *(name for code in WAVELETS for name in TRACE_FAMILIES[code]))
@@ -82,17 +48,6 @@ _TRACE_KINDS = (TRACE_FAMILIES[code][version] for version in range(3) for code i
 SAVED_KINDS = ("TIME", "DT", "VEL", "DENS", "REFL", *_TRACE_KINDS, "VEL_GAPS", "DENS_GAPS")
 CROSSPLOT = {"velocity": "VEL", "density": "DENS", "lithology": "LITHOLOGY"}
 STREAMS = {"training": 0, "validation": 1, "blind": 2, "data set": 3}
-
-
-class Layers(NamedTuple):
-    """Layered models in depth: arrays (n_traces, most layers), where layers of no thickness fill the shorter models."""
-
-    lithology: np.ndarray  # code, int
-    thickness: np.ndarray  # ft
-    base_depth: np.ndarray  # ft
-    velocity: np.ndarray  # ft/s
-    density: np.ndarray  # g/cm3
-    n_layers: np.ndarray  # (n_traces,)
 
 
 def stream_generator(seed: int, stream: str, epoch: int = 0, block: int = 0) -> np.random.Generator:
@@ -108,134 +63,6 @@ def stream_generator(seed: int, stream: str, epoch: int = 0, block: int = 0) -> 
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(check_whole("seed", seed, 0), spawn_key=key)))
 
 
-# --- Earth models in depth
-
-
-def _cumulative(probabilities: Sequence[float]) -> np.ndarray:
-    """Inner limits of the classes on [0, 1), rounded so that a class of probability 0 is never drawn."""
-    return np.cumsum(probabilities, axis=-1).round(12)[..., :-1]
-
-
-_LITHOLOGY_ROWS = np.array([row[1:] for row in LITHOLOGIES])
-_SEQUENCE_LIMITS = _cumulative([probability for probability, _ in SEQUENCES.values()])
-_LITHOLOGY_LIMITS = _cumulative([[mix.get(name, 0.0) for name in LITHOLOGY_NAMES] for _, mix in SEQUENCES.values()])
-
-
-def _draw_classes(rng: np.random.Generator, shape: tuple[int, ...], limits: np.ndarray) -> np.ndarray:
-    """Class numbers of the given shape; ``limits`` (..., n_classes - 1) as made by `_cumulative`."""
-    return (rng.random(shape)[..., None] >= limits).sum(axis=-1)
-
-
-def _draw_sequences(rng: np.random.Generator, n_traces: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Candidate layers of each model, (n_traces, candidates): whether it is in the model, thickness (ft), lithology."""
-    n_sequences = rng.integers(*SEQUENCES_PER_MODEL, (n_traces, 1), endpoint=True)
-    depth = np.zeros((n_traces, 1))
-    growing = np.ones((n_traces, 1), bool)
-    shape = (n_traces, SEQUENCES_PER_DRAW)
-    number = np.arange(1, SEQUENCES_PER_DRAW + 1)
-    draws = []
-    while growing.any():
-        kind = _draw_classes(rng, shape, _SEQUENCE_LIMITS)
-        n_layers = rng.integers(*LAYERS_PER_SEQUENCE, shape, endpoint=True)
-        present = np.arange(LAYERS_PER_SEQUENCE[1]) < n_layers[..., None]  # (n_traces, sequences, layers)
-        thickness = np.where(present, rng.uniform(*LAYER_THICKNESS, present.shape), 0.0)
-        lithology = _draw_classes(rng, present.shape, _LITHOLOGY_LIMITS[kind][:, :, None])
-        reached = depth + thickness.sum(axis=-1).cumsum(axis=1)
-        stops = (reached >= rng.uniform(*STOPPING_DEPTH, shape)) | (number >= n_sequences)
-        kept = growing & (stops.cumsum(axis=1) - stops == 0)  # up to the first sequence that stops, and that one
-        draws.append([part.reshape(n_traces, -1) for part in (present & kept[..., None], thickness, lithology)])
-        growing = growing & ~stops.any(axis=1, keepdims=True)
-        depth = reached[:, -1:]
-        number = number + SEQUENCES_PER_DRAW
-    return tuple(np.concatenate(parts, axis=1) for parts in zip(*draws, strict=True))
-
-
-def draw_layers(rng: np.random.Generator, n_traces: int, density_empirical: bool = True) -> Layers:
-    """Random layered models with compaction.
-
-    The very first layer drawn is dropped; depth counts from the top of the next one. Velocity is uniform between
-    bounds that narrow with the depth of the layer's base. Density follows from velocity; with
-    ``density_empirical=False`` it is drawn from U(0, 0.1) + U(1.9, 3.1) g/cm3.
-
-    >>> draw_layers(np.random.default_rng(0), n_traces=3).n_layers.tolist()
-    [33, 22, 37]
-    """
-    present, thickness, lithology = _draw_sequences(rng, n_traces)
-    present[:, 0] = False
-    n_layers = present.sum(axis=1)
-    place = np.arange(n_layers.max()) < n_layers[:, None]
-
-    def packed(values: np.ndarray) -> np.ndarray:
-        padded = np.zeros(place.shape, values.dtype)
-        padded[place] = values[present]
-        return padded
-
-    thickness, lithology = packed(thickness), packed(lithology)
-    base_depth = thickness.cumsum(axis=1)
-    a, b, c, v_low, v_high, low_factor, high_divisor = _LITHOLOGY_ROWS[lithology].transpose(2, 0, 1)
-    compaction = np.minimum(base_depth / COMPACTION_DEPTH, 1.0)
-    low = v_low * (1 + (low_factor - 1) * compaction)
-    high = v_high / (high_divisor + (1 - high_divisor) * compaction)
-    v = rng.uniform(np.minimum(low, high), np.maximum(low, high))  # km/s; dolomite's bounds cross near the surface
-    if density_empirical:
-        density = (a * v + b) * v + c
-    else:
-        density = rng.uniform(0.0, 0.1, v.shape) + rng.uniform(1.9, 3.1, v.shape)
-    return Layers(lithology, thickness, base_depth, v * FT_PER_KM, density, n_layers)
-
-
-# --- Logs in two-way time
-
-
-def samples_per_layer(layers: Layers, n_samples: int, dt: float, t0: float = 0.0) -> np.ndarray:
-    """How many samples t0 + i dt (s) fall in each layer: integers (n_traces, most layers), each row sums to n_samples.
-
-    Two-way time of a layer is 2 thickness / velocity. Samples below the last layer count to it.
-
-    >>> layers = draw_layers(np.random.default_rng(0), n_traces=3)
-    >>> samples_per_layer(layers, n_samples=1000, dt=0.001).sum(axis=1).tolist()
-    [1000, 1000, 1000]
-    """
-    base_time = (2 * layers.thickness / layers.velocity).cumsum(axis=1)
-    end = np.ceil((base_time - t0) / dt).clip(0, n_samples).astype(np.int64)
-    end[np.arange(end.shape[1]) >= layers.n_layers[:, None] - 1] = n_samples
-    return np.diff(end, axis=1, prepend=0)
-
-
-def log_in_time(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Blocky logs (n_traces, n_samples) from layer values and `samples_per_layer`, both (n_traces, most layers).
-
-    >>> log_in_time(np.array([[9000, 12000]]), np.array([[3, 2]])).tolist()
-    [[9000, 9000, 9000, 12000, 12000]]
-    """
-    return np.repeat(values.ravel(), counts.ravel()).reshape(len(values), -1)
-
-
-def heterogeneous_log(rng: np.random.Generator, values: np.ndarray, counts: np.ndarray, amplitude: float) -> np.ndarray:
-    """`log_in_time` plus U(-amplitude, amplitude) in every sample: (n_traces, n_samples) float32.
-
-    >>> heterogeneous_log(np.random.default_rng(0), np.array([[2.0, 2.5]]), np.array([[3, 2]]), 0.1).round(2)
-    array([[2.07, 2.03, 2.  , 2.45, 2.46]], dtype=float32)
-    """
-    log = rng.random((len(values), counts[0].sum()), np.float32)
-    log *= 2 * amplitude
-    log += log_in_time((values - amplitude).astype(np.float32), counts)
-    return log
-
-
-def reflectivity(impedance: np.ndarray) -> np.ndarray:
-    """r[i] = (z[i+1] - z[i]) / (z[i+1] + z[i]) for i = 1 .. N-3, zero at the ends; z the impedance (..., n_samples).
-
-    >>> reflectivity(np.array([2.0, 2.0, 3.0, 3.0, 3.0])).tolist()
-    [0.0, 0.2, 0.0, 0.0, 0.0]
-    """
-    above, below = impedance[..., 1:-2], impedance[..., 2:-1]
-    r = np.zeros_like(impedance)
-    np.subtract(below, above, out=r[..., 1:-2])
-    r[..., 1:-2] /= below + above
-    return r
-
-
 def generate_block(
     rng: np.random.Generator,
     n_traces: int,
@@ -245,6 +72,7 @@ def generate_block(
     dt: float = 0.001,
     t0: float = 0.0,
     layers: Layers | None = None,
+    logs: Mapping[str, np.ndarray] | None = None,
     density_empirical: bool = True,
     add_noise: bool = True,
     snr_db: NoiseLevel = None,
@@ -253,8 +81,9 @@ def generate_block(
 
     ``names`` are from BLOCK_NAMES; "LITHOLOGY" are codes, int. The layers, each log, the wavelets, each noise and the
     gap have generators of their own, so that none of them changes with what else is asked for. ``layers`` are models
-    in depth to be used instead of random ones. ``add_noise=False`` leaves the traces with a gap without noise;
-    ``snr_db`` is the noise level, as in `data_noise`. Raises ValueError for an invalid name, size, time or level.
+    in depth to be used instead of random ones; ``logs`` are "VEL" and "DENS" in time to be used instead of those of
+    layers, and then there is no "LITHOLOGY". ``add_noise=False`` leaves the traces with a gap without noise; ``snr_db``
+    is the noise level, as in `data_noise`. Raises ValueError for an invalid name, size, time or level.
 
     >>> block = generate_block(stream_generator(0, "training"), 2, ["VEL", "REFL_RW"], n_samples=500)
     >>> {name: (values.shape, values.dtype.name) for name, values in sorted(block.items())}
@@ -269,17 +98,24 @@ def generate_block(
     layer_rng, velocity_rng, density_rng, wavelet_rng, gap_rng, *noise_rngs = rng.spawn(6 + len(PUBLISHED_WAVELETS))
     noise_rngs += noise_rngs[0].spawn(len(FURTHER_WAVELETS))
     noise_rng = dict(zip(("random", *PUBLISHED_WAVELETS, *FURTHER_WAVELETS), noise_rngs, strict=True))
-    if layers is None:
-        layers = draw_layers(layer_rng, n_traces, density_empirical)
-    counts = samples_per_layer(layers, n_samples, dt, t0)
+    if logs is None:
+        layers = draw_layers(layer_rng, n_traces, density_empirical) if layers is None else layers
+        counts = samples_per_layer(layers, n_samples, dt, t0)
+    elif "LITHOLOGY" in names:
+        raise ValueError("LITHOLOGY cannot be made from logs of velocity and density; it needs layers")
     gap = draw_gap(gap_rng, n_traces, n_samples)
     wavelets = draw_wavelets(wavelet_rng, n_traces, dt, families)
 
+    def log_of(rows: slice, name: str, of: str, log_rng: np.random.Generator, amplitude: float) -> np.ndarray:
+        if logs is not None:
+            return logs[name][rows]
+        return heterogeneous_log(log_rng, getattr(layers, of)[rows], counts[rows], amplitude)
+
     def some_traces(rows: slice) -> dict[str, np.ndarray]:
         data = {"LITHOLOGY": log_in_time(layers.lithology[rows], counts[rows])} if "LITHOLOGY" in names else {}
-        data["VEL"] = heterogeneous_log(velocity_rng, layers.velocity[rows], counts[rows], VELOCITY_HETEROGENEITY)
+        data["VEL"] = log_of(rows, "VEL", "velocity", velocity_rng, VELOCITY_HETEROGENEITY)
         if not names <= {"LITHOLOGY", "VEL", "VEL_GAPS"}:
-            data["DENS"] = heterogeneous_log(density_rng, layers.density[rows], counts[rows], DENSITY_HETEROGENEITY)
+            data["DENS"] = log_of(rows, "DENS", "density", density_rng, DENSITY_HETEROGENEITY)
             data["IMP"] = data["VEL"] * data["DENS"]
             data["REFL"] = reflectivity(data["IMP"])
         muted = Gap(gap.top[rows], gap.bottom[rows])

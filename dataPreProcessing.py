@@ -22,6 +22,7 @@ from dataGeneration import PAIRS, SAMPLES_PER_PASS, STREAMS, TRACES_PER_BLOCK, g
 from support.checks import check_choice, check_flag, check_whole
 from support.startup import load_keras
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, check_block, check_snr, check_time
+from traces.published import PublishedRows
 from traces.wavelets import of_wavelet
 
 keras = load_keras()
@@ -29,6 +30,10 @@ ops = keras.ops
 
 Range = tuple[float, float]
 VALIDATIONS = ("streaming", "fixed")
+GENERATIONS = {  # how velocity and density are made, and what that is called
+    "described": "fresh models in every epoch, as the paper describes them",
+    "published": "models in rows that are used again, as the published scripts made them",
+}
 TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that they are scaled to
 VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s
 SCALES = {"VEL": VELOCITY_SCALE, "VEL_GAPS": VELOCITY_SCALE}  # All other data have TRACE_SCALE.
@@ -325,6 +330,9 @@ class CustomDataGen(keras.utils.PyDataset):
     ``n_samples``, ``dt``, ``snr_db``: samples per trace, time step in s, and noise level as in `data_noise`
     ``validation``: "streaming" for fresh traces in every epoch, or "fixed" for those of epoch 0 in every epoch
     ``wavelet``: a key of TRACE_FAMILIES: "random", or the code of the one wavelet that all traces have
+    ``generation``: "described" for fresh logs of velocity and density in every epoch, as the paper describes them, or
+        "published" for the rows of the published scripts, one per trace, which every epoch uses again (`PublishedRows`)
+    ``starting_age``: epochs that count as served before the first one; no two ages of a stream share draws
 
     `epoch` is the number of the epoch that is being served, from 0; every `fit` or `evaluate` pass begins the next.
     While one block of traces is being used, the next one is made in the background. Raises ValueError for an option
@@ -356,10 +364,15 @@ class CustomDataGen(keras.utils.PyDataset):
         validation: str = "streaming",
         transform_options: Mapping[str, object] | None = None,
         wavelet: str = "random",
+        generation: str = "described",
+        starting_age: int = 0,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         if type(self).make_block is CustomDataGen.make_block:
             check_choice("gen_type", gen_type, PAIRS)
+            check_choice("generation", generation, GENERATIONS)
+        else:
+            check_choice("generation of another problem's traces", generation, ["described"])
         self.batch_size = check_whole("batch_size", batch_size, 1, MOST_TRACES)
         self.n = check_whole("n", n, 1, MOST_TRACES)
         self.gen_type, self.transform_type, self.wavelet = gen_type, transform_type, wavelet
@@ -376,6 +389,9 @@ class CustomDataGen(keras.utils.PyDataset):
         self.channel_names = channel_names(transform_type, self.n_samples, self.dt, **self.transform_options)
         names = PAIRS.get(gen_type, (("x", "y"), ("x", "y")))[self.noisy_data]
         self.x_name, self.y_name = (of_wavelet(name, wavelet) for name in names)
+        self.generation = generation
+        self.starting_age = check_whole("starting_age", starting_age, 0)
+        self._rows: dict[int, PublishedRows] = {}  # by block; only the background thread uses them
         self._epochs_begun = 0
         self._blocks: OrderedDict[tuple[int, int], Future] = OrderedDict()
         self._lock = threading.Lock()
@@ -446,9 +462,26 @@ class CustomDataGen(keras.utils.PyDataset):
         Every draw comes from ``rng``. y may have another number of samples than x. Where y is to be the transformed x,
         as in an autoencoder, it is the same object as x.
         """
-        names = (self.x_name, self.y_name)
-        data = generate_block(rng, n_traces, names, n_samples=self.n_samples, dt=self.dt, snr_db=self.snr_db)
+        return self._pair(rng, n_traces, None)
+
+    def _pair(
+        self, rng: np.random.Generator, n_traces: int, logs: Mapping[str, np.ndarray] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        names, options = (self.x_name, self.y_name), {"n_samples": self.n_samples, "dt": self.dt, "snr_db": self.snr_db}
+        data = generate_block(rng, n_traces, names, logs=logs, **options)
         return data[self.x_name], data[self.y_name]
+
+    def _make(self, age: int, block: int, n_traces: int) -> tuple[np.ndarray, np.ndarray]:
+        """A block of traces in the epoch of this age, as `make_block` gives it."""
+
+        def generator_of(age: int) -> np.random.Generator:
+            return stream_generator(self.seed, self.stream, age, block)
+
+        if self.generation == "described":
+            return self.make_block(generator_of(age), n_traces)
+        if block not in self._rows:
+            self._rows[block] = PublishedRows(generator_of, n_traces, self.n_samples, self.dt)
+        return self._pair(generator_of(age), n_traces, self._rows[block].at(age))
 
     def _block(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
         """x and y of the TRACES_PER_BLOCK traces, or fewer, from block * TRACES_PER_BLOCK on."""
@@ -466,7 +499,7 @@ class CustomDataGen(keras.utils.PyDataset):
 
     def _generate(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
         n_traces = min(TRACES_PER_BLOCK, self.n - block * TRACES_PER_BLOCK)
-        x, y = made = self.make_block(stream_generator(self.seed, self.stream, epoch, block), n_traces)
+        x, y = made = self._make(self.starting_age + epoch, block, n_traces)
         if self.scaling_flag:
             x, y = (normalize_data(values, *scale) for values, scale in zip(made, self.scales, strict=True))
         x, y = (np.asarray(values, np.float32) for values in (x, y))

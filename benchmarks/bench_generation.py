@@ -7,6 +7,7 @@ do not carry over. A "pair" is what a denoising epoch needs: a noisy and a clean
 """
 
 import argparse
+import functools
 import os
 import statistics
 import time
@@ -18,6 +19,7 @@ from scipy import fft
 
 import dataGeneration as dg
 from tests.reference_generation import reference_pair
+from traces.published import PublishedRows
 
 PAIR = ("CONV_REFL_NOISY", "CONV_REFL_CLEAN")
 
@@ -42,6 +44,29 @@ def ours(n_traces: int, n_samples: int, names: tuple[str, ...] = PAIR, threads: 
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(block, range(len(sizes))))
+
+
+class Published:
+    """The traces of the published scripts, epoch by epoch, in rows that live as long as this object."""
+
+    def __init__(self, n_traces: int, n_samples: int) -> None:
+        self.n_samples, self.age = n_samples, 0
+        sizes = [min(dg.TRACES_PER_BLOCK, n_traces - first) for first in range(0, n_traces, dg.TRACES_PER_BLOCK)]
+        self.rows = [
+            PublishedRows(functools.partial(self._generator, number), size, n_samples, 0.001)
+            for number, size in enumerate(sizes)
+        ]
+        self.sizes = sizes
+
+    @staticmethod
+    def _generator(block: int, age: int) -> np.random.Generator:
+        return dg.stream_generator(0, "training", age, block)
+
+    def __call__(self) -> None:
+        for block, (rows, size) in enumerate(zip(self.rows, self.sizes, strict=True)):
+            rng = self._generator(block, self.age)
+            dg.generate_block(rng, size, PAIR, n_samples=self.n_samples, logs=rows.at(self.age))
+        self.age += 1
 
 
 def floor(n_traces: int, n_samples: int) -> None:
@@ -78,6 +103,7 @@ def main() -> None:
     rows = {
         "floor": (lambda: floor(250, 4096), 250),
         "ours, one pair": (lambda: ours(250, 4096), 250),
+        "ours, one pair as published": (Published(250, 4096), 250),
         "ours, everything": (lambda: ours(250, 4096, dg.BLOCK_NAMES), 250),
         f"ours, one pair, {cores} threads": (lambda: ours(250, 4096, threads=cores), 250),
         "reference, one pair": (lambda: reference(4, 4096), 4),

@@ -11,23 +11,13 @@ from optuna.trial import Trial
 
 import baseML
 from dataGeneration import TRACES_PER_BLOCK
-from hpo.run import Run, data_stream, resume_command
+from hpo.run import Run, data_protocol, data_stream, resume_command
 from hpo.urls import public_url
 from plots.predictions import draw_actual_predicted, plot_ae_predict_raw
 from plots.style import save
 from support.command_line import command_line
 
 BLIND_TRACES = 200
-
-
-def data_protocol(run: Run) -> str:
-    """What a training sees, in words."""
-    s = run.settings
-    transform = "" if s.transform == "NA" else f", as {s.transform}"
-    return (
-        f"{s.num_epochs} epochs of {s.num_datasets} training and {s.n_validation} {s.validation} validation traces of "
-        f"{s.n_samples} samples{transform}, batches of {s.batch_size}"
-    )
 
 
 # --- The dashboard

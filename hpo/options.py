@@ -83,17 +83,21 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
             named = flag if value is True else public_url(f"{flag} {value}")
             raise UserError(f"{flag} has no meaning in mode {options.mode}; {named} is for {' and '.join(valid)}")
     o, transform, extended = options, f"--transform {options.transform}", options.preset == "extended"
+    others = ", ".join(name for name in PRESETS if name != "extended")
     mistakes = {
         "mode model_update needs --model FILE, a saved network (.keras)": o.mode == "model_update" and not o.model,
         f"{transform} has no meaning with --from-study, which has its own": o.from_study and o.transform,
         f"{transform} and --search-transform rule each other out": o.search_transform and o.transform,
-        "--search-transform is not part of the published search; leave --preset paper out": (
-            o.search_transform and o.preset == "paper"
+        f"--search-transform is not part of the published search; leave --preset {o.preset} out": (
+            o.search_transform and o.preset and PRESETS[o.preset].is_paper_search
         ),
-        f"--preset extended has no search space for {problem.name}; quick and paper are valid": (
+        f"--preset extended has no search space for {problem.name}; {others} are valid": (
             extended and not problem.extended_space
         ),
-        "--preset extended has no grid; mode manual is for presets quick and paper": extended and o.mode == "manual",
+        f"--preset published has no meaning for {problem.name}, which the paper does not have": (
+            o.preset == "published" and not problem.paper_trials
+        ),
+        f"--preset extended has no grid; mode manual is for presets {others}": extended and o.mode == "manual",
         "--preset extended has no published networks; mode final_model needs --from-study NAME with it": (
             extended and o.mode == "final_model" and not o.from_study
         ),

@@ -25,7 +25,7 @@ from tqdm import tqdm
 import baseML
 from baseML import SUMMARY_COLUMNS, RunResult
 from hpo.problem import network_config
-from hpo.run import Run, check_table, derived_seed, train
+from hpo.run import Run, check_table, data_protocol, derived_seed, train
 from hpo.settings import DEFAULTS
 from hpo.study import best_configuration, stored_settings
 from hpo.tree import APPROACHES
@@ -56,6 +56,7 @@ class Training:
     seed: int
     name: str  # for display
     settings: Mapping[str, object]  # the transform, and others of SEARCHED_SETTINGS that differ from the run's
+    traces: tuple[int, int] | None = None  # seed and starting age of its streams; None: its own seed, from the start
 
     @property
     def files(self) -> str:
@@ -130,12 +131,27 @@ def _contains(distribution: BaseDistribution, value: object) -> bool:
     return distribution.low <= value <= distribution.high
 
 
+def _traces(run: Run, kind: int, place: int) -> tuple[int, int] | None:
+    """Seed and starting age of the streams of a plan's training, by its place among all.
+
+    The published scripts had one pair of streams, whose rows aged, for all trainings of a mode.
+    """
+    s = run.settings
+    return (derived_seed(s.seed, kind), place * s.num_epochs) if s.generation == "published" else None
+
+
 def grid_plan(run: Run) -> Plan:
     """The grid as a plan, whose trainings are numbered from 1."""
     s = run.settings
     trainings = [
         Training(
-            (n,), "Grid Search", config, derived_seed(s.seed, GRID_SEED, n), f"run {n}", {"transform": s.transform}
+            key=(n,),
+            approach="Grid Search",
+            config=config,
+            seed=derived_seed(s.seed, GRID_SEED, n),
+            name=f"run {n}",
+            settings={"transform": s.transform},
+            traces=_traces(run, GRID_SEED, n - 1),
         )
         for n, config in enumerate(grid_configurations(run), 1)
     ]
@@ -145,7 +161,10 @@ def grid_plan(run: Run) -> Plan:
 
 
 def repeatability_plan(run: Run) -> Plan:
-    """The best configurations, ``repeats`` times each: the published ones, or that of the study ``run.from_study``."""
+    """The best configurations, ``repeats`` times each: the published ones, or that of the study ``run.from_study``.
+
+    Where all share one pair of streams, the configurations take turns.
+    """
     configs, settings = run.problem.final_configs, {"transform": run.settings.transform}
     if run.from_study:
         best, settings = best_configuration(run)
@@ -158,11 +177,13 @@ def repeatability_plan(run: Run) -> Plan:
             seed=derived_seed(run.settings.seed, REPEATABILITY_SEED, APPROACHES.index(approach), which, repeat),
             name=f"{approach} {repeat}",
             settings=settings,
+            traces=_traces(run, REPEATABILITY_SEED, (repeat - 1) * len(configs) + turn),
         )
-        for approach, config in configs.items()
+        for turn, (approach, config) in enumerate(configs.items())
         for which in [zlib.crc32(f"{config.label} {config.learning_rate}".encode())]
         for repeat in range(1, run.settings.repeats + 1)
     ]
+    trainings.sort(key=lambda training: training.traces or ())
     table = run.tree.repeatability / "repeatability_summary.csv"
     key_columns = ("Approach", "Model Name", "Learning Rate")
     return Plan("final_model", table, ("Approach", *RATED_COLUMNS), key_columns, trainings)
@@ -232,7 +253,8 @@ def _work(run: Run, plan: Plan) -> None:
         _clean(plan)
         missing = plan.missing()
         n_all, n_done = len(plan.trainings), len(plan.trainings) - len(missing)
-        print(f"{n_all} trainings, {n_done} of them done already; results in {plan.folder}", flush=True)
+        print(f"{n_all} trainings, {n_done} of them done already; each {data_protocol(run)}")
+        print(f"Results in {plan.folder}", flush=True)
         with tqdm(total=n_all, initial=n_done, unit="run", dynamic_ncols=True) as bar:
             for training in missing:
                 bar.write(_run_training(run, plan, training, bar))
@@ -297,7 +319,7 @@ def _trained(run: Run, plan: Plan, training: Training, run_name: str, bar: tqdm)
     options = {"extra_callbacks": [progress], "on_resume": lambda words: bar.write(f"{training.name} {words}")}
     try:
         own = run.with_parameters(training.settings)
-        _, result = train(own, training.config, folder, run_name, training.seed, plan.owner, **options)
+        _, result = train(own, training.config, folder, run_name, training.seed, plan.owner, training.traces, **options)
     except Exception as error:
         reason = baseML.failure_reason(error)
         if reason is None:

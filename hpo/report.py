@@ -14,9 +14,9 @@ from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_test
 from evaluation.comparison import report, write_csv
 from hpo.budget import trained_epochs, trained_minutes
-from hpo.dashboard import BLIND_TRACES, dashboard_command, data_protocol, draw_blind_trace
+from hpo.dashboard import BLIND_TRACES, dashboard_command, draw_blind_trace
 from hpo.problem import network_config
-from hpo.run import Run, short_number, training_size, why_too_large
+from hpo.run import Run, data_protocol, short_number, training_size, why_too_large
 from hpo.trials import finished_trials, result_of, run_name_of, trained_trials, trial_kind
 from networks.backends import hardware
 from networks.files import LOSS_HISTORY_FOLDER

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 import baseML
 from baseML import BaseMLClass, RunResult
-from dataPreProcessing import CustomDataGen
+from dataPreProcessing import GENERATIONS, CustomDataGen
 from hpo.budget import Budget
 from hpo.problem import SEARCHED_SETTINGS, Problem
 from hpo.settings import MOST_TRIALS, MOST_WORKERS, SEARCH, RunSettings, checked, option
@@ -164,11 +164,18 @@ def why_too_large(run: Run, config: NetworkConfig, size: Size) -> str | None:
 
 
 def data_stream(
-    run: Run, stream: str, n: int, seed: int, batch_size: int | None = None, transform: str | None = None
+    run: Run,
+    stream: str,
+    n: int,
+    seed: int,
+    starting_age: int = 0,
+    batch_size: int | None = None,
+    transform: str | None = None,
 ) -> CustomDataGen:
     """Pairs of the run's problem, of one of the streams; fixed validation traces are those of the run's own seed.
 
-    ``batch_size`` and ``transform`` are the run's where they are not given.
+    ``batch_size`` and ``transform`` are the run's where they are not given. Blind traces are always as the paper
+    describes them, so that networks of all presets can be compared.
     """
     s = run.settings
     fixed = stream == "validation" and s.validation == "fixed"
@@ -184,6 +191,18 @@ def data_stream(
         n_samples=s.n_samples,
         snr_db=s.snr_db,
         validation="fixed" if fixed else "streaming",
+        generation="described" if stream == "blind" else s.generation,
+        starting_age=0 if fixed else starting_age,
+    )
+
+
+def data_protocol(run: Run) -> str:
+    """What a training sees, in words."""
+    s = run.settings
+    transform = "" if s.transform == "NA" else f", as {s.transform}"
+    return (
+        f"{s.num_epochs} epochs of {s.num_datasets} training and {s.n_validation} {s.validation} validation traces of "
+        f"{s.n_samples} samples{transform}, batches of {s.batch_size}; {GENERATIONS[s.generation]}"
     )
 
 
@@ -193,18 +212,27 @@ def origin_of(run: Run, owner: str) -> dict[str, object]:
 
 
 def train(
-    run: Run, config: NetworkConfig, folder: Path, run_name: str, seed: int, owner: str, **fit_options
+    run: Run,
+    config: NetworkConfig,
+    folder: Path,
+    run_name: str,
+    seed: int,
+    owner: str,
+    traces: tuple[int, int] | None = None,
+    **fit_options,
 ) -> tuple[BaseMLClass, RunResult]:
     """One training of the run's settings: its network and its result.
 
-    ``owner`` is what the network is the best of (`baseML.keep_best`); ``fit_options`` go to
+    ``seed`` decides the first weights, and the traces too unless ``traces`` has the seed and the starting age of their
+    streams. ``owner`` is what the network is the best of (`baseML.keep_best`); ``fit_options`` go to
     `baseML.BaseMLClass.fit_model`. Files that it leaves in ``folder`` are for the caller to keep or remove. Raises what
     `baseML.run_model` does.
     """
     s = run.settings
-    training = data_stream(run, "training", s.num_datasets, seed)
-    validation = data_stream(run, "validation", s.n_validation, seed)
-    origin = origin_of(run, owner)
+    stream_seed, starting_age = traces or (seed, 0)
+    training = data_stream(run, "training", s.num_datasets, stream_seed, starting_age)
+    validation = data_stream(run, "validation", s.n_validation, stream_seed, starting_age)
+    origin = {**origin_of(run, owner), "stream_seed": stream_seed, "starting_age": starting_age}
     if run.from_study:
         origin["from_study"] = run.from_study
     options = {"provenance": origin, "precision": s.precision, "loss": run.problem.loss, **fit_options}

@@ -23,8 +23,8 @@ class Sampler(NamedTuple):
 
 
 def _tpe(settings: RunSettings, seed: int) -> optuna.samplers.BaseSampler:
-    """The paper draws every parameter on its own (the default of Optuna 3.1), the other presets draw them together."""
-    together, in_groups = settings.preset != "paper", settings.preset == "extended"  # groups: parameters of a choice
+    """The paper's search draws every parameter on its own (the default of Optuna 3.1), others draw them together."""
+    together, in_groups = not settings.is_paper_search, settings.preset == "extended"  # groups: parameters of a choice
     return optuna.samplers.TPESampler(seed=seed, multivariate=together, group=in_groups, constant_liar=True)
 
 

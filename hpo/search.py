@@ -53,14 +53,14 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     """Train the network that a trial stands for; returns the trial's state and its score.
 
     The score is the lowest validation loss. If a network cannot be trained, the trial's attributes say why. A training
-    of the paper preset, which may take hours, goes on after its last backup if this machine has it.
+    of the paper's search, which may take hours, goes on after its last backup if this machine has it.
     """
     parameters = suggest(trial, run.search_space)
     run, config = run.with_parameters(parameters), network_config(run.problem, parameters)
     size = training_size(run, config)
     trial.set_user_attr("n_parameters", size.parameters)
     trial.set_user_attr("receptive_field", size.receptive_field)
-    paper = run.settings.preset == "paper"
+    paper = run.settings.is_paper_search
     if not paper and not trial.constraints:
         limit = run.problem.parameter_limit(config.arch_type)
         trial.set_constraint("parameters above the limit", size.parameters - limit)

@@ -39,11 +39,16 @@ class Preset(NamedTuple):
     what: str
     settings: dict[str, object]
     final: dict[str, object]  # n_trials are the repeats of each configuration
+    is_paper_search: bool = False  # whether the sampler and the scores are the paper's, and trials go on after a kill
 
 
+PAPER_FINAL = {"n_trials": 25, "num_epochs": 100}
 PRESETS = {
     "quick": Preset("minutes on a laptop CPU (default)", QUICK_SETTINGS, {"n_trials": 3}),
-    "paper": Preset("as published", {}, {"n_trials": 25, "num_epochs": 100}),
+    "paper": Preset("the paper's search, on traces as it describes them", {}, PAPER_FINAL, True),
+    "published": Preset(
+        "the same on traces as the published scripts made them", {"generation": "published"}, PAPER_FINAL, True
+    ),
     "extended": Preset("beyond the paper, hours on a CPU", EXTENDED_SETTINGS, {"n_trials": 1, "num_epochs": 100}),
 }
 
@@ -128,6 +133,11 @@ class RunSettings:
         checked(Budget.of),
         modes=[SEARCH],
     )
+    generation: str = "described"  # how velocity and density are made: a key of `dataPreProcessing.GENERATIONS`
+
+    @property
+    def is_paper_search(self) -> bool:
+        return PRESETS[self.preset].is_paper_search
 
     @property
     def repeats(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import optuna
 from optuna.distributions import distribution_to_json, json_to_distribution
 
-from dataPreProcessing import VALIDATIONS
+from dataPreProcessing import GENERATIONS, VALIDATIONS
 from hpo.budget import Budget
 from hpo.dashboard import write_note
 from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
@@ -124,7 +124,8 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
     """
     if "problem" not in stored and run.study_name.startswith(run.problem.study_prefix):  # by the published scripts
         if "preset" not in run.given:
-            raise UserError(f"study {run.study_name!r} does not say how it was run; add --preset paper, or quick")
+            presets = "--preset paper, published or quick"
+            raise UserError(f"study {run.study_name!r} does not say how it was run; add {presets}")
         return run
     if stored.get("problem") != run.problem.name:
         found = stored.get("problem", "unknown")
@@ -159,7 +160,7 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
 def _check_ranges(run: Run) -> None:
     """Raise ValueError for settings outside their ranges; a storage may come from anybody, unlike the command line."""
     s = run.settings
-    for name, valid in {"preset": PRESETS, "sampler": SAMPLERS, "pruner": PRUNERS}.items():
+    for name, valid in {"preset": PRESETS, "sampler": SAMPLERS, "pruner": PRUNERS, "generation": GENERATIONS}.items():
         check_choice(name, getattr(s, name), valid)
     for name, most in {"n_trials": MOST_TRIALS, "num_epochs": MOST_EPOCHS}.items():
         check_whole(name, getattr(s, name), 1, most)

@@ -181,3 +181,37 @@ def reference_pair(rng, n_samples=4096, dt=0.001):
     picked = ("ricker", "klauder", "ormsby")[rng.integers(3)]
     clean = reference_clean(logs["reflectivity"], reference_wavelet(rng, picked, dt))
     return reference_noisy(rng, clean), clean
+
+
+class ReferenceRow:
+    """One row of the published scripts, which is used for one trace after another and never emptied."""
+
+    def __init__(self, n_samples=4096, dt=0.001):
+        self.dt = dt
+        self.velocity = [0.0] * n_samples
+        self.density = [0.0] * n_samples
+        self.uses = 0
+
+    def use(self, rng):
+        """Make the logs of one more trace in the row."""
+        n_samples = len(self.velocity)
+        layers = reference_layers(rng)
+        times = interface_times(layers)
+        start = 0
+        for layer, time in list(zip(layers, times, strict=True))[: max(len(layers) - 4, 1)]:
+            if time > (n_samples - 1) * self.dt:
+                break
+            end = round(time / self.dt)
+            for i in range(start, end):
+                self._write(i, layer)
+            start = end
+        if self.uses == 0:
+            for i in range(start, n_samples):
+                self._write(i, layers[-1])
+        for i in range(n_samples):
+            self.velocity[i] += rng.uniform(-500, 500)
+            self.density[i] += rng.uniform(-0.09, 0.09)
+        self.uses += 1
+
+    def _write(self, i, layer):
+        self.velocity[i], self.density[i] = layer["velocity"], layer["density"]

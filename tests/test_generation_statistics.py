@@ -359,7 +359,12 @@ def changed_generator(constant, change):
     """A copy of dataGeneration and its parts in which ``constant`` is change(constant), and so is what follows."""
     n_places = 0
     with patch.dict(sys.modules):
-        for name in ("traces.noise", "traces.wavelets", "dataGeneration"):  # each imports only those before it
+        for name in (
+            "traces.noise",
+            "traces.wavelets",
+            "traces.earth",
+            "dataGeneration",
+        ):  # each imports only those before it
             path = Path(sys.modules[name].__file__)
             tree = ast.parse(path.read_text(encoding="utf-8"))
             assignments = [

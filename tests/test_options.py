@@ -30,6 +30,7 @@ PAPER = {  # what a study of the paper preset keeps, in this order
     "enqueue_base": False,
     "one_by_one": False,
     "budget": None,
+    "generation": "described",
 }
 
 
@@ -58,7 +59,7 @@ def test_options_that_are_given_come_before_those_of_the_preset():
     assert (run.n_workers, run.study_name, run.tree.root) == (2, "mine", Path("here") / "Denoising")
 
 
-@pytest.mark.parametrize(("preset", "repeats"), [("quick", 3), ("paper", 25)])
+@pytest.mark.parametrize(("preset", "repeats"), [("quick", 3), ("paper", 25), ("published", 25)])
 def test_repeats_are_the_trials_of_final_model(preset, repeats):
     run = asked("--mode", "final_model", "--preset", preset)
     assert run.settings.repeats == run.settings.n_trials == repeats
@@ -84,5 +85,5 @@ def test_every_option_says_what_it_is_called_in_the_paper_and_belongs_to_modes_t
 
 def test_a_problem_without_an_extended_search_refuses_that_preset():
     problem = replace(DENOISING, extended_space={})
-    with pytest.raises(UserError, match="no search space for denoising; quick and paper are valid"):
+    with pytest.raises(UserError, match="no search space for denoising; quick, paper, published are valid"):
         asked("--preset", "extended", problem=problem)
