@@ -31,7 +31,7 @@ ops = keras.ops
 Range = tuple[float, float]
 VALIDATIONS = ("streaming", "fixed")
 GENERATIONS = {  # how velocity and density are made, and what that is called
-    "described": "fresh models in every epoch, as the paper describes them",
+    "described": "fresh models for every trace, as the paper describes them",
     "published": "models in rows that are used again, as the published scripts made them",
 }
 TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that they are scaled to

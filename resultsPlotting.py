@@ -3,6 +3,7 @@
 python resultsPlotting.py                                       Figs 2-13 and Tables 1-4 of Results, into Figs
 python resultsPlotting.py --problem inversion --figures 7,8     two figures
 python resultsPlotting.py --format pdf --html                   for print, and a report to explore in a browser
+python resultsPlotting.py --compare ../archive                  your results beside the published archive's
 """
 
 import argparse
@@ -20,8 +21,11 @@ from matplotlib.figure import Figure
 from dataGeneration import DataGenerationClass, show_figures
 from hpo.options import Parser
 from hpo.problem import Problem, known_problems
+from hpo.results.beside import plot_beside
 from hpo.results.figures import plot_accuracy_and_cost, plot_final_networks, plot_grid_search, plot_repeatability
 from hpo.results.grid import MissingError, loss_unit, read_grid, read_repeatability, read_settings, read_types
+from hpo.results.grid import traces_sentence
+from hpo.results.histories import read_histories
 from hpo.results.html import write_report
 from hpo.results.networks import FinalNetwork, predict_blind_traces, rate_networks, read_final_networks
 from hpo.results.studies import StudyResults, read_study
@@ -50,6 +54,7 @@ class Results:
     grid = cached_property(lambda self: read_grid(self.tree))
     types = cached_property(lambda self: read_types(self.tree))
     repeatability = cached_property(lambda self: read_repeatability(self.tree))
+    histories = cached_property(lambda self: read_histories(self.tree))
     networks = cached_property(lambda self: read_final_networks(self.tree))
     study = cached_property(lambda self: read_study(self.problem, self.tree, self.storage_url, self.study_name))
 
@@ -81,7 +86,15 @@ def _grid_search(sources: Sequence[Results], notes: list[str]) -> Figure:
         results.unit(results.tree.grid),
         results.or_none("types", notes),
         settings.get("n_samples", 4096),
+        traces_sentence(settings),
     )
+
+
+def _repeatability(sources: Sequence[Results], notes: list[str]) -> Figure:
+    (results,) = sources
+    folder = results.tree.repeatability
+    traces = traces_sentence(read_settings(folder))
+    return plot_repeatability(results.repeatability, results.problem, results.unit(folder), traces)
 
 
 def _final_networks(sources: Sequence[Results], notes: list[str]) -> Figure:
@@ -99,6 +112,11 @@ def _final_networks(sources: Sequence[Results], notes: list[str]) -> Figure:
     return plot_final_networks(results.problem, networks, blind)
 
 
+def _beside(sources: Sequence[Results], notes: list[str]) -> Figure:
+    ours, other = sources
+    return plot_beside(ours, other, ours.unit(ours.tree.grid), notes)
+
+
 def _duration_importance(sources: Sequence[Results], notes: list[str]) -> Figure:
     studies = [study for results in sources if (study := results.or_none("study", notes)) is not None]
     studies = [study for study in studies if study.trained.trials]
@@ -111,9 +129,7 @@ SHARED_FIGURES = {"2": _earth_model, "11": _duration_importance}  # figures of a
 FIGURES = {  # figures of each problem, by what they show
     "grid": _grid_search,
     "study": lambda sources, notes: plot_study(sources[0].study),
-    "repeatability": lambda sources, notes: plot_repeatability(
-        sources[0].repeatability, sources[0].problem, sources[0].unit(sources[0].tree.repeatability)
-    ),
+    "repeatability": _repeatability,
     "networks": _final_networks,
     "accuracy": lambda sources, notes: plot_accuracy_and_cost(
         sources[0].problem, *rate_networks(sources[0].problem, sources[0].tree, notes)
@@ -195,8 +211,12 @@ class Output:
     def _table(self, what: str, path: Path, item: Item, sources: Sequence[Results], notes: list[str]) -> list[Path]:
         """Save a table as CSV and as Markdown."""
         (results,) = sources
-        table = item.maker(results.problem, results.or_none("study", notes), results.or_none("grid", notes))
-        text = f"**{what}.** {item.title}\n\n{table.to_markdown(index=False)}\n"
+        study, grid = results.or_none("study", notes), results.or_none("grid", notes)
+        table = item.maker(results.problem, study, grid)
+        settings = [study.study.user_attrs] if study is not None else []
+        settings += [read_settings(results.tree.grid)] if grid is not None else []
+        traces = f"\n{traces_sentence(*settings)}\n" if settings else ""
+        text = f"**{what}.** {item.title}\n\n{table.to_markdown(index=False)}\n{traces}"
         self.tables[f"{what}. {item.title}"] = table
         contents = {
             path.with_suffix(".csv"): table.to_csv(index=False, lineterminator="\n"),
@@ -231,6 +251,9 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--figures", type=figures, metavar="N,N", help="make only these figures, and no tables but those of --tables")
     add("--tables", type=tables, metavar="N,N", help="make only these tables, and no figures but those of --figures")
     formats = f"any of {', '.join(FORMATS)} (default png)"
+    add(
+        "--compare", type=Path, metavar="DIR", help="draw the results beside those of this tree, and only what is asked"
+    )
     add("--format", type=_listed(FORMATS), default=["png"], metavar="F,F", help=formats)
     add("--output", type=Path, default=Path("Figs"), metavar="DIR", help="folder of the pictures (default Figs)")
     add("--html", action="store_true", help="also write report.html, to explore in a browser, even offline")
@@ -247,6 +270,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.storage is None and not options.results.is_dir():
             raise UserError(
                 f"--results {str(options.results)!r} is not a folder; give the one with Denoising and Inversion"
+            )
+        if options.compare is not None and not options.compare.is_dir():
+            raise UserError(
+                f"--compare {str(options.compare)!r} is not a folder; give one with Denoising or Inversion in it"
             )
         if options.storage is not None:
             check_url(options.storage)
@@ -270,13 +297,16 @@ def _make(options: argparse.Namespace) -> None:
         for name in names
     }
     figures, tables = figures_of(problems), tables_of(problems)
-    everything = options.figures is None and options.tables is None
+    everything = options.figures is None and options.tables is None and options.compare is None
     output = Output(options.output, options.format, {}, [])
     for kind, items, asked in (("Fig", figures, options.figures), ("Table", tables, options.tables)):
         for label in asked or (items if everything else ()):
             shown = [sources[name] for name in items[label].problems if name in sources]
             if shown:
                 output.make(kind, label, items[label], shown)
+    for name, results in sources.items() if options.compare else ():
+        other = Results(problems[name], ResultsTree(options.compare, problems[name].folder))
+        output.make("Fig", f"{name}_beside", Item([name], _beside), [results, other])
     if options.html:
         notes: list[str] = []
         studies = [study for results in sources.values() if (study := results.or_none("study", notes)) is not None]

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
 import baseML
-from dataPreProcessing import TraceProtocol
+from dataPreProcessing import GENERATIONS, TraceProtocol
 from evaluation.blind import blind_test
 from evaluation.comparison import report, write_csv
 from hpo.budget import trained_epochs, trained_minutes
@@ -150,7 +150,8 @@ def _operations_per_second() -> float:
 def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path: Path) -> None:
     """Compare networks (by name) and classical methods on blind traces; print the table, and store it as CSV."""
     s, problem = run.settings, run.problem
-    print(f"\nOn {BLIND_TRACES} blind traces, with 95 % intervals:", flush=True)
+    words = f" ({GENERATIONS['described']})" if s.generation != "described" else ""
+    print(f"\nOn {BLIND_TRACES} blind traces{words}, with 95 % intervals:", flush=True)
     protocol = TraceProtocol(s.n_samples, noisy_data=s.noisy_data, snr_db=s.snr_db)
     rows = blind_test(problem, networks, BLIND_TRACES, s.seed, protocol)
     write_csv(path, problem, rows)

@@ -151,13 +151,13 @@ def test_workers_end_with_the_run_that_started_them(tmp_path, name):
 
 
 def search_small_networks():
-    """Let the paper preset search the networks of the quick one."""
+    """Let the presets of the paper's search have the networks of the quick one."""
     forked.SEARCHED = replace(forked.SEARCHED, search_space=forked.SEARCHED.quick_space)
 
 
 @pytest.mark.parametrize(("mode", "names"), [("optuna", ("SIGKILL", "SIGINT")), ("final_model", ("SIGINT",))])
 def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, names):
-    options = ("--num-epochs", "8", *(("--preset", "paper", "--n-trials", "1") if mode == "optuna" else ()))
+    options = ("--num-epochs", "8", *(("--preset", "published", "--n-trials", "1") if mode == "optuna" else ()))
     ended = Run(mode, tmp_path / "whole", *options, prepare=search_small_networks).end()
     assert ended.status == 0, ended.errors
     for name in names:

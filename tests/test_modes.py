@@ -107,6 +107,23 @@ def test_the_grid_is_the_published_table_row_by_row():
     assert recurrent[1:] == shifted[:-1]
 
 
+def test_the_published_trainings_share_a_pair_of_streams_in_their_order():
+    """One pair for the whole grid, and one for all final trainings, of the grid's network and of Optuna's in turns."""
+    grid = hpo.plans.grid_plan(asked(INVERSION, "--mode", "manual", "--preset", "published")).trainings
+    (seed,) = {training.traces[0] for training in grid}
+    assert [training.traces[1] for training in grid] == list(range(0, 5280, 30))
+    final = hpo.plans.repeatability_plan(asked(INVERSION, "--mode", "final_model", "--preset", "published")).trainings
+    (other_seed,) = {training.traces[0] for training in final}
+    assert [(training.approach, training.traces[1]) for training in final] == [
+        (approach, 200 * repeat + age)
+        for repeat in range(25)
+        for approach, age in (("Grid Search", 0), ("Optuna", 100))
+    ]
+    assert seed != other_seed and len({training.seed for training in (*grid, *final)}) == 176 + 50
+    described = hpo.plans.grid_plan(asked(INVERSION, "--mode", "manual", "--preset", "paper")).trainings
+    assert {training.traces for training in described} == {None}
+
+
 def test_the_quick_grid_keeps_to_the_quick_space():
     configs = hpo.plans.grid_configurations(asked(LISTED, "--mode", "manual"))
     assert [(config.num_filt, config.krnl_size) for config in configs] == [(16, 8), (2, 8), (16, 4), (16, 8)]
@@ -125,7 +142,10 @@ def test_a_dry_run_lists_the_runs_and_creates_nothing(tmp_path, capsys):
 
 
 @posix_only
-def test_a_killed_grid_runs_what_lacks_a_row(tmp_path):
+@pytest.mark.parametrize("preset", ["quick", "published"])
+def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, preset):
+    """With the preset published, every training goes on with the rows that those before it left."""
+    options = ("--preset", preset)
     root, whole = (tmp_path / name / "Results" / LISTED.folder for name in ("killed", "whole"))
     table = root / TABLES["manual"]
 
@@ -133,12 +153,12 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path):
         unfinished = os.walk(table.parent / hpo.plans.RUNNING)  # a walk goes on when a folder disappears
         return len(read(table)) > 0 and any(name.endswith(".keras") for *_, names in unfinished for name in names)
 
-    kill("manual", tmp_path / "killed", when=training_after_the_first_row)
+    kill("manual", tmp_path / "killed", *options, when=training_after_the_first_row)
     n_done = len(read(table))
     with table.open("a") as file:
         file.write("9,cut of")
-    assert f"{n_done} of them done already" in forked.go_on("manual", tmp_path / "killed").printed
-    forked.go_on("manual", tmp_path / "whole")
+    assert f"{n_done} of them done already" in forked.go_on("manual", tmp_path / "killed", *options).printed
+    forked.go_on("manual", tmp_path / "whole", *options)
     rows = read(table)
     assert rows == read(whole / TABLES["manual"])
     assert len({row["Validation Loss"] for row in rows}) == len(rows) == 4
@@ -154,7 +174,7 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path):
     history = table.parent / "loss_history_all" / f"{model.stem}_log.csv"
     assert history.read_text() == model.with_name(history.name).read_text()
     before = files_below(root)
-    dry = forked.go_on("manual", tmp_path / "killed", "--dry-run")
+    dry = forked.go_on("manual", tmp_path / "killed", *options, "--dry-run")
     assert files_below(root) == before and dry.printed.count("  done\n") == len(rows)
 
 

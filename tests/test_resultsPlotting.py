@@ -34,6 +34,7 @@ from baseML import BaseMLClass, NetworkConfig, estimate
 from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_traces, predict_in_data_units
 from evaluation.scores import score
+from hpo.results.beside import PANELS, plot_beside
 from hpo.results.grid import MissingError
 from hpo.tree import ResultsTree
 from resultsPlotting import Results
@@ -235,6 +236,75 @@ def test_the_archive_gives_fig_7_and_says_what_else_it_had_no_data_for(tmp_path,
     assert "Fig 10     not made: final networks" in printed and "Fig 11     not made" in printed
     assert "Fig 3" not in printed
     assert sorted(path.stat().st_mtime_ns for path in PUBLISHED.rglob("*")) == before
+
+
+# --- Two trees beside each other
+
+
+@published
+def test_the_archive_stands_beside_itself(tmp_path, capsys):
+    options = ["--results", str(PUBLISHED), "--compare", str(PUBLISHED), "--output", str(tmp_path)]
+    assert resultsPlotting.main(options) == 0
+    printed = capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["Fig_inversion_beside.png"]
+    assert "Fig denoising_beside not made: loss curves: there is none in" in printed
+    assert "without study: there is no study" in printed and "without repeated trainings" in printed
+    notes = []
+    results = source(INVERSION, PUBLISHED)
+    fig = plot_beside(results, results, "ft/s", notes)
+    assert len(notes) == 2
+    *curves, runs, boxes = fig.axes
+    assert len(curves) == 12 and "L1 U1965 D93 F14 K13, rate 0.000908" in curves[0].get_title().replace("\n", " ")
+    ours, other = (line.get_ydata() for line in curves[0].lines)
+    assert (ours == other).all() and min(ours) == pytest.approx(1981.83642578125)
+    points = [(x, y) for line in runs.lines[:5] for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)]
+    assert len(points) == 176 and all(x == y for x, y in points)
+    assert_tidy(fig)
+
+
+@published
+def test_values_that_a_network_does_not_use_do_not_keep_configurations_apart():
+    histories = {history.path.name[:14]: history for history in source(INVERSION, PUBLISHED).histories}
+    label, rate = histories["CNN_SEQ_LYR1_DNN3016_DIL127"[:14]].key
+    assert "_DIL0_" in label and label.endswith("_LSTM0_") and float(rate) > 0
+    assert len(histories) <= len(source(INVERSION, PUBLISHED).histories) == 24
+
+
+def test_all_panels_of_two_trees(tree, tmp_path):
+    """The other tree has the same runs with losses that are higher by a half, and a study of its own."""
+    shutil.copytree(tree, tmp_path / "other")
+    other = source(DENOISING, tmp_path / "other")
+    for path in (other.tree.grid / "search_summary.csv", other.tree.repeatability / "repeatability_summary.csv"):
+        table = pd.read_csv(path)
+        table["Validation Loss"] *= 1.5
+        table.to_csv(path, index=False)
+    ours, notes = source(DENOISING, tree), []
+    fig = plot_beside(ours, other, "", notes)
+    assert notes == []
+    titles = [title.get_text()[4:] for panel in fig.subfigs for title in [panel._suptitle]]
+    assert titles == [panel.title for panel in PANELS]
+    by_title = {ax.get_title(): ax for ax in fig.axes}
+    (runs,) = (ax for title, ax in by_title.items() if title.endswith("runs of both grids"))
+    line = runs.lines[0]
+    assert np.allclose(line.get_xdata(), 1.5 * np.asarray(line.get_ydata()))
+    ours_line, _, other_line, _ = by_title["Optuna, dotted: medians"].lines
+    assert np.allclose(other_line.get_ydata(), 1.5 * ours_line.get_ydata())
+    assert sum("fresh models for every trace" in text for text in texts(fig)) == 1
+    assert_tidy(fig)
+
+
+def test_scaled_losses_do_not_stand_beside_others(tree, tmp_path):
+    with pytest.raises(MissingError, match="only one of .* has losses of scaled data"):
+        plot_beside(source(INVERSION, tree), source(INVERSION, tmp_path), "ft/s", [])
+
+
+def test_results_say_which_traces_they_were_made_with(tree):
+    study = source(DENOISING, tree).study
+    assert "Traces: fresh models for every trace" in " ".join(texts(resultsPlotting.plot_study(study)))
+    study.study.set_user_attr("generation", "published")
+    assert "Traces: models in rows that are used again" in " ".join(texts(resultsPlotting.plot_study(study)))
+    assert hpo.results.grid.traces_sentence({}) == "Traces: not recorded with the results."
+    assert hpo.results.grid.traces_sentence({"generation": []}) == "Traces: not recorded with the results."
 
 
 # --- Our own trees
@@ -654,6 +724,7 @@ def test_an_empty_tree_gives_what_needs_no_results(tmp_path, capsys):
     ("options", "sentence"),
     [
         (["--results", "not there"], "--results 'not there' is not a folder"),
+        (["--results", ".", "--compare", "not there"], "--compare 'not there' is not a folder"),
         (["--figures", "1"], "'1' is not one of 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"),
         (["--figures", "seven"], "'seven' is not one of"),
         (["--tables", "5"], "'5' is not one of 1, 2, 3, 4"),

@@ -20,12 +20,13 @@ import networks.backends
 import networks.callbacks
 import networks.files
 from baseML import CLR_CB, NETWORKS, Dwell_CB, NetworkConfig
-from dataPreProcessing import CustomDataGen, Loss, fit_input
+from dataPreProcessing import GENERATIONS, CustomDataGen, Loss, fit_input
 from networks.layers import Layer
 from networks.rows import Network
 
 ROOT = Path(__file__).parents[1]
-PUBLISHED = ROOT.parent / "shared" / "paper" / "published" / "Inversion" / "Search" / "GridSearch"
+ARCHIVE = ROOT.parent / "shared" / "paper" / "published" / "Inversion" / "Search"
+PUBLISHED = ARCHIVE / "GridSearch"
 pytestmark = pytest.mark.usefixtures("hasty")
 TINY = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=2, krnl_size=3, pool_val=2, learning_rate=1e-2)
 
@@ -104,6 +105,26 @@ def test_clr_leaves_a_rate_of_a_tenth_alone():
         model.optimizer.learning_rate = 0.11e-9
 
     assert float(fit_with([AtEpoch(epoch_1=shrink), CLR_CB()]).optimizer.learning_rate) == pytest.approx(0.11e-9)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published archive is not here")
+def test_the_published_losses_give_the_published_learning_rates_to_the_last_digit():
+    model = baseML.create_model(TINY, 33).model
+    paths = sorted(ARCHIVE.glob(f"*/{networks.files.LOSS_HISTORY_FOLDER}/*_log.csv"))
+    for path in paths:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        model.optimizer.learning_rate = float(rows[0]["lr"])
+        before, after = networks.callbacks.SCHEDULES["paper"](float(rows[0]["lr"]), len(rows))
+        for callback in (*before, *after):
+            callback.set_model(model)
+            callback.on_train_begin()
+        for epoch, row in enumerate(rows):
+            logs = {"val_loss": float(row["val_loss"])}
+            for callback in (*before, *after):
+                callback.on_epoch_end(epoch, logs)
+            assert np.float32(logs["learning_rate"]) == np.float32(row["lr"]), (path.name, epoch)
+    assert len(paths) >= 24
 
 
 def test_a_training_leaves_its_best_model_configuration_and_loss_history(tmp_path):
@@ -301,7 +322,7 @@ class Interrupt(keras.callbacks.Callback):
             self.interrupt()
 
 
-def train_hastily(folder, interrupt=None, **when):
+def train_hastily(generation, folder, interrupt=None, **when):
     """Train for 12 epochs, of which every one is backed up; returns the losses and rates, and all weights."""
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
@@ -311,7 +332,8 @@ def train_hastily(folder, interrupt=None, **when):
         callbacks = [Interrupt(folder / "epochs", interrupt, **when)]
         config = NetworkConfig("DNN", **HASTY)
         with eagerly():
-            network, result = baseML.run_model(config, *streams(), 12, folder, "run", 1, extra_callbacks=callbacks)
+            traces = streams(generation=generation)
+            network, result = baseML.run_model(config, *traces, 12, folder, "run", 1, extra_callbacks=callbacks)
         saved = baseML.BaseMLClass.load_model(folder / "run.keras")
     weights = [*network.model.get_weights(), *saved.model.get_weights()]
     return dataclasses.replace(result, seconds=0.0), baseML.loss_history_path(folder, "run").read_text(), weights
@@ -325,12 +347,12 @@ def raise_interrupt():
     raise KeyboardInterrupt
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """What a training gives that nothing interrupted, and whose schedule acted in every way."""
-    found = train_hastily(tmp_path_factory.mktemp("undisturbed"))
+@pytest.fixture(scope="module", params=GENERATIONS)
+def undisturbed(request, tmp_path_factory):
+    """How velocities are made, and what a training gives that nothing interrupted, and whose schedule acted."""
+    found = train_hastily(request.param, tmp_path_factory.mktemp("undisturbed"))
     assert schedule_acted(found[1])
-    return found
+    return request.param, *found
 
 
 def schedule_acted(history):
@@ -343,9 +365,10 @@ def schedule_acted(history):
 
 
 def check_resumed(folder, undisturbed):
-    result, history, weights = train_hastily(folder)
-    assert (result, history) == undisturbed[:2]
-    assert all(np.array_equal(a, b) for a, b in zip(weights, undisturbed[2], strict=True))
+    generation, *expected = undisturbed
+    *found, weights = train_hastily(generation, folder)
+    assert found == expected[:2]
+    assert all(np.array_equal(a, b) for a, b in zip(weights, expected[2], strict=True))
     assert (folder / "epochs").read_text().split() == list(map(str, [*range(11), *range(10, 12)]))
     assert not (folder / "run_backup").exists()
 
@@ -353,14 +376,14 @@ def check_resumed(folder, undisturbed):
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(tmp_path, undisturbed):
     for when in ({"begins": 4}, {"ends": 10}):
         with pytest.raises(KeyboardInterrupt):
-            train_hastily(tmp_path / "interrupted", raise_interrupt, **when)
+            train_hastily(undisturbed[0], tmp_path / "interrupted", raise_interrupt, **when)
     check_resumed(tmp_path / "interrupted", undisturbed)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_a_training_that_is_killed_twice_goes_on_as_if_nothing_had_happened(tmp_path, undisturbed):
     for when in ({"begins": 4}, {"ends": 10}):
-        assert in_a_fork(train_hastily, tmp_path / "killed", kill, **when) == -signal.SIGKILL
+        assert in_a_fork(train_hastily, undisturbed[0], tmp_path / "killed", kill, **when) == -signal.SIGKILL
     check_resumed(tmp_path / "killed", undisturbed)
 
 

@@ -15,7 +15,7 @@ from evaluation.comparison import Row
 from hpo.problem import Problem
 from hpo.results.axes import COLUMN_CHARACTERS, axis_limits, caption, heading, letter_axes
 from hpo.results.axes import few_log_ticks, log_if_wide, tick_label, wrapped
-from hpo.results.grid import PARAMETERS, base_runs, loss_unit, repeated_base_runs, sweep
+from hpo.results.grid import PARAMETERS, base_runs, loss_unit, repeated_base_runs, sweep, traces_sentence
 from hpo.results.networks import BASELINE_TRACES, BlindTraces, FinalNetwork, RatedNetwork
 from hpo.tree import APPROACHES
 from networks.rows import NetworkConfig
@@ -53,12 +53,18 @@ LINE_NAME_HEIGHT = 0.04  # share of an axis
 
 @plt.rc_context(PICTURE_STYLE)
 def plot_grid_search(
-    grid: pd.DataFrame, problem: Problem, unit: str, types: pd.DataFrame | None = None, n_samples: int = 4096
+    grid: pd.DataFrame,
+    problem: Problem,
+    unit: str,
+    types: pd.DataFrame | None = None,
+    n_samples: int = 4096,
+    traces: str = "",
 ) -> Figure:
     """Draw Figs 3 and 7: (a) loss by network type, (b) to (g) by one parameter each, (h) box plot, (i) network.
 
     ``grid`` is what `read_grid` returns, and ``types`` has the columns arch_type and loss (default: the grid's own).
-    ``unit`` is the unit of the losses, ``n_samples`` the length of the traces. Lines pass through the base run of their
+    ``unit`` is the unit of the losses, ``n_samples`` the length of the traces, and ``traces`` a sentence on them for
+    the caption. Lines pass through the base run of their
     sweep; small open symbols are the other base runs, which show how much repetitions of one training scatter.
     """
     best = _best_network(grid, problem)
@@ -83,7 +89,8 @@ def plot_grid_search(
     network = lower.subplots()
     draw_network_flow(network, blocks)
     network.set_title(f"(i) The network with the lowest loss, {best.arch_type}", loc="left")
-    caption(fig, ["One point per training; small open symbols are other runs of the base configuration.", note])
+    points = "One point per training; small open symbols are other runs of the base configuration."
+    caption(fig, [points, note, traces])
     return fig
 
 
@@ -175,10 +182,10 @@ def _best_network(grid: pd.DataFrame, problem: Problem) -> NetworkConfig:
 
 
 @plt.rc_context(PICTURE_STYLE)
-def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str) -> Figure:
+def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str, traces: str = "") -> Figure:
     """Draw Figs 5 and 9: box plots of the validation loss of repeated trainings, Grid Search beside Optuna.
 
-    ``runs`` has the columns approach and loss.
+    ``runs`` has the columns approach and loss; ``traces`` is a sentence on their traces for the caption.
     """
     fig, ax = plt.subplots(figsize=(COLUMN_WIDTH, 3.4), layout="constrained")
     approaches = sorted(runs["approach"].unique())
@@ -196,7 +203,7 @@ def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str) -> Figur
     ax.set_ylabel(axis_label("Validation loss", unit))
     ax.grid(axis="y", alpha=0.3)
     medians = [f"{name} {tick_label(values.median())}" for name, values in zip(approaches, losses, strict=True)]
-    caption(fig, [f"Medians: {', '.join(medians)}.", note], COLUMN_CHARACTERS)
+    caption(fig, [f"Medians: {', '.join(medians)}.", note, traces], COLUMN_CHARACTERS)
     return fig
 
 
@@ -226,6 +233,7 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
     if histories:
         _draw_losses(panels[-1].subplots(), problem, histories)
         panels[-1].suptitle("(b) Validation loss of the final models", x=0.01, ha="left", fontsize=9)
+    caption(fig, [traces_sentence(*(final.provenance for final in networks))])
     return fig
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dataPreProcessing import GENERATIONS
 from hpo.problem import Problem
 from hpo.tree import ResultsTree
 from networks.files import LOSS_HISTORY_FOLDER
@@ -90,6 +91,13 @@ def read_settings(folder: Path) -> dict[str, object]:
 def loss_unit(problem: Problem, settings: Mapping[str, object]) -> str:
     """Return the unit of losses with these settings: that of the data, unless the network saw them scaled."""
     return "scaled" if settings.get("scaling_flag") else problem.unit
+
+
+def traces_sentence(*settings: Mapping[str, object]) -> str:
+    """Return a sentence on how the traces of results with these settings were made, for captions."""
+    unknown = "not recorded with the results"
+    words = [GENERATIONS.get(str(one.get("generation", "described")), unknown) if one else unknown for one in settings]
+    return f"Traces: {'; '.join(dict.fromkeys(words))}."
 
 
 def read_grid(tree: ResultsTree) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hpo.results.grid import read_history
+from hpo.results.grid import MissingError, read_history
 from hpo.tree import ResultsTree
 from networks.files import LOSS_HISTORY_FOLDER
 from networks.rows import NetworkConfig
@@ -50,7 +50,13 @@ def history_of(path: Path) -> History | None:
 
 
 def read_histories(tree: ResultsTree) -> list[History]:
-    """All loss histories of a tree, of searches and of repeated trainings, in the order of their names."""
+    """All loss histories of a tree, of searches and of repeated trainings, in the order of their names.
+
+    Raises MissingError when there is none.
+    """
     folders = (tree.search, tree.grid, tree.repeatability)
     paths = sorted(path for folder in folders for path in (folder / LOSS_HISTORY_FOLDER).glob("*_log.csv"))
-    return [history for path in paths if (history := history_of(path)) is not None]
+    found = [history for path in paths if (history := history_of(path)) is not None]
+    if not found:
+        raise MissingError(f"loss curves: there is none in {tree.root}")
+    return found

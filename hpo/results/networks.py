@@ -141,7 +141,11 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
     named = {str(path): network for path, network in alike.items()}
     rows = blind_test(problem, named, BASELINE_TRACES, 0, protocol)
     scores = {row.name: row.scores[problem.headline.name] for row in rows if row.kind == "network"}
-    origins = {path: OWNERS.get(network.provenance.get("owner"), "search") for path, network in alike.items()}
+    origins = {
+        path: OWNERS.get(network.provenance.get("owner"), "search")
+        + (", published traces" if network.provenance.get("generation") == "published" else "")
+        for path, network in alike.items()
+    }
     networks = [
         RatedNetwork(
             name=", ".join([network.config.arch_type, path.parent.name, origins[path]]),

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from hpo.results.axes import are_wide, caption, few_log_ticks, heading, log_if_wide, tick_label, wrapped
-from hpo.results.grid import MissingError
+from hpo.results.grid import MissingError, traces_sentence
 from hpo.results.studies import StudyResults, importances
 from hpo.results.tables import readable
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
@@ -59,7 +59,8 @@ def _study_caption(results: StudyResults) -> str:
     trained = results.rows
     alike = trained.dropna(subset=results.best_parameters)
     only = f" (b) and (d) show {len(alike)} with the parameters of the best one." if len(alike) < len(trained) else ""
-    return f"{results.name}: {len(trained)} trained trials; {others}.{only}"
+    traces = traces_sentence(results.study.user_attrs)
+    return f"{results.name}: {len(trained)} trained trials; {others}.{only} {traces}"
 
 
 def _score_label(results: StudyResults) -> str:
