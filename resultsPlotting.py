@@ -86,14 +86,14 @@ def _grid_search(sources: Sequence[Results], notes: list[str]) -> Figure:
         results.unit(results.tree.grid),
         results.or_none("types", notes),
         settings.get("n_samples", 4096),
-        traces_sentence(settings),
+        traces_sentence(results.problem, settings),
     )
 
 
 def _repeatability(sources: Sequence[Results], notes: list[str]) -> Figure:
     (results,) = sources
     folder = results.tree.repeatability
-    traces = traces_sentence(read_settings(folder))
+    traces = traces_sentence(results.problem, read_settings(folder))
     return plot_repeatability(results.repeatability, results.problem, results.unit(folder), traces)
 
 
@@ -215,7 +215,7 @@ class Output:
         table = item.maker(results.problem, study, grid)
         settings = [study.study.user_attrs] if study is not None else []
         settings += [read_settings(results.tree.grid)] if grid is not None else []
-        traces = f"\n{traces_sentence(*settings)}\n" if settings else ""
+        traces = f"\n{traces_sentence(results.problem, *settings)}\n" if settings else ""
         text = f"**{what}.** {item.title}\n\n{table.to_markdown(index=False)}\n{traces}"
         self.tables[f"{what}. {item.title}"] = table
         contents = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from dataPreProcessing import RMSE, Loss
+from dataPreProcessing import GENERATIONS, RMSE, Loss
 from evaluation.task import Task
 from hpo.settings import DEFAULTS, PRESETS
 from networks.rows import NETWORKS, NetworkConfig
@@ -86,7 +86,7 @@ class Problem(Task):
     net_type: str  # of NetworkConfig
     loss: Loss = RMSE
     paper_trials: int = 0  # trials of the published study, if there is one
-    search_space: Mapping[str, BaseDistribution]  # of the paper preset
+    search_space: Mapping[str, BaseDistribution]  # of the paper's search
     quick_space: Mapping[str, BaseDistribution]  # of the quick preset
     quick_settings: Mapping[str, object] = field(default_factory=dict)  # overrides of QUICK_SETTINGS
     extended_space: Mapping[str, BaseDistribution] = field(default_factory=dict)  # beside quick_space; empty: no preset
@@ -98,7 +98,7 @@ class Problem(Task):
     grid_owners: Mapping[str, str] = field(default_factory=lambda: {"num_dil": "TCN", "num_lstm": "CNN_LSTM"})
     final_configs: Mapping[str, NetworkConfig]  # the best published networks, by the approach that found them
     parameter_limits: Mapping[str, int] = field(default_factory=dict)  # by network type, where not PARAMETER_LIMIT
-    skipped_score: float  # of a network above its limit, in the paper preset
+    skipped_score: float  # of a network above its limit, in the paper's search
     own_sweeps: Collection[str] = ()  # parameters that share the last panel of the figure of the grid
     figures: Mapping[str, int] = field(default_factory=dict)  # numbers of the paper's figures, by what they show
     tables: Mapping[str, int] = field(default_factory=dict)
@@ -126,6 +126,11 @@ class Problem(Task):
     def parameter_limit(self, arch_type: str) -> int:
         """The most parameters of a network of this type that is trained."""
         return self.parameter_limits.get(arch_type, PARAMETER_LIMIT)
+
+    def traces_line(self, generation: object, heading: str) -> str:
+        """A line on how traces were made, a key of GENERATIONS; empty for a problem that the paper does not have."""
+        words = GENERATIONS.get(str(generation), "not recorded with the results")
+        return f"{heading}{words}" if self.paper_trials else ""
 
     @property
     def paper_epochs(self) -> int:

@@ -94,9 +94,10 @@ def print_plan(run: Run, study: optuna.Study) -> None:
     already = f", {done} of them done already" if done else ""
     workers = f", {run.n_workers} processes" if run.n_workers > 1 else ""
     budget = f", until {s.budget} of training are used up" if s.budget else ""
+    traces = problem.traces_line(s.generation, "\nTraces     ")
     print(
         f"Problem    {problem.name}, preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
-        f"Trials     {s.n_trials}{budget}{already}; each {data_protocol(run)}\n"
+        f"Trials     {s.n_trials}{budget}{already}; each {data_protocol(run)}{traces}\n"
         f"Runs on    {hardware()}{workers}\n"
         f"Study      {run.study_name}\n"
         f"Results    {run.tree.root}\n"

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 import baseML
 from baseML import BaseMLClass, RunResult
-from dataPreProcessing import GENERATIONS, CustomDataGen
+from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
 from hpo.problem import SEARCHED_SETTINGS, Problem
 from hpo.settings import MOST_TRIALS, MOST_WORKERS, SEARCH, RunSettings, checked, option
@@ -202,7 +202,7 @@ def data_protocol(run: Run) -> str:
     transform = "" if s.transform == "NA" else f", as {s.transform}"
     return (
         f"{s.num_epochs} epochs of {s.num_datasets} training and {s.n_validation} {s.validation} validation traces of "
-        f"{s.n_samples} samples{transform}, batches of {s.batch_size}; {GENERATIONS[s.generation]}"
+        f"{s.n_samples} samples{transform}, batches of {s.batch_size}"
     )
 
 

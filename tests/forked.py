@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial, wraps
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -291,9 +291,15 @@ def start(begun: Path, mode: str, folder: Path) -> Path:
     return folder
 
 
-def go_on(mode: str, folder: Path, *options: str) -> Ended:
+def with_small_networks() -> None:
+    """Let the presets of the paper's search have the networks of the quick one, in the run that this prepares."""
+    global SEARCHED, LISTED
+    SEARCHED, LISTED = (replace(problem, search_space=problem.quick_space) for problem in (SEARCHED, LISTED))
+
+
+def go_on(mode: str, folder: Path, *options: str, **of_run: object) -> Ended:
     """Run until the end."""
-    ended = Run(mode, folder, *options).end()
+    ended = Run(mode, folder, *options, **of_run).end()
     assert ended.status == 0, ended.errors
     return ended
 

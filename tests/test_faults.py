@@ -150,24 +150,19 @@ def test_workers_end_with_the_run_that_started_them(tmp_path, name):
 # --- Trainings that go on
 
 
-def search_small_networks():
-    """Let the presets of the paper's search have the networks of the quick one."""
-    forked.SEARCHED = replace(forked.SEARCHED, search_space=forked.SEARCHED.quick_space)
-
-
 @pytest.mark.parametrize(("mode", "names"), [("optuna", ("SIGKILL", "SIGINT")), ("final_model", ("SIGINT",))])
 def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, names):
     options = ("--num-epochs", "8", *(("--preset", "published", "--n-trials", "1") if mode == "optuna" else ()))
-    ended = Run(mode, tmp_path / "whole", *options, prepare=search_small_networks).end()
+    ended = Run(mode, tmp_path / "whole", *options, prepare=forked.with_small_networks).end()
     assert ended.status == 0, ended.errors
     for name in names:
         tree = tmp_path / name
-        run = Run(mode, tree, *options, prepare=search_small_networks)
+        run = Run(mode, tree, *options, prepare=forked.with_small_networks)
         wait_until(lambda tree=tree: list(tree.rglob("*_backup/state.npz")), run)
         os.kill(run.process.pid, getattr(signal, name))
         assert run.end().status in (130, -signal.SIGKILL)
         assert len(list(tree.rglob("*_backup/state.npz"))) == 1
-        ended = Run(mode, tree, *options, prepare=search_small_networks).end()
+        ended = Run(mode, tree, *options, prepare=forked.with_small_networks).end()
         assert ended.status == 0 and "goes on after epoch 1 of 8" in ended.printed, ended
         assert left(tree) == left(tmp_path / "whole")
         assert not list(tree.rglob("*_backup"))

@@ -49,9 +49,9 @@ def run_mode(mode, output, *options):
     MODES[mode](asked(LISTED, *TOY, "--mode", mode, "--output", str(output), *options))
 
 
-def kill(mode, folder, *options, when):
+def kill(mode, folder, *options, when, **of_run):
     """Run a mode in a fork, which is killed as soon as ``when()`` holds."""
-    run = forked.Run(mode, folder, *options)
+    run = forked.Run(mode, folder, *options, **of_run)
     forked.wait_until(when, run, pause=0.01)
     run.process.kill()
     assert run.end().status == -signal.SIGKILL
@@ -145,7 +145,7 @@ def test_a_dry_run_lists_the_runs_and_creates_nothing(tmp_path, capsys):
 @pytest.mark.parametrize("preset", ["quick", "published"])
 def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, preset):
     """With the preset published, every training goes on with the rows that those before it left."""
-    options = ("--preset", preset)
+    options, small = ("--preset", preset), {"prepare": forked.with_small_networks if preset == "published" else None}
     root, whole = (tmp_path / name / "Results" / LISTED.folder for name in ("killed", "whole"))
     table = root / TABLES["manual"]
 
@@ -153,12 +153,12 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, preset):
         unfinished = os.walk(table.parent / hpo.plans.RUNNING)  # a walk goes on when a folder disappears
         return len(read(table)) > 0 and any(name.endswith(".keras") for *_, names in unfinished for name in names)
 
-    kill("manual", tmp_path / "killed", *options, when=training_after_the_first_row)
+    kill("manual", tmp_path / "killed", *options, when=training_after_the_first_row, **small)
     n_done = len(read(table))
     with table.open("a") as file:
         file.write("9,cut of")
-    assert f"{n_done} of them done already" in forked.go_on("manual", tmp_path / "killed", *options).printed
-    forked.go_on("manual", tmp_path / "whole", *options)
+    assert f"{n_done} of them done already" in forked.go_on("manual", tmp_path / "killed", *options, **small).printed
+    forked.go_on("manual", tmp_path / "whole", *options, **small)
     rows = read(table)
     assert rows == read(whole / TABLES["manual"])
     assert len({row["Validation Loss"] for row in rows}) == len(rows) == 4
@@ -174,7 +174,7 @@ def test_a_killed_grid_runs_what_lacks_a_row(tmp_path, preset):
     history = table.parent / "loss_history_all" / f"{model.stem}_log.csv"
     assert history.read_text() == model.with_name(history.name).read_text()
     before = files_below(root)
-    dry = forked.go_on("manual", tmp_path / "killed", *options, "--dry-run")
+    dry = forked.go_on("manual", tmp_path / "killed", *options, "--dry-run", **small)
     assert files_below(root) == before and dry.printed.count("  done\n") == len(rows)
 
 

@@ -303,8 +303,10 @@ def test_results_say_which_traces_they_were_made_with(tree):
     assert "Traces: fresh models for every trace" in " ".join(texts(resultsPlotting.plot_study(study)))
     study.study.set_user_attr("generation", "published")
     assert "Traces: models in rows that are used again" in " ".join(texts(resultsPlotting.plot_study(study)))
-    assert hpo.results.grid.traces_sentence({}) == "Traces: not recorded with the results."
-    assert hpo.results.grid.traces_sentence({"generation": []}) == "Traces: not recorded with the results."
+    assert hpo.results.grid.traces_sentence(DENOISING, {}) == "Traces: not recorded with the results."
+    own_data = dataclasses.replace(DENOISING, paper_trials=0)
+    assert hpo.results.grid.traces_sentence(own_data, {"generation": "described"}) == ""
+    assert hpo.results.grid.traces_sentence(DENOISING, {"generation": []}) == "Traces: not recorded with the results."
 
 
 # --- Our own trees

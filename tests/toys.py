@@ -30,15 +30,13 @@ TINY_SPACE = {  # the quick space with networks that a test has time for: a TCN 
     "num_layers": IntDistribution(1, 1),
 }
 NETWORK = NetworkConfig("CNN", "AE", 1, 2, num_filt=2, krnl_size=3, pool_val=2, learning_rate=1e-3)
-LISTED_SPACE = {
-    "arch_type": CategoricalDistribution(["CNN"]),
-    "num_filt": IntDistribution(2, 2),
-    "krnl_size": IntDistribution(4, 8),
-}
 LISTED = dataclasses.replace(  # a grid of four trainings, and a final training of each approach
     DENOISING,
-    quick_space=LISTED_SPACE,
-    search_space=LISTED_SPACE,
+    quick_space={
+        "arch_type": CategoricalDistribution(["CNN"]),
+        "num_filt": IntDistribution(2, 2),
+        "krnl_size": IntDistribution(4, 8),
+    },
     final_configs={"Grid Search": NETWORK, "Optuna": dataclasses.replace(NETWORK, krnl_size=5)},
 )
 

@@ -227,7 +227,12 @@ def plot_beside(ours: object, other: object, unit: str, notes: list[str]) -> Fig
         panel.draw(place, parts, axis_label("Validation loss", unit))
     trees = [f"{look['label'].capitalize()}: {one.tree.root}." for look, one in zip(LOOKS, (ours, other), strict=True)]
     caption(
-        fig, [part for tree, known in zip(trees, settings, strict=True) for part in (tree, traces_sentence(*known))]
+        fig,
+        [
+            part
+            for tree, known in zip(trees, settings, strict=True)
+            for part in (tree, traces_sentence(ours.problem, *known))
+        ],
     )
     return fig
 

@@ -233,7 +233,7 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
     if histories:
         _draw_losses(panels[-1].subplots(), problem, histories)
         panels[-1].suptitle("(b) Validation loss of the final models", x=0.01, ha="left", fontsize=9)
-    caption(fig, [traces_sentence(*(final.provenance for final in networks))])
+    caption(fig, [traces_sentence(problem, *(final.provenance for final in networks))])
     return fig
 
 

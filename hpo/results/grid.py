@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dataPreProcessing import GENERATIONS
 from hpo.problem import Problem
 from hpo.tree import ResultsTree
 from networks.files import LOSS_HISTORY_FOLDER
@@ -93,11 +92,10 @@ def loss_unit(problem: Problem, settings: Mapping[str, object]) -> str:
     return "scaled" if settings.get("scaling_flag") else problem.unit
 
 
-def traces_sentence(*settings: Mapping[str, object]) -> str:
+def traces_sentence(problem: Problem, *settings: Mapping[str, object]) -> str:
     """Return a sentence on how the traces of results with these settings were made, for captions."""
-    unknown = "not recorded with the results"
-    words = [GENERATIONS.get(str(one.get("generation", "described")), unknown) if one else unknown for one in settings]
-    return f"Traces: {'; '.join(dict.fromkeys(words))}."
+    lines = [problem.traces_line(one.get("generation", "described" if one else None), "") for one in settings]
+    return f"Traces: {'; '.join(dict.fromkeys(lines))}." if any(lines) else ""
 
 
 def read_grid(tree: ResultsTree) -> pd.DataFrame:

@@ -59,7 +59,7 @@ def _study_caption(results: StudyResults) -> str:
     trained = results.rows
     alike = trained.dropna(subset=results.best_parameters)
     only = f" (b) and (d) show {len(alike)} with the parameters of the best one." if len(alike) < len(trained) else ""
-    traces = traces_sentence(results.study.user_attrs)
+    traces = traces_sentence(results.problem, results.study.user_attrs)
     return f"{results.name}: {len(trained)} trained trials; {others}.{only} {traces}"
 
 
