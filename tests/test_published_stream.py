@@ -78,7 +78,7 @@ def test_old_rows_have_what_no_earth_has():
 
 def test_about_a_third_of_the_samples_is_left_over():
     rows = rows_of(1000)
-    covered = [rows._placed(age).covered.mean() / 4096 for age in range(3)]
+    covered = [rows.covered(age).mean() / 4096 for age in range(3)]
     assert 1 - np.mean(covered) == pytest.approx(0.35, abs=0.02)
 
 
@@ -222,7 +222,7 @@ def test_a_row_keeps_what_a_model_did_not_cover():
     """In the samples that no model covered since, only heterogeneity is added from one epoch to the next."""
     rows = rows_of(200, **SMALL)
     before = rows.at(4)["VEL"]
-    after, covered = rows.at(5)["VEL"], rows._placed(5).covered
+    after, covered = rows.at(5)["VEL"], rows.covered(5)
     left = np.arange(SMALL["n_samples"]) >= covered[:, None]
     change = (after - before)[left]
     assert left.mean() > 0.2 and np.abs(change).max() <= 500.01 and change.std() == pytest.approx(289, rel=0.03)

@@ -73,13 +73,17 @@ class PublishedRows:
         if age < self._age:
             self._age = -1
         steps = range(self._age + 1, age + 1)
-        covered = {step: self._placed(step).covered for step in steps[1:]}
+        covered = {step: self.covered(step) for step in steps[1:]}
         hidden = [np.zeros(self._size[0], np.int64)]  # samples at the top of each row that later uses cover, backwards
         for step in reversed(steps[1:]):
             hidden.append(np.maximum(hidden[-1], covered[step]))
         for step, below in zip(steps, reversed(hidden), strict=True):
             self._use(step, int(below.min()), step not in covered or bool((covered[step] > below).any()))
         return {name: log.copy() for name, log in self._logs.items()}
+
+    def covered(self, age: int) -> np.ndarray:
+        """How many samples at the top of each row the model of a use covers, (n_traces,); the others are left over."""
+        return self._placed(age).covered
 
     def _placed(self, age: int) -> Placed:
         return place_layers(self._generator_of(age).spawn(1)[0], *self._size)
