@@ -34,6 +34,7 @@ GENERATIONS = {  # how velocity and density are made, and what that is called
     "described": "fresh models for every trace, as the paper describes them",
     "published": "models in rows that are used again, as the published scripts made them",
 }
+OLDEST = 100_000  # starting age in epochs, twenty times that of the published trainings
 TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that they are scaled to
 VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s
 SCALES = {"VEL": VELOCITY_SCALE, "VEL_GAPS": VELOCITY_SCALE}  # All other data have TRACE_SCALE.
@@ -390,7 +391,7 @@ class CustomDataGen(keras.utils.PyDataset):
         names = PAIRS.get(gen_type, (("x", "y"), ("x", "y")))[self.noisy_data]
         self.x_name, self.y_name = (of_wavelet(name, wavelet) for name in names)
         self.generation = generation
-        self.starting_age = check_whole("starting_age", starting_age, 0)
+        self.starting_age = check_whole("starting_age", starting_age, 0, OLDEST)
         self._rows: dict[int, PublishedRows] = {}  # by block; only the background thread uses them
         self._epochs_begun = 0
         self._blocks: OrderedDict[tuple[int, int], Future] = OrderedDict()

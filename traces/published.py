@@ -77,8 +77,8 @@ class PublishedRows:
         hidden = [np.zeros(self._size[0], np.int64)]  # samples at the top of each row that later uses cover, backwards
         for step in reversed(steps[1:]):
             hidden.append(np.maximum(hidden[-1], covered[step]))
-        for step, below in zip(steps, reversed(hidden), strict=True):
-            self._use(step, int(below.min()), step not in covered or bool((covered[step] > below).any()))
+        for step, until in zip(steps, reversed(hidden), strict=True):
+            self._use(step, int(until.min()), step not in covered or bool((covered[step] > until).any()))
         return {name: log.copy() for name, log in self._logs.items()}
 
     def covered(self, age: int) -> np.ndarray:
