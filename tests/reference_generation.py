@@ -142,9 +142,9 @@ def reference_noisy(rng, clean):
 
 
 def reference_gap(rng, n_samples):
-    """(top, bottom) between two random samples: the samples top <= i < bottom are in the gap."""
-    one, other = int(rng.integers(n_samples)), int(rng.integers(n_samples))
-    return min(one, other), max(one, other)
+    """(top, bottom): the samples top <= i < bottom are in the gap; the second draw depends on the first one."""
+    top = int(rng.integers(0, n_samples - 3, endpoint=True))
+    return top, int(rng.integers(top, n_samples - 2, endpoint=True))
 
 
 def reference_trace(rng, n_samples=4096, dt=0.001, t0=0.0):

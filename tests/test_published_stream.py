@@ -236,7 +236,7 @@ def test_the_described_stream_starts_at_an_age_too():
 
 @pytest.mark.parametrize(
     ("option", "value", "words"),
-    [("generation", "old", "described, published"), ("starting_age", -1, "starting_age"), ("starting_age", 10**9, "100000")],
+    [("generation", "old", "described, published"), ("starting_age", -1, "-1"), ("starting_age", 10**9, "100000")],
 )
 def test_an_option_outside_its_range_is_refused(option, value, words):
     with pytest.raises(ValueError, match=words):

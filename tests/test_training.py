@@ -19,6 +19,7 @@ import baseML
 import networks.backends
 import networks.callbacks
 import networks.files
+import networks.layers
 from baseML import CLR_CB, NETWORKS, Dwell_CB, NetworkConfig
 from dataPreProcessing import GENERATIONS, CustomDataGen, Loss, fit_input
 from networks.layers import Layer
@@ -269,7 +270,7 @@ def test_how_steps_are_compiled_follows_the_network_and_the_training(monkeypatch
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
     base = {"num_dnn": 64, "num_filt": 16, "krnl_size": 8}
     for network, few_steps, many_steps in (
-        (("DNN", "SEQ"), False, False),
+        (("DNN", "SEQ"), False, True),
         (("CNN", "SEQ"), False, True),
         (("CNN_VAR", "SEQ"), False, True),
         (("CNN_LSTM", "SEQ"), True, True),
@@ -291,7 +292,7 @@ def test_how_steps_are_compiled_follows_the_network_and_the_training(monkeypatch
 
 
 FACTORS = (0.95, 0.8, 0.6, 0.5, 5.0)  # of the learning rate: three plateaus, Dwell_CB, CLR_CB
-HASTY = {"num_layers": 1, "num_dnn": 4, "learning_rate": 0.1, "schedule": "hasty"}  # a DNN, for its dropout
+HASTY = {"num_layers": 1, "num_dnn": 4, "learning_rate": 0.1, "schedule": "hasty"}  # a DNN
 
 
 def hasty_schedule(rate, num_epochs):
@@ -329,6 +330,7 @@ def train_hastily(generation, folder, interrupt=None, **when):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(networks.callbacks.SCHEDULES, "hasty", hasty_schedule)
         patch.setattr(networks.callbacks, "BACKUP_SHARE", 1.0)
+        patch.setattr(networks.layers, "DROPOUT_RATE", 0.1)  # so that there is a random state to be restored
         callbacks = [Interrupt(folder / "epochs", interrupt, **when)]
         config = NetworkConfig("DNN", **HASTY)
         with eagerly():
