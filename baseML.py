@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partialmethod
 from pathlib import Path
@@ -504,13 +504,16 @@ def append_results_to_file(path: str | Path, values: Sequence[object]) -> None:
     add_row(Path(path), values)
 
 
-def labelled(config: NetworkConfig, transform_type: str) -> str:
-    """A network's name in the tables: the model label, and the transform if there is one."""
-    return config.label if transform_type == "NA" else f"{config.label}{transform_type}_"
+def labelled(config: NetworkConfig, transform_type: str, drawn: Collection[str] = ()) -> str:
+    """A network's name in the tables: the model label (`label_with`), and the transform if there is one."""
+    label = config.label_with(drawn)
+    return label if transform_type == "NA" else f"{label}{transform_type}_"
 
 
-def summary_row(config: NetworkConfig, result: RunResult, transform_type: str = "NA") -> list[object]:
-    """One training as a row under SUMMARY_COLUMNS."""
+def summary_row(
+    config: NetworkConfig, result: RunResult, transform_type: str = "NA", drawn: Collection[str] = ()
+) -> list[object]:
+    """One training as a row under SUMMARY_COLUMNS; its label is that of `NetworkConfig.label_with`."""
     sizes = [config.num_layers, config.num_dnn, config.num_dil, config.num_filt, config.krnl_size, config.pool_val]
     losses = [result.epochs, result.best_epoch, result.training_loss, result.validation_loss]
-    return [labelled(config, transform_type), config.arch_type, *sizes, *losses]
+    return [labelled(config, transform_type, drawn), config.arch_type, *sizes, *losses]

@@ -6,6 +6,7 @@ objective: hyperparameters -> NetworkConfig -> training -> lowest validation los
 import contextlib
 import gc
 import time
+from collections.abc import Collection, Mapping
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -70,7 +71,7 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     seed = derived_seed(run.settings.seed, trial.number, 1)
     folder, run_name = run.tree.search, run_name_of(trial)
     if not (paper and run_name and (folder / f"{run_name}{BACKUP}").is_dir()):
-        run_name = new_run_name(config, run.settings.transform)
+        run_name = new_run_name(config, run.settings.transform, _in_label(run, parameters))
     for name, value in {"seed": seed, "run_name": run_name}.items():
         trial.set_user_attr(name, value)
     reporter = Reporter(trial, progress)
@@ -101,6 +102,11 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     finally:
         if not goes_on:
             remove_run_files(folder, run_name)
+
+
+def _in_label(run: Run, parameters: Mapping[str, object]) -> Collection[str]:
+    """Parameters that a trial's label has whether or not its network uses them: in the published studies, all."""
+    return parameters if run.settings.generation == "published" else ()
 
 
 def _keep_if_best(run: Run, trial: Trial, queue: TrialQueue, network: baseML.BaseMLClass, result: RunResult) -> None:
@@ -178,7 +184,7 @@ def _summary_row(run: Run, trial: FrozenTrial) -> list[object] | None:
     except (ValueError, TypeError) as error:
         note(f"trial {trial.number} is of no network of these scripts, and has no row: {error}")
         return None
-    return baseML.summary_row(config, result, own.settings.transform)
+    return baseML.summary_row(config, result, own.settings.transform, _in_label(run, trial.params))
 
 
 def _mend_tables(run: Run, study: optuna.Study) -> None:

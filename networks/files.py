@@ -7,6 +7,7 @@ import textwrap
 import uuid
 import zipfile
 import zlib
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -76,9 +77,9 @@ def short_reason(error: Exception) -> str:
     return textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...") or type(error).__name__
 
 
-def new_run_name(config: NetworkConfig, transform_type: str = "NA") -> str:
-    """Name of a training's files: model label, transform, date, and digits that make it unique."""
-    return f"{config.label}{transform_type}_{datetime.now():%Y%m%d_%H%M%S}_{uuid.uuid4().hex[:8]}"
+def new_run_name(config: NetworkConfig, transform_type: str = "NA", drawn: Collection[str] = ()) -> str:
+    """Name of a training's files: model label (`label_with`), transform, date, and digits that make it unique."""
+    return f"{config.label_with(drawn)}{transform_type}_{datetime.now():%Y%m%d_%H%M%S}_{uuid.uuid4().hex[:8]}"
 
 
 def loss_history_path(folder: str | Path, run_name: str) -> Path:

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -108,9 +108,14 @@ class NetworkConfig:
     @property
     def label(self) -> str:
         """Model label of the paper; dilation, LSTM and dense units are 0 where the network has none."""
-        network = self.network
-        dilation, lstm = self.num_dil * network.has_dilation, self.num_lstm * network.has_lstm
-        dense = self.num_dnn * network.has_dense
+        return self.label_with()
+
+    def label_with(self, drawn: Collection[str] = ()) -> str:
+        """The label with the values of ``drawn`` also where the network does not use them, as in published studies."""
+        dense, dilation, lstm = (
+            getattr(self, name) * (self.network.uses(name) or name in drawn)
+            for name in ("num_dnn", "num_dil", "num_lstm")
+        )
         return (
             f"{self.arch_type}_{self.net_type}_LYR{self.num_layers}_DNN{dense}_DIL{dilation}_FIL{self.num_filt}"
             f"_KRNL{self.krnl_size}_POL{self.pool_val}_LSTM{lstm}_"

@@ -605,6 +605,25 @@ LABELS = {
 }
 
 
+SIZES = {"LYR": "num_layers", "DNN": "num_dnn", "DIL": "num_dil", "FIL": "num_filt", "KRNL": "krnl_size"}
+SIZES |= {"POL": "pool_val", "LSTM": "num_lstm"}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [  # of trials of the published study
+        "CNN_SEQ_LYR1_DNN3016_DIL127_FIL60_KRNL21_POL1_LSTM34_",
+        "DNN_SEQ_LYR1_DNN1476_DIL14_FIL28_KRNL21_POL1_LSTM48_",
+        "TCN_SEQ_LYR1_DNN619_DIL39_FIL10_KRNL9_POL1_LSTM54_",
+    ],
+)
+def test_a_label_can_have_all_that_was_drawn(label):
+    sizes = dict(re.findall(r"(LYR|DNN|DIL|FIL|KRNL|POL|LSTM)(\d+)", label.partition("_SEQ_")[2]))
+    config = NetworkConfig(label.partition("_SEQ_")[0], "SEQ", **{SIZES[word]: int(n) for word, n in sizes.items()})
+    assert config.label_with(["num_dnn", "num_dil", "num_lstm"]) == label
+    assert config.label != label and config.label_with() == config.label
+
+
 @EVERY_NETWORK
 def test_label_is_the_paper_s(network):
     assert EACH[network].label == LABELS[network]

@@ -1,10 +1,12 @@
 """The paper's figures and tables, from real toy runs, from the published archive, and from what goes wrong."""
 
+import contextlib
 import dataclasses
 import json
 import math
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -296,6 +298,67 @@ def test_all_panels_of_two_trees(tree, tmp_path):
 def test_scaled_losses_do_not_stand_beside_others(tree, tmp_path):
     with pytest.raises(MissingError, match="only one of .* has losses of scaled data"):
         plot_beside(source(INVERSION, tree), source(INVERSION, tmp_path), "ft/s", [])
+
+
+PUBLISHED_REPEATS = {  # ft/s, of the inversion, in their order
+    "Optuna": (
+        "1555 1664 1670 1674 1707 1718 1738 1738 1781 1657 1758 1697 1805 1650 1762 1734 1758 1704 1677 1763 1757 1784 "
+        "1761 1566 1894"
+    ),
+    "Grid Search": (
+        "1671 1862 3182 11898 2011 3919 1910 1905 1814 1945 1896 2134 1820 1765 1813 1932 1926 1867 1865 1854 1872 "
+        "1974 1921 1722 1890"
+    ),
+}
+
+
+def test_one_outlier_does_not_flatten_fig_9():
+    rows = [(approach, float(loss)) for approach, losses in PUBLISHED_REPEATS.items() for loss in losses.split()]
+    runs = pd.DataFrame(rows, columns=["approach", "loss"])
+    fig = resultsPlotting.plot_repeatability(runs, INVERSION, "ft/s")
+    (ax,) = fig.axes
+    assert ax.get_ylim() == (1500, 4000)
+    (arrow,) = (line for line in ax.lines if line.get_marker() == "^")
+    assert arrow.get_xydata().tolist() == [[1, 4000]]  # the grid's box is the first
+    words = " ".join(texts(fig))
+    assert "Outside, Grid Search: 11898." in words and "Outside, Optuna" not in words
+    assert "Medians: Grid Search 1896, Optuna 1734." in words
+    assert_tidy(fig)
+
+
+def test_repeats_without_outliers_have_no_arrows():
+    runs = pd.DataFrame({"approach": ["Optuna"] * 3, "loss": [1.0, 2.0, 30.0]})
+    fig = resultsPlotting.plot_repeatability(runs, INVERSION, "ft/s")
+    assert fig.axes[0].get_ylim()[1] > 30 and "Outside" not in " ".join(texts(fig))
+
+
+def test_a_study_with_all_that_the_published_one_has_is_drawn(tmp_path, capsys):
+    """Failed trials with values, and a trial without an end, which Study.add_trial refuses."""
+    trials = make_trials(INVERSION, 40)
+    valued = [trial.number for trial in trials if trial.state == TrialState.FAIL][:3]
+    path = tmp_path / "Inversion" / "Search" / "Optuna" / "INV_Study_made_up.db"
+    write_study(path, INVERSION, trials)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for number in valued:
+            database.execute(
+                "INSERT INTO trial_values (trial_id, objective, value, value_type) "
+                "SELECT trial_id, 0, 2222.0, 'FINITE' FROM trials WHERE number = ?",
+                (number,),
+            )
+        database.execute("UPDATE trials SET datetime_complete = NULL WHERE number = 5")
+        database.commit()
+    options = ["--results", str(tmp_path), "--problem", "inversion", "--figures", "8", "--html"]
+    assert resultsPlotting.main([*options, "--output", str(tmp_path / "Figs")]) == 0
+    assert "Fig 8      " in capsys.readouterr().out
+    results = source(INVERSION, tmp_path).study
+    counts = results.trials["kind"].value_counts()
+    assert counts["failed with a value"] == 3 and counts["failed"] > 0 and counts["skipped"] > 0
+    assert not results.rows["score"].eq(2222.0).any()
+    fig = resultsPlotting.plot_study(results)
+    words = " ".join(texts(fig))
+    for sentence in (f"{counts['skipped']} skipped as too large", f"{counts['failed']} failed, 3 failed with a value"):
+        assert sentence in words
+    assert_tidy(fig)
 
 
 def test_results_say_which_traces_they_were_made_with(tree):

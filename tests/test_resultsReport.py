@@ -24,6 +24,7 @@ from run_InversionML_HPO_Paper import PROBLEM as INVERSION
 N_TRIALS = 300
 BEGAN = datetime(2026, 1, 5, 8)
 STATES = {"pruned": TrialState.PRUNED, "failed": TrialState.FAIL, "running": TrialState.RUNNING}
+STATES |= {"failed with a value": TrialState.FAIL}
 STATES |= {"waiting": TrialState.WAITING}
 ATTRIBUTES = {"skipped": {"skipped": "20,000,001 parameters"}, "failed": {"failed": "error: out of memory"}}
 PANELS = [panel.key for panel in hpo.results.html.PANELS]
@@ -57,6 +58,8 @@ def make_trial(problem, number, kind, rng, space=None):
         distributions={name: space[name] for name in params},
         user_attrs=ATTRIBUTES.get(kind, {"n_parameters": 1000, "seconds": float(rng.uniform(20, 60))}),
     )
+    if kind == "failed with a value":
+        trial.values = [value]
     trial.number = number
     if kind != "waiting":
         trial.datetime_start = BEGAN + timedelta(minutes=number)
@@ -80,7 +83,7 @@ def make_study(problem, name, kinds, space=None, attributes=None):
 
 def all_kinds():
     """Kinds of N_TRIALS trials, those that are not finished last."""
-    others = ["skipped", *["trained"] * 6, "pruned", "trained", "failed"]
+    others = ["skipped", *["trained"] * 5, "failed with a value", "pruned", "trained", "failed"]
     return [*(others * N_TRIALS)[: N_TRIALS - 2], "running", "waiting"]
 
 

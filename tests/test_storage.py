@@ -432,7 +432,7 @@ def test_failed_trials_with_values_and_trials_without_an_end_are_read_for_figure
     )
     with open_to_read(sqlite_url(old), tmp_path) as storage:
         results = study_results(PROBLEM, "published", trials_in(storage), {})
-    assert list(results.trials["kind"]) == ["failed", "pruned", "trained"]
+    assert list(results.trials["kind"]) == ["failed with a value", "pruned", "trained"]
     assert [trial.value for trial in results.trained.trials] == [results.trials["score"][2]]
 
 

@@ -14,6 +14,7 @@ from hpo.run import short_number
 
 # Results that fill less than this share of the paper's limits are drawn with limits of their own.
 SMALLEST_SHARE = 0.1
+OUTLIER = 5.0  # interquartile ranges, far outside of what repeated trainings scatter by
 COLUMN_CHARACTERS, PAGE_CHARACTERS = 58, 118  # in a line of a caption
 
 
@@ -57,6 +58,12 @@ def tick_label(value: float) -> str:
 def heading(name: str) -> str:
     """Return a parameter's readable name as an axis label."""
     return readable(name)[0].upper() + readable(name)[1:]
+
+
+def without_outliers(values: pd.Series) -> pd.Series:
+    """Return the values that lie within OUTLIER interquartile ranges of the quartiles; outliers would flatten them."""
+    low, high = values.quantile([0.25, 0.75])
+    return values[values.between(low - OUTLIER * (high - low), high + OUTLIER * (high - low))]
 
 
 def axis_limits(

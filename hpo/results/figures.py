@@ -14,7 +14,7 @@ from baseML import create_model
 from evaluation.comparison import Row
 from hpo.problem import Problem
 from hpo.results.axes import COLUMN_CHARACTERS, axis_limits, caption, heading, letter_axes
-from hpo.results.axes import few_log_ticks, log_if_wide, tick_label, wrapped
+from hpo.results.axes import few_log_ticks, log_if_wide, tick_label, without_outliers, wrapped
 from hpo.results.grid import PARAMETERS, base_runs, loss_unit, repeated_base_runs, sweep, traces_sentence
 from hpo.results.networks import BASELINE_TRACES, BlindTraces, FinalNetwork, RatedNetwork
 from hpo.tree import APPROACHES
@@ -198,13 +198,26 @@ def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str, traces: 
         range(1, len(approaches) + 1),
         [f"{name}\n{len(values)} runs" for name, values in zip(approaches, losses, strict=True)],
     )
-    limits, note = axis_limits(runs["loss"], problem.figure_limits.get("repeatability"), unit == problem.unit)
+    inliers = pd.concat([without_outliers(values) for values in losses])
+    limits, note = axis_limits(inliers, problem.figure_limits.get("repeatability"), unit == problem.unit)
     ax.set_ylim(limits)
+    named = enumerate(zip(approaches, losses, strict=True), 1)
+    beyond = [_beyond(ax, place, name, values) for place, (name, values) in named]
     ax.set_ylabel(axis_label("Validation loss", unit))
     ax.grid(axis="y", alpha=0.3)
     medians = [f"{name} {tick_label(values.median())}" for name, values in zip(approaches, losses, strict=True)]
-    caption(fig, [f"Medians: {', '.join(medians)}.", note, traces], COLUMN_CHARACTERS)
+    caption(fig, [f"Medians: {', '.join(medians)}.", *beyond, note, traces], COLUMN_CHARACTERS)
     return fig
+
+
+def _beyond(ax: Axes, place: int, approach: str, values: pd.Series) -> str:
+    """Mark the trainings above or below the limits with arrows at the edge; return a sentence about them, or none."""
+    bottom, top = ax.get_ylim()
+    outside = values[(values < bottom) | (values > top)]
+    for value in outside:
+        y, marker = (top, "^") if value > top else (bottom, "v")
+        ax.plot(place, y, marker, color="0.3", markersize=5, clip_on=False)
+    return f"Outside, {approach}: {', '.join(map(tick_label, outside))}." if len(outside) else ""
 
 
 # --- Figs 6 and 10: the final networks

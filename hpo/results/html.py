@@ -42,6 +42,7 @@ KIND_COLOURS = {
     "skipped": COLOURS["orange"],
     "pruned": COLOURS["purple"],
     "failed": COLOURS["vermillion"],
+    "failed with a value": COLOURS["black"],
 }
 AXIS = {
     "gridcolor": "#e4e4e4",

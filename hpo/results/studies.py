@@ -29,6 +29,7 @@ KINDS = {  # the kinds of trials, and how captions name them
     "skipped": "skipped as too large",
     "pruned": "pruned",
     "failed": "failed",
+    "failed with a value": "failed with a value",  # as the published scripts left some of theirs
     "running": "running",
     "waiting": "waiting",
 }
@@ -153,6 +154,8 @@ def _kind(trial: FrozenTrial, skipped_score: float) -> str:
     In a study of the published scripts, only its score marks a network that was too large.
     """
     kind = trial_kind(trial)
+    if kind == "failed" and trial.values is not None:
+        return "failed with a value"
     if kind != "trained":
         return kind
     if not np.isfinite(trial.value):

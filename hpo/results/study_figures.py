@@ -20,7 +20,7 @@ from hpo.results.studies import StudyResults, importances
 from hpo.results.tables import readable
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
 
-LEFT_OUT_MARKS = {"skipped": "^", "pruned": "x", "failed": "P"}
+LEFT_OUT_MARKS = {"skipped": "^", "pruned": "x", "failed": "P", "failed with a value": "*"}
 STUDY_PANELS = {
     "a": "Optimisation history",
     "b": "Parallel coordinates, the best trials darkest",
