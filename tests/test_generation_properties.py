@@ -221,7 +221,8 @@ def test_the_noise_of_one_wavelet_does_not_depend_on_the_others_that_are_asked_f
 def test_a_gap_lies_between_two_samples_of_the_trace(n_traces, n_samples, seed):
     top, bottom = dg.draw_gap(np.random.default_rng(seed), n_traces, n_samples)
     assert top.shape == bottom.shape == (n_traces,)
-    assert (top >= 0).all() and (top <= bottom).all() and (bottom <= n_samples).all()
+    assert (top >= 0).all() and (top <= n_samples - 3).all()
+    assert (top <= bottom).all() and (bottom <= n_samples - 2).all()
 
 
 # --- Nonsense is refused with a sentence that names it

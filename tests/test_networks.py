@@ -605,6 +605,13 @@ LABELS = {
 }
 
 
+def test_the_dropout_of_the_dnn_drops_nothing():
+    model = create_model(small_config("DNN", "SEQ"), SAMPLES).get_model()
+    x = np.random.default_rng(0).standard_normal((2, SAMPLES, 1), np.float32)
+    assert sum(isinstance(layer, keras.layers.Dropout) for layer in model.layers) == SMALL["num_layers"]
+    assert np.array_equal(*(keras.ops.convert_to_numpy(model(x, training=training)) for training in (True, False)))
+
+
 SIZES = {"LYR": "num_layers", "DNN": "num_dnn", "DIL": "num_dil", "FIL": "num_filt", "KRNL": "krnl_size"}
 SIZES |= {"POL": "pool_val", "LSTM": "num_lstm"}
 

@@ -15,7 +15,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 from test_dashboard import answer_of, serving
 from test_storage import make_old
-from toys import DENOISING, INVERSION, ROOT, SCRIPTS, TOY, load, run_here, toy
+from toys import DENOISING, INVERSION, ROOT, SCRIPTS, TINY_SPACE, TOY, load, run_here, toy
 
 import hpo.command
 import hpo.options
@@ -193,6 +193,19 @@ def test_a_network_over_the_limit_scores_as_the_paper_says_in_its_preset(tmp_pat
     problem = dataclasses.replace(INVERSION, parameter_limits=limits)
     assert run_here(problem, tmp_path, "--preset", "paper", "--n-trials", "2") == 0
     assert values(load(tmp_path, INVERSION)) == [100_000.0] * 2
+
+
+def test_a_published_study_has_labels_with_all_that_was_drawn(tmp_path):
+    problem = dataclasses.replace(INVERSION, search_space={**TINY_SPACE, "num_lstm": IntDistribution(7, 9)})
+    assert run_here(problem, tmp_path, "--preset", "published", "--n-trials", "1") == 0
+    study = load(tmp_path, problem)
+    (row,) = csv.DictReader((tmp_path / "Inversion" / "Search" / "Optuna" / "search_summary.csv").open())
+    drawn, label = study.trials[0].params, row["Model Name"]
+    assert f"_DIL{drawn['num_dil']}_" in label and label.endswith(f"_LSTM{drawn['num_lstm']}_")
+    assert study.trials[0].user_attrs["run_name"].startswith(label)
+    assert study.user_attrs["generation"] == "published"
+    note = study._storage.get_study_system_attrs(study._study_id).values()
+    assert "models in rows that are used again" in " ".join(map(str, note))
 
 
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(tmp_path, capsys):
