@@ -14,7 +14,7 @@ from dataGeneration import generate_block, reflectivity, stream_generator
 from dataPreProcessing import CustomDataGen
 from traces.published import PublishedRows
 
-N_ROWS = 260
+N_ROWS = 130
 # Section 10 of the specification, from 60 to 75 rows: epoch (the first is 1), RMSE (ft/s) of the velocity that the
 # added heterogeneity alone gives, RMS of the reflectivity.
 AGES = {1: (289, 0.032), 2: (335, 0.037), 10: (466, 0.047), 30: (568, 0.054), 100: (672, 0.062), 300: (717, 0.080)}
@@ -100,7 +100,7 @@ PUBLISHED = {  # at the first use: value, relative tolerance
 
 @functools.cache
 def first_use(n_rows=3000):
-    names = ("VEL", "DENS", "REFL", *(f"REFL_{code}{kind}" for code in ("RW", "KW", "OW") for kind in ("", "_NOISE")))
+    names = ("VEL", "DENS", "REFL", "REFL_RW", "REFL_OW", "REFL_KW", "REFL_KW_NOISE")
     block = generate_block(stream_generator(1, "training"), n_rows, names, logs=rows_of(n_rows, seed=1).at(0))
 
     def rms(name):
@@ -133,7 +133,7 @@ def test_rows_that_are_used_for_the_first_time_have_the_published_statistics(nam
 
 
 @functools.cache
-def plain_rows(n_rows=120, ages=(0, 1, 6, 20)):
+def plain_rows(n_rows=100, ages=(0, 1, 12)):
     """Age -> velocity and density of rows of the plain reference."""
     rng = np.random.default_rng(4)
     rows = [reference.ReferenceRow(**SMALL) for _ in range(n_rows)]
@@ -162,11 +162,11 @@ ROW_STATISTICS = {
 }
 
 
-@pytest.mark.parametrize("age", [0, 1, 6, 20])
+@pytest.mark.parametrize("age", [0, 1, 12])
 @pytest.mark.parametrize("name", ROW_STATISTICS)
 def test_rows_age_as_those_of_the_plain_reference(name, age):
     ours, plain = (ROW_STATISTICS[name](*rows[age]) for rows in (our_rows(), plain_rows()))
-    assert p_of_same(ours, plain) > 0.01 / (4 * len(ROW_STATISTICS))
+    assert p_of_same(ours, plain) > 0.01 / (3 * len(ROW_STATISTICS))
 
 
 # --- The stream
