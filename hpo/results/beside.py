@@ -77,7 +77,7 @@ def _draw_curves(panel: SubFigure, curves: Curves, label: str) -> None:
         for look, histories, width in ((OTHER, others, 1.6), (OURS, ours, 0.8)):
             for history in histories:
                 ax.plot(history.losses["epoch"] + 1, history.losses["val_loss"], **look, linewidth=width)
-        ax.set_title(_short_name(others[0].config), fontsize=6.5)
+        ax.set_title(short_name(others[0].config), fontsize=6.5)
         log_if_wide(ax.set_yscale, pd.concat([history.losses["val_loss"] for history in (*ours, *others)]))
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.tick_params(labelsize=6)
@@ -92,7 +92,7 @@ def _draw_curves(panel: SubFigure, curves: Curves, label: str) -> None:
     axes[0, 0].legend(first_of_each.values(), first_of_each.keys(), frameon=False, fontsize=6)
 
 
-def _short_name(config: NetworkConfig) -> str:
+def short_name(config: NetworkConfig) -> str:
     """Return the type of a network and what it uses, with the paper's letters, and the learning rate."""
     used = [f"{letter}{getattr(config, name)}" for letter, name in LETTERS.items() if config.network.uses(name)]
     return f"{config.arch_type} {' '.join(used[:3])}\n{' '.join(used[3:])}, rate {config.learning_rate:.3g}"
