@@ -31,9 +31,14 @@ def reference(n_traces: int, n_samples: int) -> None:
         reference_pair(rng, n_samples, 0.001)
 
 
+def block_sizes(n_traces: int) -> list[int]:
+    """Return the traces of each block, as CustomDataGen asks for them."""
+    return [min(dg.TRACES_PER_BLOCK, n_traces - first) for first in range(0, n_traces, dg.TRACES_PER_BLOCK)]
+
+
 def ours(n_traces: int, n_samples: int, names: tuple[str, ...] = PAIR, threads: int = 1) -> None:
     """The generator, in the blocks that CustomDataGen asks for."""
-    sizes = [min(dg.TRACES_PER_BLOCK, n_traces - first) for first in range(0, n_traces, dg.TRACES_PER_BLOCK)]
+    sizes = block_sizes(n_traces)
 
     def block(number: int) -> None:
         dg.generate_block(dg.stream_generator(0, "training", 0, number), sizes[number], names, n_samples=n_samples)
@@ -51,12 +56,11 @@ class Published:
 
     def __init__(self, n_traces: int, n_samples: int) -> None:
         self.n_samples, self.age = n_samples, 0
-        sizes = [min(dg.TRACES_PER_BLOCK, n_traces - first) for first in range(0, n_traces, dg.TRACES_PER_BLOCK)]
+        self.sizes = block_sizes(n_traces)
         self.rows = [
             PublishedRows(functools.partial(self._generator, number), size, n_samples, 0.001)
-            for number, size in enumerate(sizes)
+            for number, size in enumerate(self.sizes)
         ]
-        self.sizes = sizes
 
     @staticmethod
     def _generator(block: int, age: int) -> np.random.Generator:

@@ -23,11 +23,14 @@ from dataPreProcessing import GENERATIONS
 from hpo.problem import Problem, known_problems
 from hpo.results.grid import read_history
 from hpo.results.histories import History, history_of
+from hpo.settings import DEFAULTS, VALIDATION_SHARE
+from hpo.tree import ResultsTree
 from networks.files import BACKUP, loss_history_path
 from networks.rows import NetworkConfig
 
 EPOCHS_SHOWN = (1, 5, 10, 20, 30)
-N_TRAINING, N_VALIDATION = 250, 75
+N_TRAINING = DEFAULTS["num_datasets"]
+N_VALIDATION = round(VALIDATION_SHARE * N_TRAINING)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Job:
 
 def trained(job: Job, seed: int, options: argparse.Namespace) -> np.ndarray:
     """Return the validation losses by epoch, (n_epochs,), of a training that is run unless it has ended before."""
-    folder = options.output / job.problem.folder / "Search" / "Optuna"
+    folder = ResultsTree(options.output, job.problem.folder).search
     run_name = f"{job.config.label}NA_{options.generation}_age{job.age}_seed{seed}"
     path = loss_history_path(folder, run_name)
     known = read_history(path)
@@ -106,6 +109,8 @@ def main() -> None:
         jobs = [Job(problem, problem.final_configs[options.approach], age, None) for age in options.ages]
     else:
         found = [history_of(path) for path in options.histories]
+        if None in found:
+            parser.error(f"{options.histories[found.index(None)]} is not a loss history of a network on raw traces")
         of_type = {problem.net_type: problem for problem in known.values()}
         jobs = [Job(of_type[one.config.net_type], one.config, age, one) for one in found for age in options.ages]
     for job in jobs:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from hpo.results.beside import same_configurations, short_name
+from hpo.results.beside import draw_curves, same_configurations
 from hpo.results.histories import read_histories
 from hpo.tree import ResultsTree
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
@@ -28,19 +28,13 @@ def main(aged: str, fresh: str, archive: str) -> None:
         fig, axes = plt.subplots(1, len(shared), figsize=(PAGE_WIDTH, 2.3), layout="constrained", squeeze=False)
         for ax, (on_aged, others) in zip(axes[0], shared, strict=True):
             on_fresh = [history for history in described if history.key == others[0].key]
-            for histories, colour, width, label in (
-                (on_fresh, "orange", 0.8, "fresh traces"),
-                (on_aged, "blue", 0.8, "aged rows"),
-                (others, "black", 1.6, "published"),
-            ):
-                for history in histories:
-                    look = {"color": COLOURS[colour], "linewidth": width}
-                    ax.plot(history.losses["epoch"] + 1, history.losses["val_loss"], **look, label=label)
-                    label = None
-            ax.set_title(short_name(others[0].config), fontsize=6.5)
+            groups = [
+                (on_fresh, {"color": COLOURS["orange"], "linewidth": 0.8, "label": "fresh traces"}),
+                (on_aged, {"color": COLOURS["blue"], "linewidth": 0.8, "label": "aged rows"}),
+                (others, {"color": COLOURS["black"], "linewidth": 1.6, "label": "published"}),
+            ]
+            draw_curves(ax, groups)
             ax.set_xlabel("Epoch")
-            ax.tick_params(labelsize=6)
-            ax.grid(alpha=0.3)
         axes[0, 0].set_ylabel(axis_label("Validation loss", "ft/s"))
         axes[0, 0].legend(frameon=False, fontsize=6)
         fig.savefig(PICTURE, dpi=160)

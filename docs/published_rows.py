@@ -4,12 +4,10 @@ python -m docs.published_rows
 """
 
 from pathlib import Path
-from unittest.mock import patch
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-import traces.published
 from dataGeneration import reflectivity, stream_generator
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE
 from traces.published import PublishedRows
@@ -21,18 +19,17 @@ ROW = 4
 PICTURE = Path(__file__).with_name("published_rows.png")
 
 
-def rows() -> PublishedRows:
+def rows(**heterogeneity: object) -> PublishedRows:
     """Return the rows of a validation stream."""
-    return PublishedRows(lambda age: stream_generator(0, "validation", age), N_ROWS, N_SAMPLES, DT)
+    return PublishedRows(lambda age: stream_generator(0, "validation", age), N_ROWS, N_SAMPLES, DT, **heterogeneity)
 
 
 def main() -> None:
     """Make the rows at all ages, and draw them."""
     found = rows()
     logs = {epoch: found.at(epoch - 1) for epoch in EPOCHS}
-    with patch.dict(traces.published.LOGS, {"VEL": 0.0, "DENS": 0.0}):
-        found = rows()
-        layers = {epoch: found.at(epoch - 1)["VEL"] for epoch in EPOCHS}
+    found = rows(heterogeneity={"VEL": 0.0, "DENS": 0.0})
+    layers = {epoch: found.at(epoch - 1)["VEL"] for epoch in EPOCHS}
     added = [np.sqrt(np.mean((logs[epoch]["VEL"] - layers[epoch]).astype(float) ** 2)) for epoch in EPOCHS]
     spikes = [reflectivity(log["VEL"] * log["DENS"]).astype(float) for log in logs.values()]
     with plt.rc_context(PICTURE_STYLE):

@@ -253,9 +253,9 @@ def _work(run: Run, plan: Plan) -> None:
         _clean(plan)
         missing = plan.missing()
         n_all, n_done = len(plan.trainings), len(plan.trainings) - len(missing)
-        print(f"{n_all} trainings, {n_done} of them done already; each {data_protocol(run)}")
-        traces = run.problem.traces_line(run.settings.generation, "Traces   ")
-        print(*filter(None, [traces, f"Results  {plan.folder}"]), sep="\n", flush=True)
+        traces = run.problem.traces_line(run.settings.generation, "\nTraces   ")
+        print(f"{n_all} trainings, {n_done} of them done already; each {data_protocol(run)}{traces}")
+        print(f"Results  {plan.folder}", flush=True)
         with tqdm(total=n_all, initial=n_done, unit="run", dynamic_ncols=True) as bar:
             for training in missing:
                 bar.write(_run_training(run, plan, training, bar))

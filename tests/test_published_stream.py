@@ -1,7 +1,6 @@
 """The stream of the published scripts: its rows at any age, beside a plain reference and the published statistics."""
 
 import functools
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import reference_generation as reference
 from scipy import stats
 from test_generation_statistics import p_of_same
 
-import traces.published
 from dataGeneration import generate_block, reflectivity, stream_generator
 from dataPreProcessing import CustomDataGen
 from traces.published import PublishedRows
@@ -24,8 +22,8 @@ SMALL = {"n_samples": 400, "dt": 0.01}
 OPTIONS = {"n": 60, "batch_size": 20, "n_samples": 300, "generation": "published"}
 
 
-def rows_of(n_rows=N_ROWS, n_samples=4096, dt=0.001, seed=0):
-    return PublishedRows(lambda age: stream_generator(seed, "training", age), n_rows, n_samples, dt)
+def rows_of(n_rows=N_ROWS, n_samples=4096, dt=0.001, seed=0, **options):
+    return PublishedRows(lambda age: stream_generator(seed, "training", age), n_rows, n_samples, dt, **options)
 
 
 @functools.cache
@@ -33,9 +31,8 @@ def aged():
     """Rows at the ages of the table, and the same without heterogeneity: epoch -> (VEL, DENS, blocky VEL)."""
     rows = rows_of()
     found = {epoch: list(rows.at(epoch - 1).values()) for epoch in AGES}
-    with patch.dict(traces.published.LOGS, {"VEL": 0.0, "DENS": 0.0}):
-        rows = rows_of()
-        return {epoch: (*found[epoch], rows.at(epoch - 1)["VEL"]) for epoch in AGES}
+    rows = rows_of(heterogeneity={"VEL": 0.0, "DENS": 0.0})
+    return {epoch: (*found[epoch], rows.at(epoch - 1)["VEL"]) for epoch in AGES}
 
 
 def squares_of_rows(values):

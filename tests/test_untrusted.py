@@ -499,19 +499,19 @@ def test_a_run_with_a_password_leaves_it_nowhere(postgresql_url, tmp_path):
     url = make_url(postgresql_url).set(password=SECRET).render_as_string(hide_password=False)
     name = "secretive"
     storage = ("--storage", url, "--study-name", name)
-    told = [
+    ended = [
         Run("optuna", tmp_path, *storage, "--workers", "2").end(),
         Run("optuna", tmp_path, *storage, "--num-epochs", "9").end(),  # other settings
         Run("optuna_resume", tmp_path, "--storage", url, "--study-name", "none").end(),
     ]
-    assert [run.status for run in told] == [0, 2, 2], told
-    assert "://postgres:***@" in told[0].printed  # the dashboard's command
+    assert [run.status for run in ended] == [0, 2, 2], ended
+    assert "://postgres:***@" in ended[0].printed  # the dashboard's command
     folders = ["--results", tmp_path / "Results", "--output", tmp_path / "figs"]
     figures = [sys.executable, "resultsPlotting.py", *folders, "--html", "--figures", "4", "--storage", url]
     drawn = subprocess.run(figures, cwd=ROOT, text=True, capture_output=True, timeout=2 * SECONDS)
     assert drawn.returncode == 0
     assert SECRET not in drawn.stdout + drawn.stderr
-    assert not any(SECRET in run.printed + run.errors for run in told)
+    assert not any(SECRET in run.printed + run.errors for run in ended)
     assert [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
     study = optuna.load_study(study_name=name, storage=postgresql_url)
     system_attributes = study._storage.get_study_system_attrs(study._study_id)

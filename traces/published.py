@@ -6,7 +6,7 @@ The paper describes fresh logs for every trace; `traces.earth` makes those. docs
 does to the published numbers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +14,15 @@ import numpy as np
 from traces.earth import DENSITY_HETEROGENEITY, VELOCITY_HETEROGENEITY, draw_layers, log_in_time
 
 NEVER_PLACED = 4  # layers, the last ones of every model
-LOGS = {"VEL": VELOCITY_HETEROGENEITY, "DENS": DENSITY_HETEROGENEITY}  # by name: what the heterogeneity adds at most
+HETEROGENEITY = {"VEL": VELOCITY_HETEROGENEITY, "DENS": DENSITY_HETEROGENEITY}  # what a use adds at most
 
 
 class Placed(NamedTuple):
     """The models of one use of some rows."""
 
-    values: dict[str, np.ndarray]  # velocity (ft/s) and density (g/cm3) of the layers, by LOGS: (n_traces, most layers)
+    values: dict[
+        str, np.ndarray
+    ]  # velocity (ft/s) and density (g/cm3) of the layers, "VEL" and "DENS": (n_traces, most layers)
     counts: np.ndarray  # samples per layer, (n_traces, most layers): the last layer of a model has all that are left
     covered: np.ndarray  # samples that placed layers cover, from the top of each row: (n_traces,)
 
@@ -49,7 +51,8 @@ class PublishedRows:
     """Velocity and density of a block of traces, in rows that keep what models of earlier uses left in them.
 
     ``generator_of`` gives the generator of a use by its age, the number of uses before it. The rows of an age follow
-    from it alone, to the last bit, however many of the uses before were asked for.
+    from it alone, to the last bit, however many of the uses before were asked for. ``heterogeneity`` is what a use adds
+    to "VEL" and "DENS" at most; with 0 for both, the rows are those of the layers alone.
 
     >>> rows, others = (PublishedRows(np.random.default_rng, n_traces=2, n_samples=500, dt=0.004) for _ in range(2))
     >>> young, old = rows.at(0), rows.at(7)
@@ -58,9 +61,15 @@ class PublishedRows:
     """
 
     def __init__(
-        self, generator_of: Callable[[int], np.random.Generator], n_traces: int, n_samples: int, dt: float
+        self,
+        generator_of: Callable[[int], np.random.Generator],
+        n_traces: int,
+        n_samples: int,
+        dt: float,
+        heterogeneity: Mapping[str, float] = HETEROGENEITY,
     ) -> None:
         self._generator_of = generator_of
+        self._heterogeneity = heterogeneity
         self._size = (n_traces, n_samples, dt)
         self._age = -1
         self._logs: dict[str, np.ndarray] = {}
@@ -92,7 +101,7 @@ class PublishedRows:
         """Go on to the use of this age, from sample ``first`` on; its model is drawn only if it ``is_visible``."""
         n_traces, n_samples, _ = self._size
         if age == 0:
-            self._logs = {name: np.zeros((n_traces, n_samples), np.float32) for name in LOGS}
+            self._logs = {name: np.zeros((n_traces, n_samples), np.float32) for name in self._heterogeneity}
         if is_visible:
             placed = self._placed(age)
             # A row that is used for the first time also gets the last layer's values, in all samples that are left.
@@ -100,8 +109,8 @@ class PublishedRows:
             for name, log in self._logs.items():
                 blocky = log_in_time(placed.values[name].astype(np.float32), placed.counts)
                 np.copyto(log[:, first:], blocky[:, first:], where=written)
-        _, *rngs = self._generator_of(age).spawn(1 + len(LOGS))
-        for (name, amplitude), rng in zip(LOGS.items(), rngs, strict=True):
+        _, *rngs = self._generator_of(age).spawn(1 + len(self._heterogeneity))
+        for (name, amplitude), rng in zip(self._heterogeneity.items(), rngs, strict=True):
             # The draws go from the last sample upwards, so that the end of the rows needs the first draws only.
             drawn = rng.random((n_samples - first, n_traces), np.float32)
             drawn *= 2 * amplitude

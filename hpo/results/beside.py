@@ -8,10 +8,11 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from hpo.results.axes import are_wide, caption, heading, log_if_wide
+from hpo.results.axes import are_wide, caption, heading, log_if_wide, wrapped
 from hpo.results.figures import NETWORK_LINES
 from hpo.results.grid import PARAMETERS, MissingError, read_settings, traces_sentence
 from hpo.results.histories import History
@@ -74,25 +75,30 @@ def _draw_curves(panel: SubFigure, curves: Curves, label: str) -> None:
     shared = curves[:MOST_CURVES]
     axes = panel.subplots(_curve_rows(curves), CURVES_A_ROW, squeeze=False)
     for ax, (ours, others) in zip(axes.ravel(), shared, strict=False):
-        for look, histories, width in ((OTHER, others, 1.6), (OURS, ours, 0.8)):
-            for history in histories:
-                ax.plot(history.losses["epoch"] + 1, history.losses["val_loss"], **look, linewidth=width)
-        ax.set_title(short_name(others[0].config), fontsize=6.5)
-        log_if_wide(ax.set_yscale, pd.concat([history.losses["val_loss"] for history in (*ours, *others)]))
-        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        ax.tick_params(labelsize=6)
-        ax.grid(alpha=0.3)
+        draw_curves(ax, [(others, OTHER | {"linewidth": 1.6}), (ours, OURS | {"linewidth": 0.8})])
     for ax in axes.ravel()[len(shared) :]:
         ax.remove()
     for row in axes:
         row[0].set_ylabel(label, fontsize=7)
     axes[-1, 0].set_xlabel("Epoch")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    first_of_each = dict(zip(reversed(labels), reversed(handles), strict=True))
-    axes[0, 0].legend(first_of_each.values(), first_of_each.keys(), frameon=False, fontsize=6)
+    axes[0, 0].legend(frameon=False, fontsize=6, reverse=True)
 
 
-def short_name(config: NetworkConfig) -> str:
+def draw_curves(ax: Axes, groups: Sequence[tuple[Sequence[History], Mapping[str, object]]]) -> None:
+    """Draw validation losses of one configuration by epoch, each group of trainings with a look that has its label."""
+    for histories, look in groups:
+        for number, history in enumerate(histories):
+            label = look["label"] if number == 0 else None
+            ax.plot(history.losses["epoch"] + 1, history.losses["val_loss"], **look | {"label": label})
+    shown = [history for histories, _ in groups for history in histories]
+    ax.set_title(_short_name(shown[0].config), fontsize=6.5)
+    log_if_wide(ax.set_yscale, pd.concat([history.losses["val_loss"] for history in shown]))
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.tick_params(labelsize=6)
+    ax.grid(alpha=0.3)
+
+
+def _short_name(config: NetworkConfig) -> str:
     """Return the type of a network and what it uses, with the paper's letters, and the learning rate."""
     used = [f"{letter}{getattr(config, name)}" for letter, name in LETTERS.items() if config.network.uses(name)]
     return f"{config.arch_type} {' '.join(used[:3])}\n{' '.join(used[3:])}, rate {config.learning_rate:.3g}"
@@ -103,8 +109,10 @@ def _numbered(grid: pd.DataFrame) -> pd.DataFrame:
 
     A rate that comes from a loss history has the digits of float32.
     """
-    grid = grid.assign(**{"Learning Rate": grid["Learning Rate"].map("{:.3g}".format)})
-    return grid.assign(place=grid.groupby(list(PARAMETERS), sort=False).cumcount())
+    grid = grid.copy()
+    grid["Learning Rate"] = [f"{rate:.3g}" for rate in grid["Learning Rate"]]
+    grid["place"] = grid.groupby(list(PARAMETERS), sort=False).cumcount()
+    return grid
 
 
 def _draw_grid(panel: SubFigure, pair: tuple[pd.DataFrame, pd.DataFrame], label: str) -> None:
@@ -129,7 +137,7 @@ def _draw_grid(panel: SubFigure, pair: tuple[pd.DataFrame, pd.DataFrame], label:
         for box in boxes["boxes"]:
             box.set(facecolor=look["color"], alpha=0.4)
         right.plot([], [], "s", alpha=0.4, **look)
-    right.set_xticks(range(len(kinds)), [kind.replace("_", "\n") for kind in kinds])
+    right.set_xticks(range(len(kinds)), wrapped(kinds))
     log_if_wide(right.set_yscale, pd.concat([grid["loss"] for grid in pair]))
     right.set(ylabel=label, title="all runs")
     right.legend(frameon=False, fontsize=6)
@@ -225,15 +233,10 @@ def plot_beside(ours: object, other: object, unit: str, notes: list[str]) -> Fig
     for letter, place, (panel, parts) in zip("abcde", places, found.items(), strict=False):
         place.suptitle(f"({letter}) {panel.title}", x=0.01, ha="left", fontsize=9)
         panel.draw(place, parts, axis_label("Validation loss", unit))
-    trees = [f"{look['label'].capitalize()}: {one.tree.root}." for look, one in zip(LOOKS, (ours, other), strict=True)]
-    caption(
-        fig,
-        [
-            part
-            for tree, known in zip(trees, settings, strict=True)
-            for part in (tree, traces_sentence(ours.problem, *known))
-        ],
-    )
+    sentences = []
+    for look, results, known in zip(LOOKS, (ours, other), settings, strict=True):
+        sentences += [f"{look['label'].capitalize()}: {results.tree.root}.", traces_sentence(ours.problem, *known)]
+    caption(fig, sentences)
     return fig
 
 
