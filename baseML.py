@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,25 +19,34 @@ from pathlib import Path
 
 import numpy as np
 
-from dataPreProcessing import RMSE, CustomDataGen, Loss, channel_names, fit_input, transform_traces
+from dataPreProcessing import RMSE, TRANSFORMS, CustomDataGen, Loss, channel_names, fit_input, transform_traces
 from networks.backends import PRECISIONS, choose_compilation, computing_in, gradients_forgotten, make_deterministic
+from networks.backends import device_name
 from networks.callbacks import CLR_CB, OPTIMIZERS, SCHEDULES, Dwell_CB, log_columns
 from networks.callbacks import Backup, BestModel, FirstEpoch, LossHistory, StopWhenAsked
 from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer, tcn_class
+from networks.prediction import LONGEST_MARGIN, LONGEST_PASS, QUANTILES, SAMPLES_PER_BATCH, SAMPLES_PER_BLOCK
+from networks.prediction import Findings, TracesWarning, TrainedOn, as_rows, check_interval, check_scale, converted
+from networks.prediction import in_windows, restored
 from networks.rows import NETWORKS, NetworkConfig
+from networks.tables import RunResult, SUMMARY_COLUMNS, append_results_to_file, init_results_file, labelled, summary_row
 from networks.size import VALIDATION_BATCH, Size, count_parameters, estimate, with_outputs
 from plots.learning import PlotLearning
 from plots.networks import plot_network
-from support.checks import check_choice, check_path, check_whole
-from support.files import add_row, mend_table, replace_file, replacing, start_table, whole_lines
+from support.checks import check_choice, check_path, check_whole, unmasked
+from support.files import mend_table, replace_file, replacing, whole_lines
 from support.startup import load_keras
-from traces.checks import SHORTEST_TRACE
+from traces.checks import SHORTEST_TRACE, check_block
+from traces.live import Live, examine
 
 keras = load_keras()
 
 RAW = {"transform_type": "NA"}  # traces as they are
 PREDICTION_BATCH = 8  # traces
+NETWORK_DT = 0.001  # s, the interval of networks whose description has none
+LENGTHS_KEPT = 2
+PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def _checked_transform(transform: object) -> dict[str, object]:
@@ -80,27 +90,32 @@ class BaseMLClass:
         self.precision = precision
         self.loss = loss
         self.provenance: dict = {}  # settings and versions that are written beside a saved model
+        self.trained_on: TrainedOn | None = None  # what it got and gave in its training, once it was trained
         self.model: keras.Model | None = None
         self.best_model_path: Path | None = None
+        self._of_length: dict[int, keras.Model] = {}  # the same network for traces of another length
 
     def build(self, **network: str) -> keras.Model:
         """Build ``model`` and compile it with a new optimizer.
 
         ``network`` may name another arch_type and net_type, which the configuration has from then on.
         """
-        self.config = config = replace(self.config, **network)
-        inputs = keras.Input((self.n_samples, self.n_channels))
-        x, in_data_units = config.units.convert(inputs)
+        self.config = replace(self.config, **network)
+        self.model = self.connect(self.n_samples)
+        self._of_length.clear()
+        self._compile_anew()
+        return self.model
+
+    def connect(self, n_samples: int) -> keras.Model:
+        """A new model of this configuration for traces of ``n_samples``, with new weights, that is not compiled."""
+        inputs = keras.Input((n_samples, self.n_channels))
+        x, in_data_units = self.config.units.convert(inputs)
         with computing_in(self.precision):
-            outputs = self._connected(x, with_outputs(config.layers, self.n_outputs))
+            outputs = self._connected(x, with_outputs(self.config.layers, self.n_outputs))
         if self.precision != "float32":
             # The loss is calculated in float32 whatever the layers calculate in.
             outputs = keras.layers.Activation("linear", dtype="float32")(outputs)
-        model = self.model = keras.Model(inputs, in_data_units(outputs), name=config.label)
-        optimizer = OPTIMIZERS[config.optimizer](config)
-        optimizer.build(model.trainable_variables)  # else TensorFlow traces the train step twice
-        self._compile(optimizer)
-        return model
+        return keras.Model(inputs, in_data_units(outputs), name=self.config.label)
 
     # The paper's networks; networks/rows.py has their layers.
     seq_dnn_ml = partialmethod(build, arch_type="DNN", net_type="SEQ")
@@ -111,18 +126,24 @@ class BaseMLClass:
     seq_cnn_ae = partialmethod(build, arch_type="CNN", net_type="AE")
     seq_tcn_ae = partialmethod(build, arch_type="TCN", net_type="AE")
 
+    def _compile_anew(self) -> None:
+        optimizer = OPTIMIZERS[self.config.optimizer](self.config)
+        optimizer.build(self.get_model().trainable_variables)  # else TensorFlow traces the train step twice
+        self._compile(optimizer)
+
     def _compile(self, optimizer: keras.optimizers.Optimizer, one_by_one: bool = False) -> None:
         loss = self.loss.of_trace if one_by_one else self.loss.of_batch
         metrics = [keras.metrics.MeanMetricWrapper(loss, name=self.loss.name)]
         self.get_model().compile(optimizer=optimizer, loss=loss, metrics=metrics)
 
     def _connected(self, x: keras.KerasTensor, layers: Sequence[Layer]) -> keras.KerasTensor:
-        padding = -self.n_samples % self.config.length_factor
+        n_samples = x.shape[1]
+        padding = -n_samples % self.config.length_factor
         if padding:
             x = keras.layers.ZeroPadding1D((0, padding))(x)
         for layer in layers:
             x = LAYER_KINDS[layer.kind].build(layer, x.shape[1])(x)
-        has_padding = padding and x.shape[1] == self.n_samples + padding
+        has_padding = padding and x.shape[1] == n_samples + padding
         return keras.layers.Cropping1D((0, padding))(x) if has_padding else x
 
     def compile_for(self, n_steps: int, batch_size: int = 1, validation_batch: int | None = None) -> bool:
@@ -168,6 +189,7 @@ class BaseMLClass:
         """
         num_epochs = check_whole("num_epochs", num_epochs, 1)
         model = self.get_model()
+        self.trained_on = TrainedOn.of(training)
         folder = Path(folder)
         log_path = loss_history_path(folder, run_name)
         log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,7 +276,7 @@ class BaseMLClass:
         path = check_path("a model", path)
         if not os.path.isfile(path):  # Path's own raises for a name that is too long
             raise ValueError(f"there is no model file {str(path)!r}")
-        config, provenance, transform, precision = cls._read_config(path)
+        config, provenance, transform, precision, trained_on = cls._read_config(path)
         check_model_file(path)
         if config is None or any(layer.kind == "tcn" for layer in config.layers):
             tcn_class()
@@ -266,27 +288,35 @@ class BaseMLClass:
         network = cls(config, *shape_of(model, path), transform, precision, loss)
         network.model = model
         network.provenance = provenance
+        network.trained_on = trained_on
+        if not model.compiled:  # as a published file is
+            network._compile_anew()
         network.best_model_path = path
         return network
 
     @staticmethod
-    def _read_config(model_path: Path) -> tuple[NetworkConfig | None, dict, dict, str]:
-        """Configuration, provenance, transform and precision beside a model; the defaults if there is no such file."""
+    def _read_config(model_path: Path) -> tuple[NetworkConfig | None, dict, dict, str, TrainedOn | None]:
+        """Configuration, provenance, transform, precision and training data beside a model; the defaults without them.
+
+        Older descriptions do not have the training data.
+        """
         path = model_path.with_suffix(".json")
         if not path.is_file():
-            return None, {}, RAW, "float32"
+            return None, {}, RAW, "float32", None
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             config, provenance = NetworkConfig(**stored["network"]), dict(stored["run"])
             transform = _checked_transform(stored.get("transform", RAW))
             precision = stored.get("precision", PRECISIONS[0])
             check_choice("precision", precision, PRECISIONS)
-            return config, provenance, transform, precision
+            trained_on = TrainedOn.stored(stored["trained_on"]) if stored.get("trained_on") else None
+            return config, provenance, transform, precision, trained_on
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"{str(path)!r} does not describe a network: {short_reason(error)}") from error
 
     def _write_config(self, model_path: Path) -> None:
         data = {"transform": self.transform, "precision": self.precision}
+        data["trained_on"] = self.trained_on and asdict(self.trained_on)
         stored = {"network": asdict(self.config), **data, "run": self.provenance}
         replace_file(model_path.with_suffix(".json"), json.dumps(stored, indent=2) + "\n")
 
@@ -302,18 +332,105 @@ class BaseMLClass:
         title = self.get_model().name.rstrip("_")
         return plot_network(self.blocks(), title=title, save_path=save_path)
 
-    def predict_result(self, x: np.ndarray) -> np.ndarray:
-        """Outputs (n_traces, n_out) for raw traces (n_traces, n_samples), or for their channels.
+    @classmethod
+    def from_pretrained(cls, name: str) -> "BaseMLClass":
+        """A network that comes with the project, "denoising" or "inversion". Raises ValueError for another name."""
+        check_choice("pretrained network", name, sorted(path.stem for path in PRETRAINED.glob("*.keras")))
+        return cls.load_model(PRETRAINED / f"{name}.keras")
 
-        Channels are (n_traces, n_samples, n_channels). The number of output samples n_out is n_samples, unless the
-        network's layers give another one. A network with several output channels gives (n_traces, n_out, n_outputs).
-        Raises ValueError for traces of another shape.
+    def predict(self, traces: np.ndarray, dt: float, scale: float = 1.0) -> np.ndarray:
+        """What the network makes of traces (.., n_samples) of any shape and length, sampled at ``dt`` (s).
+
+        A denoised trace is of the input's shape, interval, level and scale. Its samples that are muted, and whole
+        traces that are dead or hold a NaN, stay as they are. Any other answer is in the data's unit, such as ft/s, of
+        the input's shape or of that of the network's output; there, traces are multiplied by ``scale`` first, and dead
+        ones become NaN. Masked samples are left out, and stay masked. A TracesWarning says what is outside of what the
+        network was trained on. Raises ValueError for traces that are not real numbers, and for an invalid ``dt``.
         """
-        model, x = self.get_model(), np.asarray(x, np.float32)
-        if x.ndim == 2 and x.shape[1] == self.n_samples:
-            x = transform_traces(x, **self.transform)
-        outputs = _predict(model, x)
-        return outputs[..., 0] if self.n_outputs == 1 else outputs
+        rows, masked, shape = as_rows(traces)
+        trained, findings = self.training_data(), Findings()
+        n_rows = max(1, SAMPLES_PER_BLOCK // rows.shape[1])
+        parts = []
+        for first in range(0, len(rows), n_rows):
+            block = slice(first, first + n_rows)
+            live = examine(rows[block], None if masked is None else masked[block])
+            findings.add(live)
+            parts.append(self.answer(rows[block], live, dt, scale))
+        for sentence in findings.warnings(trained, scale):
+            warnings.warn(sentence, TracesWarning, stacklevel=2)
+        made = np.concatenate(parts)
+        is_sampled = made.shape == rows.shape
+        made = made.reshape(shape[:-1] + made.shape[1:])
+        return np.ma.array(made, mask=masked.reshape(shape)) if masked is not None and is_sampled else made
+
+    def answer(self, rows: np.ndarray, live: Live, dt: float, scale: float = 1.0) -> np.ndarray:
+        """`predict` for floats (n_traces, n_samples) whose live samples were found before, without its warnings."""
+        dt, scale, network_dt = check_interval(dt), check_scale(scale), self.transform.get("dt", NETWORK_DT)
+        trained = self.training_data()
+        margin = min(estimate(self.config, LONGEST_PASS).receptive_field, LONGEST_MARGIN)
+
+        def outputs(traces: np.ndarray) -> np.ndarray:
+            # A transform of fewer samples may have fewer channels.
+            missing = max(self.n_samples - traces.shape[1], 0) if self.n_channels > 1 else 0
+            longer = np.pad(traces, ((0, 0), (0, missing)), "reflect")
+            made = in_windows(longer, margin, self.predict_result)
+            return made[:, : traces.shape[1]] if made.shape == longer.shape else made
+
+        if not trained.answers_traces:
+            return converted(rows, live, dt, network_dt, scale, outputs)
+        return restored(rows, live, dt, network_dt, margin, trained.deviation[len(QUANTILES) // 2], outputs)
+
+    def training_data(self) -> TrainedOn:
+        """What the network was trained on. Raises ValueError when neither it nor its description says that."""
+        self.trained_on = self.trained_on or TrainedOn.of_older(self)
+        if self.trained_on is None:
+            raise ValueError("the network does not say what it was trained on: there is no description beside it")
+        return self.trained_on
+
+    def predict_result(self, x: np.ndarray) -> np.ndarray:
+        """Outputs in the data's unit for raw traces (.., n_samples), or for their channels, as the network gets them.
+
+        Channels are (n_traces, n_samples, n_channels). The sampling interval, level and scale of the traces must be
+        those of the network's training; `predict` has no such conditions. Traces may have any length. The outputs are
+        (.., n_out), where n_out is n_samples, unless the network's layers give another one. A network with several
+        output channels gives (.., n_out, n_outputs). Raises ValueError for something else than finite real numbers.
+        """
+        model = self.get_model()
+        x = unmasked("traces", x)
+        if x.ndim < 3 or x.shape[-1] != self.n_channels:
+            rows, _, shape = as_rows(x)
+            options = dict(self.transform)
+            if "level" in TRANSFORMS[options["transform_type"]].options:
+                options.setdefault(
+                    "level", self.n_channels - 1
+                )  # Traces of other lengths have other levels by default.
+            x = transform_traces(check_block("traces", rows).astype(np.float32), **options)
+        else:
+            shape = x.shape[:-1]
+            check_block("channels", x.reshape(len(x), -1))
+        if x.shape[1] != self.n_samples:
+            model = self._model_of_length(x.shape[1])
+        outputs = _predict(model, x.astype(np.float32, copy=False))
+        outputs = outputs[..., 0] if self.n_outputs == 1 else outputs
+        if self.trained_on or self.provenance.get("scaling_flag"):
+            outputs = self.training_data().in_data_units(outputs)
+        return outputs.reshape(shape[:-1] + outputs.shape[1:])
+
+    def _model_of_length(self, n_samples: int) -> keras.Model:
+        """The network's model for traces of another length, with the weights that it has now."""
+        weights = self.get_model().get_weights()
+        if n_samples not in self._of_length:
+            model = self.connect(n_samples)
+            if [weight.shape for weight in model.get_weights()] != [weight.shape for weight in weights]:
+                raise ValueError(
+                    f"this network takes traces of {self.n_samples} samples only, not {n_samples}: no description "
+                    "(.json) stands beside it, which other lengths need"
+                )
+            while len(self._of_length) >= LENGTHS_KEPT:
+                self._of_length.pop(next(iter(self._of_length)))
+            self._of_length[n_samples] = model
+        self._of_length[n_samples].set_weights(weights)
+        return self._of_length[n_samples]
 
     def predict_best_result(self, x: np.ndarray) -> np.ndarray:
         """`predict_result` with the weights of the epoch with the lowest validation loss."""
@@ -351,12 +468,21 @@ def _details(layer: keras.layers.Layer) -> str:
 
 @gradients_forgotten()
 def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    """The outputs for channels (n_traces, n_samples, n_channels) of the model's length, in batches of equal size."""
     n_samples, n_channels = model.input_shape[1:]
-    if x.ndim != 3 or x.shape[1:] != (n_samples, n_channels):
-        raise ValueError(f"traces must be (n_traces, {n_samples}, {n_channels}) for this network, not {x.shape}")
-    if len(x) <= PREDICTION_BATCH:  # Keras' predict would compile, which takes longer than so few traces
+    if x.shape[2] != n_channels:
+        raise ValueError(f"traces must have {n_channels} channels for this network, not {x.shape[2]}")
+    if len(x) <= PREDICTION_BATCH:  # a compiled step would take longer than so few traces
         return keras.ops.convert_to_numpy(model(x, training=False))
-    return model.predict(x, batch_size=PREDICTION_BATCH, verbose=0)
+    n_rows = max(1, SAMPLES_PER_BATCH // n_samples)
+    if keras.backend.backend() == "tensorflow" and device_name() == "cpu":
+        model.jit_compile = False  # there, compiling with XLA gains nothing for a prediction
+    parts = []
+    for first in range(0, len(x), n_rows):
+        batch = x[first : first + n_rows]
+        missing = np.zeros((n_rows - len(batch), *x.shape[1:]), x.dtype)  # another size would be compiled again
+        parts.append(model.predict_on_batch(np.concatenate([batch, missing]) if len(missing) else batch)[: len(batch)])
+    return np.concatenate(parts)
 
 
 def create_model(
@@ -374,21 +500,6 @@ def create_model(
     network = BaseMLClass(config, n_samples, n_channels, n_outputs, transform, precision, loss)
     network.build()
     return network
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a training gave. Losses include the penalties; ``validation_plain`` does not, and is in the data's unit."""
-
-    run_name: str  # model label and date, unique
-    n_parameters: int
-    epochs: int
-    best_epoch: int  # from 1
-    training_loss: float  # in the best epoch
-    validation_loss: float  # the lowest
-    validation_plain: float  # in the best epoch
-    seconds: float
-    seed: int
 
 
 class DivergedError(RuntimeError):
@@ -469,51 +580,3 @@ def train_network(
         seconds=time.perf_counter() - started,
         seed=network.provenance["seed"],
     )
-
-
-# --- Result tables
-
-SUMMARY_COLUMNS = (
-    "Model Name",
-    "Type",
-    "LYR",
-    "DNN",
-    "DIL",
-    "FIL",
-    "KRNL",
-    "POL",
-    "Epochs",
-    "Min Epoch Loss",
-    "Training Loss",
-    "Validation Loss",
-)
-
-
-def init_results_file(path: str | Path, columns: Sequence[str] = SUMMARY_COLUMNS) -> Path:
-    """Start a table of results with its header row. Rows of an older table that were cut off are taken out.
-
-    Raises ValueError for an older table with other columns.
-    """
-    path = Path(path)
-    start_table(path, columns)
-    return path
-
-
-def append_results_to_file(path: str | Path, values: Sequence[object]) -> None:
-    """Add one row to a table of results; it is on the disk when the call returns."""
-    add_row(Path(path), values)
-
-
-def labelled(config: NetworkConfig, transform_type: str, drawn: Collection[str] = ()) -> str:
-    """A network's name in the tables: the model label (`label_with`), and the transform if there is one."""
-    label = config.label_with(drawn)
-    return label if transform_type == "NA" else f"{label}{transform_type}_"
-
-
-def summary_row(
-    config: NetworkConfig, result: RunResult, transform_type: str = "NA", drawn: Collection[str] = ()
-) -> list[object]:
-    """One training as a row under SUMMARY_COLUMNS; its label is that of `NetworkConfig.label_with`."""
-    sizes = [config.num_layers, config.num_dnn, config.num_dil, config.num_filt, config.krnl_size, config.pool_val]
-    losses = [result.epochs, result.best_epoch, result.training_loss, result.validation_loss]
-    return [labelled(config, transform_type, drawn), config.arch_type, *sizes, *losses]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from support.checks import check_choice, check_flag, check_names, check_path, check_whole
+from support.checks import check_choice, check_flag, check_names, check_path, check_whole, unmasked
 from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
 from support.files import replacing
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, are_real, check_snr, check_time
@@ -147,7 +147,7 @@ def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, sa
     """
     check_choice("kind of data", kind, SAVED_KINDS)
     number = check_whole("number", number, 0)
-    values = np.asarray(values)
+    values = unmasked(kind, values)
     if not are_real(values):
         raise ValueError(f"{kind} to be saved must be numbers, not {values.dtype}")
     path = Path(folder, kind, f"{kind}_{number:010d}{'.txt' if save_data_as_txt else '.npy'}")

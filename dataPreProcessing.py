@@ -19,7 +19,7 @@ import pywt
 from scipy import fft
 
 from dataGeneration import PAIRS, SAMPLES_PER_PASS, STREAMS, TRACES_PER_BLOCK, generate_block, stream_generator
-from support.checks import check_choice, check_flag, check_whole
+from support.checks import check_choice, check_flag, check_whole, unmasked
 from support.startup import load_keras
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, check_block, check_snr, check_time
 from traces.published import PublishedRows
@@ -61,7 +61,7 @@ def normalize_data(data: np.ndarray, data_range: Range, new_range: Range = (0.0,
     >>> normalize_data(np.array([0.0, 15_000.0, 30_000.0]), (0.0, 30_000.0)).tolist()
     [0.0, 0.5, 1.0]
     """
-    data = np.asarray(data)
+    data = unmasked("data", data)
     if not np.issubdtype(data.dtype, np.number):
         raise ValueError(f"data must be numbers, not {data.dtype} of shape {data.shape}")
     for what, limits in (("data_range", data_range), ("new_range", new_range)):
@@ -257,7 +257,7 @@ def restore_traces(channels: np.ndarray, transform_type: str, dt: float = 0.001)
     """
     transform = _transform(transform_type)
     dt, _ = check_time(dt, 0.0)
-    channels = np.asarray(channels)
+    channels = unmasked("channels", channels)
     if channels.ndim != 3 or channels.size == 0 or not np.issubdtype(channels.dtype, np.floating):
         found = f"{channels.dtype} of shape {channels.shape}"
         raise ValueError(f"channels must be floats (n_traces, n_samples, n_channels), not {found}")
@@ -308,7 +308,7 @@ def complex_coefficients(channels: np.ndarray) -> np.ndarray:
     >>> complex_coefficients([1.0, 2.0, 3.0, 4.0]).tolist()
     [(1+3j), (2+4j)]
     """
-    channels = np.asarray(channels)
+    channels = unmasked("channels", channels)
     if channels.ndim == 0 or not np.issubdtype(channels.dtype, np.number):
         raise ValueError(f"channels must be numbers (.., channels), not {channels.dtype} of shape {channels.shape}")
     n_scales = _scales_in(channels)

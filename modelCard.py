@@ -3,7 +3,8 @@
     python modelCard.py NETWORK.keras --output pretrained/denoising.keras
     python modelCard.py pretrained/denoising.keras          is it as good here as its card says?
 
-The file has the weights in half precision and no state of the optimiser; every command that loads networks loads it.
+The file has the weights in half precision and nothing that only a training needs, so that Keras loads it without this
+project; every command that loads networks loads it too.
 The card stands beside it as JSON: hyperparameters, data and training, seed, versions, and the metrics over blind
 traces with their intervals, for all traces and for each wavelet and noise level.
 """
@@ -18,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from baseML import BaseMLClass, create_model
+from baseML import BaseMLClass
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import VARIANTS, blind_traces, predict_in_data_units, variants_of
+from evaluation.blind import VARIANTS, blind_traces, variants_of
 from evaluation.scores import Interval, score
 from hpo.problem import Problem, known_problems
 from support.checks import check_choice
@@ -32,20 +33,24 @@ BLIND, CHECKED = 1000, 300  # traces of a new card, and traces that a card is ch
 
 
 def publish(network: BaseMLClass, path: Path) -> BaseMLClass:
-    """Write a network with its weights in half precision and a new optimiser; returns the network that was written.
+    """Write a network with its weights in half precision, as a file that Keras loads without this project.
 
-    Raises ValueError for a network that does not name its problem, or for weights that half precision cannot hold.
+    The file has no optimiser, no loss and no penalties, which only a training needs. Returns the network that was
+    written. Raises ValueError for a network that does not name its problem, or for weights that half precision cannot
+    hold.
     """
     if "problem" not in network.provenance:
         raise ValueError("the network does not say what it was trained for: there is no description beside it")
     size = (network.n_samples, network.n_channels, network.n_outputs)
-    published = create_model(network.config, *size, network.transform, network.precision, network.loss)
+    config = replace(network.config, penalties=False)
+    published = BaseMLClass(config, *size, network.transform, network.precision, network.loss)
     with np.errstate(over="ignore"):
         weights = [weight.astype(np.float16).astype(np.float32) for weight in network.get_model().get_weights()]
     if not all(np.isfinite(weight).all() for weight in weights):
         raise ValueError(f"half precision holds no weights above {np.finfo(np.float16).max:g}, which the network has")
-    published.get_model().set_weights(weights)
-    published.provenance = network.provenance
+    published.model = published.connect(network.n_samples)
+    published.model.set_weights(weights)
+    published.provenance, published.trained_on = network.provenance, network.training_data()
     published.save_model(path)
     _compress(path)
     return BaseMLClass.load_model(path, network.loss)
@@ -83,7 +88,7 @@ def problem_of(network: BaseMLClass) -> Problem:
 def _metrics(network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProtocol) -> dict[str, Interval]:
     problem = problem_of(network)
     x, y = blind_traces(problem, n_traces, seed, protocol)
-    return score(problem.columns, y, predict_in_data_units(problem, network, x), x, seed)
+    return score(problem.columns, y, network.predict_result(x), x, seed)
 
 
 def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Path:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 import baseML
 from baseML import BaseMLClass, NetworkConfig
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import blind_traces, predict_in_data_units
+from evaluation.blind import blind_traces
 from evaluation.scores import score
 from hpo.problem import PAPER_SPACE, known_problems
 from hpo.settings import VALIDATION_SHARE
@@ -93,7 +93,7 @@ def trained(problem: str, choice: Choice, config: NetworkConfig, options: argpar
         network = BaseMLClass.load_model(Path(folder, "run.keras"))
     task = known_problems()[problem]
     x, y = blind_traces(task, options.blind, 0, TraceProtocol(options.samples))
-    return result.validation_loss, score([task.headline], y, predict_in_data_units(task, network, x), x)
+    return result.validation_loss, score([task.headline], y, network.predict_result(x), x)
 
 
 def headline(problem: str, choice: Choice, options: argparse.Namespace, seed: int) -> float:

@@ -21,6 +21,7 @@ from dataGeneration import PAIRS, TRACES_PER_BLOCK, generate_block, stream_gener
 from dataPreProcessing import TraceProtocol
 from support.checks import check_flag, check_whole
 from traces.checks import SHORTEST_TRACE, check_block, check_time
+from traces.live import live_samples
 from traces.wavelets import convolve
 
 PASS_BAND = (3.0, 120.0)  # Hz; about the band of the paper's wavelets
@@ -122,26 +123,46 @@ def band_pass(noisy: np.ndarray, dt: float) -> np.ndarray:
 def local_wiener(noisy: np.ndarray, dt: float) -> np.ndarray:
     """Apply Lim's local Wiener filter along time: m + max(0, v - n) / max(v, n) (x - m), as `scipy.signal.wiener` does.
 
-    m and v are the mean and variance of LOCAL_WINDOW samples around each sample; n is the mean of v over a trace (SciPy
-    takes the mean over the block). ``noisy`` is (n_traces, n_samples). Raises ValueError for an invalid block.
+    m and v are the mean and variance of LOCAL_WINDOW samples around each sample; n is the mean of v over the live
+    samples of a trace (SciPy takes the mean over the block). ``noisy`` is (n_traces, n_samples). Raises ValueError for
+    an invalid block.
     """
     x = float_block("noisy", noisy)
     m = ndimage.uniform_filter1d(x, LOCAL_WINDOW, axis=1, mode="constant")
     v = np.maximum(ndimage.uniform_filter1d(x**2, LOCAL_WINDOW, axis=1, mode="constant") - m**2, 0)
-    n = v.mean(axis=1, keepdims=True)
+    n = _live_mean(v, live_samples(x))
     return m + ratio(np.maximum(v - n, 0), np.maximum(v, n)) * (x - m)
 
 
-def _bayes_shrink(details: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _live_mean(values: np.ndarray, live: np.ndarray) -> np.ndarray:
+    """Return the mean of each row over its live samples, (n_traces, 1); over all of them where none is alive."""
+    live = live | ~live.any(axis=1, keepdims=True)
+    return np.mean(values, axis=1, keepdims=True, where=live)
+
+
+def _live_median(values: np.ndarray, live: np.ndarray) -> np.ndarray:
+    """Return the median of each row over its live samples, (n_traces, 1); over all of them where none is alive."""
+    live = live | ~live.any(axis=1, keepdims=True)
+    if live.all():
+        return np.median(values, axis=1, keepdims=True)
+    return np.nanmedian(np.where(live, values, np.nan), axis=1, keepdims=True)
+
+
+def _bayes_shrink(details: Sequence[np.ndarray], live: np.ndarray) -> list[np.ndarray]:
     """Shrink the detail coefficients d (n_traces, n) of all levels, the finest last, to sign(d) max(0, |d| - t).
 
     Each level has the threshold t = s^2 / sqrt(max(0, mean(d^2) - s^2)), with the noise s = median|d| / 0.6745 of the
     finest level (Chang, Yu and Vetterli, 2000). White noise has the same s at all levels if the filters have norm 1.
+    Mean and median are over coefficients whose place in the trace is ``live`` (n_traces, n_samples).
     """
-    s = np.median(np.abs(details[-1]), axis=1, keepdims=True) / MAD_OF_NORMAL
+
+    def live_at(d: np.ndarray) -> np.ndarray:
+        return live[:, ((np.arange(d.shape[1]) + 0.5) * live.shape[1] / d.shape[1]).astype(int)]
+
+    s = _live_median(np.abs(details[-1]), live_at(details[-1])) / MAD_OF_NORMAL
 
     def shrunk(d: np.ndarray) -> np.ndarray:
-        signal_variance = np.mean(d**2, axis=1, keepdims=True) - s**2
+        signal_variance = _live_mean(d**2, live_at(d)) - s**2
         kept = np.maximum(np.abs(d) - ratio(s**2, np.sqrt(np.maximum(signal_variance, 0))), 0)
         return np.where((signal_variance > 0) | (s == 0), np.sign(d) * kept, 0.0)
 
@@ -167,7 +188,7 @@ def dwt_bayes_shrink(noisy: np.ndarray, dt: float) -> np.ndarray:
     noisy = float_block("noisy", noisy)
     continued = _continued(noisy, 1)
     approximation, *details = pywt.wavedec(continued, WAVELET_BASIS, level=_level(noisy.shape[1]), axis=1)
-    restored = pywt.waverec([approximation, *_bayes_shrink(details)], WAVELET_BASIS, axis=1)
+    restored = pywt.waverec([approximation, *_bayes_shrink(details, live_samples(continued))], WAVELET_BASIS, axis=1)
     return restored[:, : noisy.shape[1]]
 
 
@@ -181,7 +202,9 @@ def swt_bayes_shrink(noisy: np.ndarray, dt: float) -> np.ndarray:
     level = _level(noisy.shape[1])
     continued = _continued(noisy, 2**level)
     approximation, *details = pywt.swt(continued, WAVELET_BASIS, level, axis=1, trim_approx=True, norm=False)
-    restored = pywt.iswt([approximation, *_bayes_shrink(details)], WAVELET_BASIS, axis=1, norm=False)
+    restored = pywt.iswt(
+        [approximation, *_bayes_shrink(details, live_samples(continued))], WAVELET_BASIS, axis=1, norm=False
+    )
     return restored[:, : noisy.shape[1]]
 
 

@@ -40,15 +40,6 @@ def blind_traces(
     return tuple(part[..., 0] if part.shape[-1] == 1 else part for part in (x, y))
 
 
-def predict_in_data_units(task: Task, network: BaseMLClass, x: np.ndarray) -> np.ndarray:
-    """What a network makes of raw traces, (n_traces, n_values) in the data's unit.
-
-    Raises ValueError when their length is not the network's.
-    """
-    units = task.stream(scaling_flag=network.provenance.get("scaling_flag", False))
-    return units.in_data_units(network.predict_result(x))
-
-
 def blind_test(
     task: Task, networks: Networks, n_traces: int, seed: int = 0, protocol: TraceProtocol | None = None
 ) -> list[Row]:
@@ -58,7 +49,7 @@ def blind_test(
     """
     traces = protocol or TraceProtocol()
     x, y = blind_traces(task, n_traces, seed, traces)
-    predictions = {name: predict_in_data_units(task, network, x) for name, network in networks.items()}
+    predictions = {name: network.predict_result(x) for name, network in networks.items()}
     return compare(task, x, y, predictions, task.known(seed, traces), seed)
 
 

@@ -70,7 +70,7 @@ def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
     problem, actual = run.problem, blind.in_data_units(y[..., 0])
     title = f"{problem.name.capitalize()}: traces that the network never saw"
     if actual.shape[1] == x.shape[1]:
-        predicted = blind.in_data_units(network.predict_result(x[:1, :, 0]))
+        predicted = network.predict_result(x[:1, :, 0])
         figure = plot_ae_predict_raw(
             np.arange(x.shape[1]) * blind.dt,
             x[0, :, 0],
@@ -83,7 +83,7 @@ def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
             save_path=path,
         )
     else:
-        predicted = blind.in_data_units(network.predict_result(x if x.shape[-1] > 1 else x[..., 0]))
+        predicted = network.predict_result(x if x.shape[-1] > 1 else x[..., 0])
         figure, ax = pyplot.subplots(layout="constrained")
         draw_actual_predicted(ax, actual, {"Predicted": predicted}, "Actual", problem.quantity, problem.unit)
         ax.set_title(title)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from plots.style import LITHOLOGY_STYLES
-from support.checks import check_names
+from support.checks import check_names, unmasked
 
 
 def check_arrays(arrays: Mapping[str, ArrayLike], ndim: int | None = 1) -> None:
@@ -68,6 +68,6 @@ def _check_finite(name: str, values: ArrayLike, shape: tuple[int, ...]) -> None:
 
 
 def _check_numbers(name: str, values: ArrayLike) -> None:
-    kind = np.asarray(values).dtype
+    kind = unmasked(name, values).dtype
     if not any(np.issubdtype(kind, valid) for valid in (np.number, np.bool_)):
         raise ValueError(f"{name} needs numbers, got {kind}.")

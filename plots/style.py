@@ -13,7 +13,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from support.checks import check_path
+from support.checks import check_path, unmasked
 from support.files import replacing
 
 COLUMN_WIDTH = 3.5  # inch, one column of a journal
@@ -113,7 +113,7 @@ def max_axis_value(*arrays: ArrayLike) -> float:
     2.0
     """
     try:
-        values = np.concatenate([np.ravel(np.asarray(array, dtype=float)) for array in arrays] or [[]])
+        values = np.concatenate([np.ravel(unmasked("an array", array).astype(float)) for array in arrays] or [[]])
     except (TypeError, ValueError) as error:
         raise ValueError(f"Arrays of numbers are needed, got something else: {error}.") from error
     largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)

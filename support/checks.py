@@ -59,6 +59,18 @@ def check_path(what: str, path: object) -> Path:
     return Path(path)
 
 
+def unmasked(what: str, values: object) -> np.ndarray:
+    """``values`` as an array. Raises ValueError where samples are masked, as what lies under a mask is not data."""
+    if np.ma.is_masked(values):
+        rows = np.atleast_1d(np.ma.getmaskarray(values))
+        n_masked, trace = np.count_nonzero(rows), int(rows.reshape(-1, rows.shape[-1]).any(axis=1).argmax())
+        raise ValueError(
+            f"{what} must not be masked, but {n_masked} samples are, the first in trace {trace} (from 0); fill "
+            "them first (numpy.ma.filled), or leave these traces out"
+        )
+    return np.asarray(values)
+
+
 def check_flag(what: str, value: object) -> bool:
     """``value`` as a bool; ValueError when it is not True, False, 0 or 1."""
     if not isinstance(value, (bool, int, np.bool_, np.integer)) or value not in (0, 1):

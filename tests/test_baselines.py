@@ -556,3 +556,21 @@ def test_what_does_not_belong_together_is_refused():
     for call, message in wrong:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+@pytest.mark.parametrize("name", [name for name, row in cb.DENOISING_BASELINES.items() if not row.knows_answer])
+@pytest.mark.parametrize("first, end", [(0, 2600), (1000, 3900), (1900, 4096)])
+def test_a_mute_changes_nothing_elsewhere(name, first, end):
+    """Statistics of a trace are those of its live samples; a filter sees the edge of the mute, so it is left out."""
+    data = cb.stream_traces(3, "validation", 8, ["CONV_REFL_CLEAN", "CONV_REFL_NOISY"])
+    clean, noisy = data["CONV_REFL_CLEAN"].astype(float), data["CONV_REFL_NOISY"].astype(float)
+    muted = noisy.copy()
+    muted[:, first:end] = 0
+    live = np.ones(4096, bool)
+    live[max(first - 100, 0) : end + 100] = False
+    estimate = cb.DENOISING_BASELINES[name].estimate
+
+    def error(made):
+        return np.sum((made - clean)[:, live] ** 2) / np.sum(clean[:, live] ** 2)
+
+    assert error(estimate(muted, 0.001)) < 1.25 * error(estimate(noisy, 0.001))

@@ -34,7 +34,7 @@ import hpo.results.studies
 import resultsPlotting
 from baseML import BaseMLClass, NetworkConfig, estimate
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import blind_traces, predict_in_data_units
+from evaluation.blind import blind_traces
 from evaluation.scores import score
 from hpo.results.beside import PANELS, plot_beside
 from hpo.results.grid import MissingError
@@ -396,7 +396,7 @@ def test_every_network_of_a_tree_is_rated_on_the_same_blind_traces(made, tree, p
         told = network.provenance
         protocol = TraceProtocol.of(network)
         x, y = blind_traces(problem, hpo.results.networks.BASELINE_TRACES, 0, protocol)
-        scores = score(problem.metrics, y, predict_in_data_units(problem, network, x), x)
+        scores = score(problem.metrics, y, network.predict_result(x), x)
         assert found.score.value == pytest.approx(scores[problem.headline.name].value)
         steps = told["num_epochs"] * told["num_datasets"] / told["batch_size"]
         step = estimate(network.config, network.n_samples, batch_size=told["batch_size"]).operations

@@ -15,7 +15,7 @@ import hpo.problem
 from baseML import NETWORKS, BaseMLClass, NetworkConfig, count_parameters
 from blindTest import TraceProtocol
 from dataPreProcessing import TRANSFORM_TYPES, CustomDataGen, channel_names, transform_traces
-from evaluation.blind import blind_traces, predict_in_data_units
+from evaluation.blind import blind_traces
 
 pytestmark = pytest.mark.usefixtures("hasty")
 SMALL = {"num_layers": 1, "num_dnn": 2, "num_dil": 2, "num_filt": 2, "krnl_size": 3, "num_lstm": 2}
@@ -59,7 +59,7 @@ def test_a_study_searches_the_transform(tmp_path, problem, capsys):
         tested = {row["Method"]: row for row in csv.DictReader(file)}
     unit = "RMSE (ft/s)" if problem is INVERSION else "RMSE"
     x, y = blind_traces(problem, 4, protocol=TraceProtocol.of(network))
-    predicted = predict_in_data_units(problem, network, x)
+    predicted = network.predict_result(x)
     assert float(tested[name][unit]) == pytest.approx(np.sqrt(np.mean((predicted - y) ** 2, axis=1)).mean())
     for options, sentence in (
         (["--problem", "denoising" if problem is INVERSION else "inversion"], "one problem is needed"),

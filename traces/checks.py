@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from support.checks import check_number
+from support.checks import check_number, unmasked
 
 NoiseLevel = float | Sequence[float] | None  # dB, or (lowest, highest) dB to draw from; None is the paper's
 DT_LIMITS = (0.0001, 0.1)  # s
@@ -40,11 +40,13 @@ def check_block(what: str, values: np.ndarray) -> np.ndarray:
     >>> check_block("traces", [[1, 2, 3]])
     array([[1., 2., 3.]])
     """
-    block = np.asarray(values)
+    block = unmasked(what, values)
     if block.ndim != 2 or block.size == 0 or not are_real(block):
         raise ValueError(f"{what} must be numbers (n_traces, n_samples), not {block.dtype} of shape {block.shape}")
-    if not np.isfinite(block).all():
-        raise ValueError(f"{what} must be finite, but {np.count_nonzero(~np.isfinite(block))} samples are not")
+    finite = np.isfinite(block)
+    if not finite.all():
+        lost, trace = np.count_nonzero(~finite), int(finite.all(axis=1).argmin())
+        raise ValueError(f"{what} must be finite, but {lost} samples are not, the first in trace {trace} (from 0)")
     return block if block.dtype in (np.float32, np.float64) else block.astype(np.float64)
 
 

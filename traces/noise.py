@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from support.checks import Seed, check_seed
-from traces.checks import NoiseLevel, are_real, check_block, check_snr
+from support.checks import Seed, check_seed, unmasked
+from traces.checks import NoiseLevel, check_block, check_snr
 
 NOISE_RANGE = (0.001, 1.0)  # of the weight u in `data_noise`
 PAPER_SNR = -10 * np.log10((NOISE_RANGE[0] ** 2 + NOISE_RANGE[0] * NOISE_RANGE[1] + NOISE_RANGE[1] ** 2) / 3)  # dB
@@ -62,9 +62,7 @@ def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int) -> Gap:
 
 def _inside(gap: Gap, traces: np.ndarray) -> np.ndarray:
     """Whether each sample is in its gap, bool (n_traces, n_samples); ValueError when a gap does not fit the traces."""
-    shape = traces.shape
-    if len(shape) != 2 or not are_real(traces):
-        raise ValueError(f"traces must be numbers (n_traces, n_samples), not {traces.dtype} of shape {shape}")
+    shape = check_block("traces", traces).shape
     if not isinstance(gap, Gap) or not all(np.issubdtype(np.asarray(edge).dtype, np.integer) for edge in gap):
         raise ValueError(f"a gap must be Gap(top, bottom) of whole numbers, an array (n_traces,) each, not {gap!r}")
     top, bottom = (np.asarray(edge).reshape(-1, 1) for edge in gap)
@@ -84,7 +82,7 @@ def data_gaps(traces: np.ndarray, gap: Gap) -> np.ndarray:
     >>> data_gaps([[1, 2, 3, 4]], Gap(np.array([1]), np.array([3]))).tolist()
     [[1, 0, 0, 4]]
     """
-    traces = np.asarray(traces)
+    traces = unmasked("traces", traces)
     return np.where(_inside(gap, traces), np.zeros((), traces.dtype), traces)
 
 
@@ -94,7 +92,7 @@ def data_average(logs: np.ndarray, gap: Gap) -> np.ndarray:
     >>> data_average([[1.0, 2.0, 4.0, 5.0]], Gap(np.array([1]), np.array([3]))).tolist()
     [[1.0, 3.0, 3.0, 5.0]]
     """
-    logs = np.asarray(logs)
+    logs = unmasked("logs", logs)
     inside = _inside(gap, logs)
     total = np.where(inside, logs, 0.0).sum(axis=1, keepdims=True, dtype=np.float64)
     mean = total / np.maximum(inside.sum(axis=1, keepdims=True), 1)

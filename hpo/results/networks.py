@@ -12,7 +12,7 @@ import pandas as pd
 
 from baseML import BaseMLClass
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import blind_test, blind_traces, predict_in_data_units
+from evaluation.blind import blind_test, blind_traces
 from evaluation.comparison import Row, best_baseline, compare
 from evaluation.scores import Interval
 from hpo.problem import Problem
@@ -101,7 +101,7 @@ def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> 
     best = best_baseline(problem, compare(problem, x, y, {}, known)).name
     n_shown = 1 if y.shape[1] == x.shape[1] else len(x)
     x, y = x[:n_shown], y[:n_shown]
-    predictions = {approach: predict_in_data_units(problem, network, x) for approach, network in loaded.items()}
+    predictions = {approach: network.predict_result(x) for approach, network in loaded.items()}
     predictions[best] = problem.baselines[best].estimate(x, known)
     return BlindTraces(np.arange(x.shape[1]) * protocol.dt, y, predictions)
 

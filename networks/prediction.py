@@ -1,0 +1,253 @@
+"""What networks make of traces as users have them: of any shape, length and interval, with a level, a scale, mutes.
+
+    for networks whose output is a trace:
+    traces -> level and scale taken out -> mutes and ends filled with mirror images -> the network's interval
+           -> network -> the traces' interval -> scale and level put back
+
+An inversion gets its traces with the scale that they have, because it reads impedance from their amplitudes. What it
+was trained on says whether that scale can be right.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from dataPreProcessing import SCALES, CustomDataGen, Range, TraceProtocol, normalize_data
+from dataGeneration import stream_generator
+from support.checks import check_number
+from traces.checks import SHORTEST_TRACE, check_time
+from traces.live import Live, examine
+from traces.resampling import resample
+
+EXAMINED = 100  # training traces that the statistics are from
+QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
+MOST_OUTLIERS = 0.1  # share of traces outside of the training's range that is not worth a warning
+LONGEST_MARGIN = 1024  # samples of mirror image at an end; a larger receptive field sees zeros beyond them
+LONGEST_PASS = 32_768  # samples that a network gets at once; longer traces pass in windows that overlap
+SAMPLES_PER_BATCH = 40_000  # that a network gets at once: more do not stay in a processor's cache
+SAMPLES_PER_BLOCK = 1_000_000  # of traces that are prepared at a time, which bounds the memory
+TRACE_PAIRS = ("DeNoise", "AE")  # kinds of pairs whose y is a trace
+OLDER_PROBLEMS = {"denoising": "DeNoise", "inversion": "ML_VEL"}  # pairs of networks whose description lacks the data
+UNITS = dict.fromkeys(SCALES, "ft/s")
+Answer = Callable[[np.ndarray], np.ndarray]  # from traces to outputs, (n_traces, n_samples) float32 each
+
+
+class TracesWarning(UserWarning):
+    """Traces are not such as the network was trained on, so that its answer is worth less, or nothing."""
+
+
+# --- What a network was trained on
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What a network got and gave in its training, as the description beside it keeps it."""
+
+    answers_traces: bool  # whether y is a trace as x is, with a level and a scale of the same kind
+    unit: str  # of y; empty for a number without unit
+    scale: tuple[Range, Range] | None  # range of y in its unit, and range of the network's output; None if these agree
+    deviation: tuple[float, ...]  # of the live samples of a trace: its QUANTILES over traces; empty for x with channels
+    level: float  # the largest mean of a trace but 1 %, in deviations, without its sign
+    muted: float  # the largest share of a trace that is muted, but 1 %
+
+    @classmethod
+    def of(cls, stream: CustomDataGen) -> "TrainedOn":
+        """What the pairs of a stream are like: statistics of EXAMINED traces, as they are before scaling."""
+        x, _ = stream.make_block(stream_generator(stream.seed, stream.stream), min(EXAMINED, stream.n))
+        found = Findings()
+        if np.ndim(x) == 2:
+            found.add(examine(np.asarray(x)))
+        is_own = type(stream).make_block is not CustomDataGen.make_block
+        return cls(
+            answers_traces=not is_own and stream.gen_type in TRACE_PAIRS,
+            unit=UNITS.get(stream.y_name, ""),
+            scale=stream.scales[1] if stream.scaling_flag else None,
+            deviation=tuple(found.quantiles(found.deviation)),
+            level=found.quantiles(np.abs(found.level))[-1],
+            muted=found.quantiles(found.muted)[-1],
+        )
+
+    @classmethod
+    def of_older(cls, network: object) -> "TrainedOn | None":
+        """The same for a `baseML.BaseMLClass` of the paper's problems whose description does not have it; else None."""
+        gen_type = OLDER_PROBLEMS.get(network.provenance.get("problem"))
+        if gen_type is None:
+            return None
+        scaling_flag = network.provenance.get("scaling_flag", False)
+        return cls.of(CustomDataGen(gen_type=gen_type, scaling_flag=scaling_flag, **asdict(TraceProtocol.of(network))))
+
+    @classmethod
+    def stored(cls, part: Mapping[str, object]) -> "TrainedOn":
+        """The part of a network's description that has it. Raises ValueError or TypeError for something else."""
+        scale = part["scale"] and tuple((float(low), float(high)) for low, high in part["scale"])
+        return cls(**{**part, "scale": scale, "deviation": tuple(map(float, part["deviation"]))})
+
+    def in_data_units(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs of the network in the unit of the data, with the dtype that they have."""
+        return outputs if self.scale is None else normalize_data(outputs, *reversed(self.scale)).astype(outputs.dtype)
+
+
+class Findings:
+    """Statistics of the traces that a network gets, added up block by block."""
+
+    def __init__(self) -> None:
+        self.n_traces = 0
+        self.dead: list[int] = []  # numbers of dead traces, from 0
+        self.deviation, self.level, self.muted = np.empty((3, 0))  # of the live traces; levels are in deviations
+
+    def add(self, live: Live) -> None:
+        """Add the statistics of the next traces."""
+        self.dead += (self.n_traces + np.flatnonzero(live.is_dead)).tolist()
+        self.n_traces += len(live.is_dead)
+        alive = ~live.is_dead
+        deviation = live.deviation[alive]
+        self.deviation = np.append(self.deviation, deviation)
+        self.level = np.append(self.level, live.level[alive] / deviation)
+        self.muted = np.append(self.muted, live.muted[alive])
+
+    @staticmethod
+    def quantiles(values: np.ndarray) -> list[float]:
+        """The QUANTILES of some values over traces, or zeros where there are none."""
+        return np.quantile(values, QUANTILES).tolist() if values.size else [0.0] * len(QUANTILES)
+
+    def warnings(self, trained: TrainedOn, scale: float = 1.0) -> list[str]:
+        """Sentences on what is outside of the training's range, and what to do; ``scale`` is what traces are times."""
+        first = ", ".join(map(str, self.dead[:5])) + (" .." if len(self.dead) > 5 else "")
+        kept = "stay as they are" if trained.answers_traces else "have no answer (NaN)"
+        sentences = {
+            f"{len(self.dead)} of {self.n_traces} traces are dead or hold values that are not numbers (traces {first}, "
+            f"counted from 0); they {kept}": bool(self.dead)
+        }
+        if not trained.answers_traces and trained.deviation and self.deviation.size:
+            deviation = self.deviation * abs(scale)
+            low, usual_low, middle, usual_high, high = trained.deviation
+            found, level = np.median(deviation), np.quantile(np.abs(self.level), QUANTILES[-1])
+            outliers = np.mean((deviation < low) | (deviation > high))
+            sentences |= {
+                f"the traces have a deviation of {found:.3g} (median), and the training's have {middle:.3g} "
+                f"({usual_low:.3g} to {usual_high:.3g}): this network reads velocity from amplitudes, so that its "
+                "answer is wrong unless a scale makes them alike, and unless a positive amplitude means an increase "
+                "of impedance (a negative scale reverses the polarity)": not usual_low <= found <= usual_high
+                or outliers > MOST_OUTLIERS,
+                f"the traces have a mean of up to {level:.2g} deviations, and the training's of up to "
+                f"{trained.level:.2g}; it is taken out": level > 2 * trained.level,
+                f"{100 * self.muted.mean():.0f} % of the samples are muted, and the training's traces have "
+                f"{100 * trained.muted:.0f} % at most; velocity there is a guess": np.median(self.muted)
+                > trained.muted + 0.05,
+            }
+        return [sentence for sentence, is_true in sentences.items() if is_true]
+
+
+# --- Traces in
+
+
+def as_rows(traces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, tuple[int, ...]]:
+    """Traces (.., n_samples) as floats (n_traces, n_samples), which of their samples are masked, and their shape.
+
+    Raises ValueError for something else than real numbers, and for traces that are too short.
+    """
+    array = np.asanyarray(traces)
+    real = np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
+    if array.ndim == 0 or array.size == 0 or not real or array.shape[-1] < SHORTEST_TRACE:
+        raise ValueError(
+            f"traces must be real numbers (.., n_samples), with at least {SHORTEST_TRACE} samples per trace, not "
+            f"{array.dtype} of shape {array.shape}"
+        )
+    is_masked = np.ma.is_masked(array)
+    masked = np.ma.getmaskarray(array).reshape(-1, array.shape[-1]) if is_masked else None
+    rows = np.ma.getdata(array).reshape(-1, array.shape[-1])
+    rows = rows.astype(np.float64 if rows.dtype.itemsize > 4 or rows.dtype.kind in "iu" else np.float32, copy=False)
+    return (rows if masked is None else np.where(masked, 0, rows)), masked, array.shape
+
+
+def _mirrored(live: np.ndarray, margin: int) -> np.ndarray:
+    """The sample that stands at each place of longer traces: (n_traces or 1, n_samples + 2 margin) of indices.
+
+    They are longer by ``margin`` samples at both ends; what lies before the first live sample, or behind the last, is
+    its mirror image.
+    """
+    n_samples = live.shape[1]
+    first, last = live.argmax(axis=1), n_samples - 1 - live[:, ::-1].argmax(axis=1)
+    if (first == first[0]).all() and (last == last[0]).all():
+        first, last = first[:1], last[:1]
+    length = (last - first)[:, None]
+    period = 2 * np.maximum(length, 1)
+    place = (np.arange(-margin, n_samples + margin) - first[:, None]) % period
+    return first[:, None] + np.where(place > length, period - place, place)
+
+
+def restored(
+    rows: np.ndarray, live: Live, dt: float, network_dt: float, margin: int, deviation: float, answer: Answer
+) -> np.ndarray:
+    """What a network whose output is a trace makes of traces, (n_traces, n_samples) with their level and scale.
+
+    ``dt`` and ``network_dt`` are the intervals of the traces and of the network in s, ``margin`` the samples of mirror
+    image that the network gets at both ends, and ``deviation`` that of the traces which it gets. Samples and traces
+    that are not alive stay as they are.
+    """
+    made = rows.copy()
+    alive = ~live.is_dead
+    if not alive.any():
+        return made
+    samples, level, spread = live.samples[alive], live.level[alive, None], live.deviation[alive, None]
+    standard = np.where(samples, (rows[alive] - level) / (spread / deviation), 0.0).astype(np.float32)
+    end = int(np.ceil(margin * network_dt / dt))
+    places = _mirrored(samples, end)
+    longer = standard[:, places[0]] if len(places) == 1 else np.take_along_axis(standard, places, axis=1)
+    answered = resample(answer(resample(longer, dt, network_dt)), network_dt, dt)[:, end : end + rows.shape[1]]
+    back = (answered * (spread / deviation) + level).astype(rows.dtype)
+    made[alive] = np.where(samples, back, rows[alive])
+    return made
+
+
+def converted(rows: np.ndarray, live: Live, dt: float, network_dt: float, scale: float, answer: Answer) -> np.ndarray:
+    """What a network makes of traces when its output is another quantity, (n_traces, n_outputs) float32.
+
+    The traces lose their level and are multiplied by ``scale``. Dead traces become NaN. An output with a value for
+    each sample of the network's interval gets one for each sample of the traces', by linear interpolation.
+    """
+    alive = ~live.is_dead
+    level = live.level[alive, None]
+    scaled = np.where(live.samples[alive], (rows[alive] - level) * scale, 0.0).astype(np.float32)
+    if not alive.any():
+        scaled = np.zeros((1, rows.shape[1]), np.float32)  # for the length of an answer
+    given = resample(scaled, dt, network_dt)
+    answered = answer(given)
+    if answered.shape[1] == given.shape[1] and given is not scaled:
+        place = np.arange(rows.shape[1]) * (dt / network_dt)
+        before = np.minimum(place.astype(int), answered.shape[1] - 2)
+        share = (place - before).astype(np.float32)
+        answered = answered[:, before] * (1 - share) + answered[:, before + 1] * share
+    made = np.full((len(rows), *answered.shape[1:]), np.nan, np.float32)
+    made[alive] = answered[: alive.sum()]
+    return made
+
+
+def in_windows(rows: np.ndarray, margin: int, answer: Answer) -> np.ndarray:
+    """The outputs for traces that may be longer than LONGEST_PASS samples: in windows that overlap by 2 ``margin``."""
+    n_samples = rows.shape[1]
+    if n_samples <= LONGEST_PASS:
+        return answer(rows)
+    made = np.empty(rows.shape, np.float32)
+    first, kept = 0, 0
+    while kept < n_samples:
+        first = min(max(kept - margin, 0), n_samples - LONGEST_PASS)
+        end = first + LONGEST_PASS
+        whole = end if end == n_samples else end - margin
+        made[:, kept:whole] = answer(rows[:, first:end])[:, kept - first : whole - first]
+        kept = whole
+    return made
+
+
+def check_scale(scale: object) -> float:
+    """``scale`` as a float. Raises ValueError unless it is a number other than 0."""
+    scale = check_number("scale", scale, -np.finfo(np.float64).max, np.finfo(np.float64).max, "a number other than 0")
+    if scale == 0:
+        raise ValueError("scale must be a number other than 0, not 0")
+    return scale
+
+
+def check_interval(dt: object) -> float:
+    """``dt`` in s as a float. Raises ValueError outside of the limits of traces."""
+    return check_time(dt, 0.0)[0]
