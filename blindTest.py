@@ -16,7 +16,8 @@ from dataPreProcessing import TraceProtocol
 from evaluation.blind import VARIANTS, blind_test, blind_tests
 from evaluation.comparison import missing_packages, report, text_table_of_all, write_csv
 from hpo.problem import Problem, known_problems
-from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
+from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, whole_number
+from support.errors import UserError
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE
 
 
@@ -37,10 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--csv", type=Path, metavar="DIR", help="folder to which one CSV file is written for each test")
     options = parser.parse_args(arguments)
     try:
+        if options.csv:
+            check_output(options.csv, option="--csv")
         networks = _named([(path, BaseMLClass.load_model(path)) for path in options.model])
         for problem in _problems(options.problem, networks):
             _test(problem, networks, options)
-    except (ValueError, OSError) as error:
+    except (UserError, ValueError, OSError) as error:
         parser.error(str(error))
 
 

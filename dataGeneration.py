@@ -20,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from support.checks import check_choice, check_flag, check_names, check_path, check_whole, unmasked
-from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
+from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, whole_number
+from support.errors import UserError
 from support.files import replacing
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, are_real, check_snr, check_time
 from traces.earth import COMPACTION_DEPTH, FT_PER_KM, LAYER_THICKNESS, LAYERS_PER_SEQUENCE, SEQUENCES_PER_MODEL
@@ -369,10 +370,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.save_data_to_file |= options.save_data_as_txt
     try:
+        check_output(Path(options.path_to_save))
         data_set = DataGenerationClass(**vars(options))
         data_set.run_data_generation()
         figures = data_set.plot_generated_data()
-    except (ValueError, OSError) as error:
+    except (UserError, ValueError, OSError) as error:
         parser.error(str(error))
     print(f"{len(figures)} pictures of trace {data_set.run_number} are in {data_set.path_to_save}")
     if data_set.save_data_to_file:

@@ -25,7 +25,8 @@ from evaluation.blind import VARIANTS, blind_traces, variants_of
 from evaluation.scores import Interval, score
 from hpo.problem import Problem, known_problems
 from support.checks import check_choice
-from support.command_line import LARGEST_SEED, OneSentenceParser, whole_number
+from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, whole_number
+from support.errors import UserError
 from support.files import replace_file, replacing
 from traces.checks import MOST_TRACES
 
@@ -133,6 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--seed", type=whole_number(0, LARGEST_SEED), default=0, metavar="N", help="seed of the traces (default 0)")
     options = parser.parse_args(arguments)
     try:
+        if options.output:
+            check_output(options.output, options.output.parent)
         known_problems()  # Their modules may bring networks of their own, which the file may be of.
         network = BaseMLClass.load_model(options.model)
         if options.output and options.output.resolve() == options.model.resolve():
@@ -145,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             size = options.output.stat().st_size
             print(f"{options.output}: {size / 1e6:.2f} MB, {network.get_model().count_params():,} parameters")
         checked = check_card(network, options.traces or CHECKED)
-    except (ValueError, OSError) as error:
+    except (UserError, ValueError, OSError) as error:
         parser.error(str(error))
     titles = {metric.name: metric.title for metric in problem_of(network).columns}
     agrees = {name: found.low <= on_card <= found.high for name, (on_card, found) in checked.items()}

@@ -1,11 +1,11 @@
 """Parts of every command line: errors in one sentence, whole numbers, quoting, folders that can be written."""
 
 import argparse
-import os
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -38,13 +38,22 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     return convert
 
 
-def check_output(output: Path, place: Path | None = None) -> None:
-    """UserError unless ``output``, or the folder ``place`` in it, can be written or made. It makes nothing itself."""
+def check_output(output: Path, place: Path | None = None, option: str = "--output") -> None:
+    """UserError unless ``output``, or the folder ``place`` in it, can be written or made. Nothing of it stays.
+
+    A folder of the same name is made in a temporary one beside, as only that shows what a file system refuses.
+    """
     place = (place or output).absolute()
-    nearest = next(path for path in (place, *place.parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        name = f"--output {str(output)!r}" if place.is_relative_to(output.absolute()) else repr(str(place))
-        raise UserError(f"{name} cannot be written: {str(nearest)!r} is not a writable folder")
+    name = f"{option} {str(output)!r}" if place.is_relative_to(output.absolute()) else repr(str(place))
+    nearest = place
+    try:
+        while not nearest.exists():
+            nearest = nearest.parent
+        with tempfile.TemporaryDirectory(dir=nearest, prefix=".check-", ignore_cleanup_errors=True) as folder:
+            Path(folder, place.relative_to(nearest)).mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{name} cannot be written: {str(nearest)!r} is not a writable folder ({reason})") from error
 
 
 def command_line(words: Sequence[str], platform: str = sys.platform) -> str:

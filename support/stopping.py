@@ -25,16 +25,19 @@ class _Signals:
 
 
 def stop_on_signals() -> None:
-    """Let STOP_SIGNALS ask this process to stop; a hang-up that `nohup` ignores stays ignored."""
+    """Let STOP_SIGNALS ask this process to stop; a hang-up that `nohup` ignores stays ignored.
+
+    In another thread than the main one, as a notebook or a server may start it, Python allows no such change.
+    """
     _Signals.asked = False
-    for number in STOP_SIGNALS:
+    for number in STOP_SIGNALS if _is_main_thread() else ():
         if number.name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _on_signal)
 
 
 def ignore_signals() -> None:
     """Let nothing interrupt what is left to be done."""
-    for number in STOP_SIGNALS:
+    for number in STOP_SIGNALS if _is_main_thread() else ():
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -52,6 +55,10 @@ def check_stop() -> None:
     """Raise KeyboardInterrupt if the process was asked to stop."""
     if _Signals.asked:
         raise KeyboardInterrupt
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _on_signal(number: int, frame: object) -> None:

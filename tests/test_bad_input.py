@@ -1,6 +1,7 @@
 """What users and callers get wrong: one sentence that names the value and what is valid, never a traceback."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from matplotlib import pyplot as plt
-from toys import DENOISING, INVERSION, TOY
+from toys import DENOISING, INVERSION, ROOT, TOY
 
 import blindTest
 import dataGeneration as dg
@@ -136,6 +137,21 @@ COMMANDS = [  # script, options ({} is a folder of the test's own), parts of the
     ("data", ["--samples", "16", "--output", "{}/file/x"], ("file",)),
     ("data", ["--plot"], ("--plot", "unrecognized")),
 ]
+# Places where no system makes a folder: within a file, with a name that is too long, or that no path can have.
+NOWHERE = ["{}/file/x/y", "{}/" + "x" * 300, "a\0b"]
+NOWHERE += ["/proc/results"] if Path("/proc/self").exists() else []  # The process file system makes no folders.
+COMMANDS += [
+    (script, [*options, place + ending], ("cannot be written", "is not a writable folder"))
+    for place in NOWHERE
+    for script, options, ending in [
+        *(("denoising", ["--mode", mode, "--output"], "") for mode in ("optuna", "manual", "final_model")),
+        ("inversion", ["--output"], ""),
+        ("figures", ["--results", "{}", "--output"], ""),
+        ("data", ["--samples", "16", "--output"], ""),
+        ("blind", ["--traces", "2", "--samples", "16", "--problem", "denoising", "--csv"], ""),
+        ("card", [str(ROOT / "pretrained/denoising.keras"), "--output"], "/network.keras"),
+    ]
+]
 
 
 def outcome(main, arguments):
@@ -153,7 +169,9 @@ def check_sentence(capsys, status, parts):
 
 
 @pytest.mark.parametrize(
-    ("script", "options", "parts"), COMMANDS, ids=[f"{script} {' '.join(words)}"[:60] for script, words, _ in COMMANDS]
+    ("script", "options", "parts"),
+    COMMANDS,
+    ids=[f"{script} {' '.join(words)[-50:]!r}" for script, words, _ in COMMANDS],
 )
 def test_a_mistake_on_the_command_line_is_one_sentence(tmp_path, capsys, monkeypatch, script, options, parts):
     monkeypatch.chdir(tmp_path)

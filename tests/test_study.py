@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 
 import forked
 import optuna
@@ -462,3 +463,12 @@ def test_help_names_every_option_and_the_papers_names():
     assert done.returncode == 0 and done.stderr == ""
     for option in ("--mode", "--preset", "--n-trials", "--samples", "--storage", "constant_data_length"):
         assert option in done.stdout
+
+
+def test_a_study_runs_in_a_thread_of_a_notebook_or_a_server(tmp_path):
+    """Python lets only the main thread handle signals."""
+    ended = []
+    thread = threading.Thread(target=lambda: ended.append(run_here(toy(DENOISING), tmp_path, "--n-trials", "1")))
+    thread.start()
+    thread.join()
+    assert ended == [0] and load(tmp_path, DENOISING).trials[0].state == TrialState.COMPLETE
