@@ -15,6 +15,7 @@ LAYERS = (  # from the lowest to the highest; a module imports from its own room
     "dataPlotting",
     "traces",
     "dataGeneration",
+    "dataFiles",
     "dataPreProcessing",
     "networks",
     "baseML",
@@ -25,6 +26,7 @@ LAYERS = (  # from the lowest to the highest; a module imports from its own room
     "commands",
 )
 PAPER_S = {"baseML", "dataGeneration", "dataPlotting", "dataPreProcessing", "resultsPlotting"}
+FURTHER_DATA = {"dataFiles"}  # which is a command too
 COMMANDS = {"blindTest", "modelCard"}  # at most four beside the paper's files
 LONGEST_FILE = 650  # lines
 MODULES = {
@@ -74,14 +76,16 @@ def test_a_file_has_one_job(module):
 
 def test_at_the_root_are_the_papers_files_and_few_commands():
     others = {module for module in MODULES if "." not in module and not module.startswith("run_")}
-    assert others == PAPER_S | COMMANDS
+    assert others == PAPER_S | FURTHER_DATA | COMMANDS
 
 
 def test_importing_the_rooms_of_data_and_pictures_loads_no_keras_and_changes_nothing():
     code = (
         "import os, signal, sys, threading\n"
         "before = dict(os.environ), signal.getsignal(signal.SIGINT)\n"
-        "import dataPlotting, dataGeneration\n"
+        "import dataGeneration, dataFiles\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "import dataPlotting\n"
         "loaded = {'keras', 'tensorflow', 'jax', 'torch', 'optuna'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
         "assert before == (dict(os.environ), signal.getsignal(signal.SIGINT)) and threading.active_count() == 1\n"
