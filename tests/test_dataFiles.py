@@ -295,6 +295,13 @@ def test_the_limits_of_integers_can_be_written(made, tmp_path, code):
     np.testing.assert_array_equal(all_of(copied(path, tmp_path / "out.sgy", traces)), traces)
 
 
+@pytest.mark.parametrize("code", [1, 3, 5, 6])
+def test_whole_numbers_can_be_written_to_every_format(made, tmp_path, code):
+    path = made(segy(values_of(code), code))
+    whole = np.arange(24, dtype=np.int16).reshape(4, 6)
+    np.testing.assert_array_equal(all_of(copied(path, tmp_path / "out.sgy", whole)), whole)
+
+
 def test_dead_traces_nan_and_mutes_are_read_as_they_are(made, tmp_path):
     values = values_of(5)
     values[0], values[1, 2], values[2, :3], values[3, 0] = 0, np.nan, 0, np.inf
@@ -411,6 +418,7 @@ def test_a_recording_that_begins_late_is_noted(made):
         "C 7 Z AXIS: DEPTH (M)",
         "C 7 Vertical units: feet",
         "C 7 DEPTH INTERVAL 5 M",
+        "C18  Depth survey: 1 SEG-Y millisec = 1 m",
     ],
 )
 def test_a_line_of_the_text_header_tells_that_a_file_is_in_depth(made, line):
@@ -438,6 +446,7 @@ def test_a_line_of_the_text_header_tells_that_a_file_is_in_depth(made, line):
         "C31 BYTES 189-192 :WATERDEPTH AT CDP    BYTES 193-196 : PRENMO DATUM CORR MS T",
         "C 9 Time min: -4502.00 max: -2.00 delta: 4500.00",
         "C 5 SAMPLE INTERVAL 4   MAX OFFSET 3000 M",
+        "C 7 SAMPLE UNITS: M/S",
     ],
 )
 def test_other_depths_do_not(made, line):
@@ -455,6 +464,8 @@ def test_a_text_header_that_names_both_leaves_a_file_in_time(made):
 def test_trace_headers_tell_that_a_file_is_in_depth(made):
     assert "identification code 130" in notes_of(made(su(values_of(5), H_29=130), "line.su"))
     assert "identification code 25" in notes_of(made(segy(values_of(5), trace={"H_29": 25}, B_301=2)))
+    text = "C 1 SAMPLE INTERVAL 4 MS".ljust(3200)
+    assert "code 25" in notes_of(made(segy(values_of(5), text=text, trace={"H_29": 25}, B_301=2)))
     assert not notes_of(made(segy(values_of(5), trace={"H_29": 25})))
 
 
@@ -760,7 +771,7 @@ def test_segyio_reads_new_files(tmp_path):
     [
         ("a.sgy", np.ones((2, 6)), 0.0001234567, "whole number of at most 65535 microseconds"),
         ("a.su", np.ones((2, 6)), 0.09, "whole number of at most 65535 microseconds"),
-        ("a.sgy", np.ones((1, 65536)), 0.004, "at most 65535 samples per trace can be written"),
+        ("a.sgy", np.ones((1, 65536)), 0.004, "at most 65535 samples per trace, not 65536"),
         ("a.sgy", np.full((1, 6), 1e40), 0.004, "1e\\+40 cannot be written"),
         ("a.sgy", np.ones(6), 0.004, "shape \\(6,\\)"),
         ("a.npy", np.ones((2, 0)), 0.004, "shape \\(2, 0\\)"),

@@ -130,7 +130,7 @@ def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], str, np.dtype]:
     try:
         shape, is_fortran, stored = HEADER_READERS[npy.read_magic(file)](file)
     except Exception as error:  # NumPy's readers let through whatever a damaged header leads to.
-        raise ValueError(f"{name} is not an .npy file that can be read: its header is damaged") from error
+        raise ValueError(f"{name} is not an .npy file that can be read: its header is missing or damaged") from error
     return shape, "F" if is_fortran else "C", stored
 
 
@@ -146,7 +146,8 @@ def _opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except DAMAGED as error:
-        raise ValueError(f"{path} is not an .npz file that can be read: {error}") from error
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{path} is not an .npz file that can be read, or is damaged: {reason}") from error
 
 
 def _chosen(path: Path, names: list[str], array: str | None) -> str:

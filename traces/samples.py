@@ -3,7 +3,7 @@
 segyio converts IBM floats too, but it takes unnormalised ones for other values and cuts bits off instead of rounding.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -92,10 +92,7 @@ def _filled_bytes(order: str) -> slice:
 
 
 THREE_BYTES = np.dtype((np.uint8, (3,)))  # which are an axis of their own
-_FLOAT32_LIMIT = np.finfo(np.float32).max
-IBM = SampleFormat(
-    "IBM floats of 32 bits", np.dtype("u4"), np.dtype("f4"), -_FLOAT32_LIMIT, _FLOAT32_LIMIT, finite=True
-)
+IBM = replace(SampleFormat.of("f4"), words="IBM floats of 32 bits", stored=np.dtype("u4"), finite=True)
 SEGY_FORMATS = {  # by the code in the binary header; 4, fixed point with gain, is obsolete
     1: IBM,
     2: SampleFormat.of("i4"),

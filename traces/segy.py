@@ -147,9 +147,7 @@ class SegyTraces:
         self._seek(first)
         records = np.fromfile(self._file, self._record, end - first)
         if len(records) < end - first:
-            raise ValueError(
-                f"{self.path} ends before trace {first + len(records)}: it was cut off after it was opened"
-            )
+            raise ValueError(f"{self.path} was cut off after it was opened: it ends in trace {first + len(records)}")
         return records
 
     def _seek(self, trace: int) -> None:
@@ -183,7 +181,7 @@ def open_segy(path: Path) -> SegyTraces:
     facts.intervals["binary header"] = [interval / MICROSECONDS]
     facts.depth_unit = UNITS.get(int(binary["unit"]), facts.depth_unit)
     domain, line = text_domain(text_lines(text))
-    if line:
+    if line and facts.domain == "time":
         facts.domain, facts.evidence = domain, f"the text header has the line {line!r}"
     return traces
 
@@ -243,7 +241,7 @@ def _segy_layout(path: Path, file: BinaryIO, order: str, binary: np.void, count:
     for offset, further, trailers in plans:
         room = size - offset - trailers
         if room < TRACE_HEADER:
-            reasons.append(f"holds no trace: it has {size} bytes, of which headers take {offset + trailers}")
+            reasons.append(f"holds no trace: it has {size} bytes, and its headers take {offset + trailers}")
             continue
         for n_samples in (count, int(_trace_header(file, offset, order)["samples"])):
             length = _length(n_samples, stored, further)
@@ -330,9 +328,7 @@ def write_segy(path: Path, traces: np.ndarray, dt: float, with_file_header: bool
         valid = f"a whole number of at most {LARGEST_FIELD} microseconds"
         raise ValueError(f"dt must be {valid} in the headers of this kind of file, not {dt} s")
     if n_samples > LARGEST_FIELD:
-        raise ValueError(
-            f"at most {LARGEST_FIELD} samples per trace can be written to this kind of file, not {n_samples}"
-        )
+        raise ValueError(f"this kind of file can have at most {LARGEST_FIELD} samples per trace, not {n_samples}")
     stored = SEGY_FORMATS[IEEE]
     record = Layout(">", stored, n_samples, n_traces).record
     with path.open("wb") as file:

@@ -7,7 +7,7 @@ import re
 
 CARD = 80  # characters of a line
 _START = r"^(?:C\s?\d{1,2}\b)?[\s:*-]*"
-_RANGE = r"\s*(?:min|max|range|step|interval|increment|axis|domain|sampl\w+)\b"
+_RANGE = r"\s*(?:min|max|range|step|interval|increment|axis|domain|survey|sampl\w+)\b"
 _AXIS = (  # "SAMPLE INTERVAL 4", "Z axis:", "vertical unit is"
     r"\b(?:sampl\w+|vertical|z)[\s:=-]*(?:interval|rate|step|increment|spacing|axis|domain|units?)\b"
     r"(?:\W+(?:in|is|of|units?)\b)*[^\w.]*[\d.]*\W*"
@@ -17,10 +17,11 @@ _WORDS = {
     "depth": ("depth", r"depth|m|metres?|meters?|ft|feet"),
     "time": (r"(?:two[\s-]*way[\s-]*)?time|twt", r"time|twt|(?:milli|micro)?s(?:ec\w*)?|ms(?:ec\w*)?|us(?:ec\w*)?"),
 }
-# Only what these phrases say is about the vertical axis: "water depth", "PSDM" and "depth migration" are not.
+# These phrases are about the vertical axis, which "water depth", "PSDM" and units of m/s are not. Files in depth have
+# a line "Depth min: ... max: ..." from Petrel, and "Depth survey: 1 SEG-Y millisec = 1 m" from OpendTect.
 PHRASES = {
     domain: re.compile(
-        rf"{_START}(?:{name}){_RANGE}|{_AXIS}(?:{unit})\b|\bdomain[\s:=(-]*(?:{name})\b|\b(?:{name})[\s-]*domain\b"
+        rf"{_START}(?:{name}){_RANGE}|{_AXIS}(?:{unit})\b(?!/)|\bdomain[\s:=(-]*(?:{name})\b|\b(?:{name})[\s-]*domain\b"
         rf"|{_DATA}(?:{name})\b",
         re.IGNORECASE,
     )
