@@ -157,8 +157,8 @@ def open_traces(
 ) -> TraceFile:
     """Open a file of traces of one of the KINDS.
 
-    ``dt`` in s and ``domain``, one of DOMAINS, take the place of what the file says, and a note says so. ``array`` is the
-    name of one of several arrays in an .npz file. Raises ValueError, one sentence, for a file that is missing, damaged,
+    ``dt`` in s and ``domain``, one of DOMAINS, replace what the file says, and a note says so. ``array`` is the name of
+    one of several arrays in an .npz file. Raises ValueError, one sentence, for a file that is missing, damaged,
     cut off, of another kind, or without traces.
 
     >>> from tempfile import TemporaryDirectory

@@ -38,6 +38,7 @@ OLDEST = 100_000  # starting age in epochs, twenty times that of the published t
 TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that they are scaled to
 VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s
 SCALES = {"VEL": VELOCITY_SCALE, "VEL_GAPS": VELOCITY_SCALE}  # All other data have TRACE_SCALE.
+UNITS = dict.fromkeys(SCALES, "ft/s")  # Trace amplitudes have no unit.
 BLOCKS_KEPT = 4  # the one in use, the next one, and those that Keras' look at the first two batches would make twice
 BATCHES_AHEAD = 4  # are ready for the network while it works on one
 TRACES_AT_ONCE = 25  # go from Python to TensorFlow
@@ -456,6 +457,16 @@ class CustomDataGen(keras.utils.PyDataset):
     def scales(self) -> tuple[tuple[Range, Range], ...]:
         """The scales of x and of y: the range of the data, and the range that they are scaled to."""
         return tuple(SCALES.get(name, TRACE_SCALE) for name in (self.x_name, self.y_name))
+
+    @property
+    def answers_traces(self) -> bool:
+        """Whether y is a trace as x is, with a level and a scale of the same kind; a subclass may say so of its own."""
+        return type(self).make_block is CustomDataGen.make_block and self.y_name not in UNITS
+
+    @property
+    def unit(self) -> str:
+        """The unit of y; empty for a number without unit."""
+        return UNITS.get(self.y_name, "")
 
     def make_block(self, rng: np.random.Generator, n_traces: int) -> tuple[np.ndarray, np.ndarray]:
         """x and y of a block of traces, in the data's units: (n_traces, n_samples), or (n_traces, n_samples, channels).

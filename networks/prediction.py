@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from dataPreProcessing import SCALES, CustomDataGen, Range, TraceProtocol, normalize_data
+from dataPreProcessing import CustomDataGen, Range, TraceProtocol, normalize_data
 from dataGeneration import stream_generator
 from support.checks import check_number
 from traces.checks import SHORTEST_TRACE, check_time
@@ -27,9 +27,7 @@ LONGEST_MARGIN = 1024  # samples of mirror image at an end; a larger receptive f
 LONGEST_PASS = 32_768  # samples that a network gets at once; longer traces pass in windows that overlap
 SAMPLES_PER_BATCH = 40_000  # that a network gets at once: more do not stay in a processor's cache
 SAMPLES_PER_BLOCK = 1_000_000  # of traces that are prepared at a time, which bounds the memory
-TRACE_PAIRS = ("DeNoise", "AE")  # kinds of pairs whose y is a trace
 OLDER_PROBLEMS = {"denoising": "DeNoise", "inversion": "ML_VEL"}  # pairs of networks whose description lacks the data
-UNITS = dict.fromkeys(SCALES, "ft/s")
 Answer = Callable[[np.ndarray], np.ndarray]  # from traces to outputs, (n_traces, n_samples) float32 each
 
 
@@ -58,10 +56,9 @@ class TrainedOn:
         found = Findings()
         if np.ndim(x) == 2:
             found.add(examine(np.asarray(x)))
-        is_own = type(stream).make_block is not CustomDataGen.make_block
         return cls(
-            answers_traces=not is_own and stream.gen_type in TRACE_PAIRS,
-            unit=UNITS.get(stream.y_name, ""),
+            answers_traces=stream.answers_traces,
+            unit=stream.unit,
             scale=stream.scales[1] if stream.scaling_flag else None,
             deviation=tuple(found.quantiles(found.deviation)),
             level=found.quantiles(np.abs(found.level))[-1],
