@@ -356,6 +356,7 @@ class BaseMLClass:
             live = examine(rows[block], None if masked is None else masked[block])
             findings.add(live)
             parts.append(self.answer(rows[block], live, dt, scale))
+            findings.add_answers(parts[-1], trained)
         for sentence in findings.warnings(trained, scale):
             warnings.warn(sentence, TracesWarning, stacklevel=2)
         made = np.concatenate(parts)
@@ -365,7 +366,7 @@ class BaseMLClass:
 
     def answer(self, rows: np.ndarray, live: Live, dt: float, scale: float = 1.0) -> np.ndarray:
         """`predict` for floats (n_traces, n_samples) whose live samples were found before, without its warnings."""
-        dt, scale, network_dt = check_interval(dt), check_scale(scale), self.transform.get("dt", NETWORK_DT)
+        dt, scale = check_interval(dt), check_scale(scale)
         trained = self.training_data()
         margin = min(estimate(self.config, LONGEST_PASS).receptive_field, LONGEST_MARGIN)
 
@@ -377,8 +378,13 @@ class BaseMLClass:
             return made[:, : traces.shape[1]] if made.shape == longer.shape else made
 
         if not trained.answers_traces:
-            return converted(rows, live, dt, network_dt, scale, outputs)
-        return restored(rows, live, dt, network_dt, margin, trained.deviation[len(QUANTILES) // 2], outputs)
+            return converted(rows, live, dt, self.dt, scale, outputs)
+        return restored(rows, live, dt, self.dt, margin, trained.deviation[len(QUANTILES) // 2], outputs)
+
+    @property
+    def dt(self) -> float:
+        """The sampling interval of the network's traces, in s."""
+        return self.transform.get("dt", NETWORK_DT)
 
     def training_data(self) -> TrainedOn:
         """What the network was trained on. Raises ValueError when neither it nor its description says that."""

@@ -13,7 +13,8 @@ from plots.earth import plot_earth_model_and_traces, plot_model, plot_refl, plot
 from plots.learning import PlotLearning
 from plots.networks import draw_network_flow, flow_height, plot_network
 from plots.predictions import draw_actual_predicted, draw_comparison, plot_ae_predict_raw, plot_refl_compare
+from plots.sections import plot_sections, plot_velocity_section
 from plots.style import COLOURS, COLUMN_WIDTH, LITHOLOGY_STYLES, PAGE_WIDTH, PICTURE_STYLE, PREDICTION_COLOURS
-from plots.style import axis_label, font_sizes_defaults, max_axis_value
+from plots.style import axis_label, font_sizes_defaults, max_axis_value, save
 from plots.transforms import plot_ae_mra_predict, plot_cwt_magn, plot_cwt_magn_phase, plot_cwt_magn_predict
 from plots.transforms import plot_cwt_real_imag, plot_mra

@@ -105,7 +105,7 @@ def text_table(task: Task, rows: Sequence[Row]) -> str:
         metrics = [_cell(row.scores[metric.name], metric.decimals) for metric in task.columns]
         spent = "" if row.milliseconds is None else f"{row.milliseconds:.2f}"
         lines.append([row.name, row.kind, *metrics, spent])
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def text_table_of_all(task: Task, tests: Mapping[str, Sequence[Row]]) -> str:
@@ -114,7 +114,7 @@ def text_table_of_all(task: Task, tests: Mapping[str, Sequence[Row]]) -> str:
     methods = [(row.name, row.kind) for row in next(iter(tests.values()))]
     cells = [[_cell(row.scores[metric.name], metric.decimals) for row in rows] for rows in tests.values()]
     lines = [[*method, *of_method] for method, *of_method in zip(methods, *cells, strict=True)]
-    return _aligned([[metric.title, "Kind", *tests], *lines])
+    return aligned([[metric.title, "Kind", *tests], *lines])
 
 
 def _cell(found: Interval, decimals: int) -> str:
@@ -122,7 +122,7 @@ def _cell(found: Interval, decimals: int) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def aligned(lines: Sequence[Sequence[str]]) -> str:
     """Columns of texts, the first two on the left, the others on the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = [

@@ -23,6 +23,7 @@ from traces.resampling import resample
 EXAMINED = 100  # training traces that the statistics are from
 QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
 MOST_OUTLIERS = 0.1  # share of traces outside of the training's range that is not worth a warning
+MOST_STRANGE = 0.01  # share of answers outside of the training's range that is not worth a warning
 LONGEST_MARGIN = 1024  # samples of mirror image at an end; a larger receptive field sees zeros beyond them
 LONGEST_PASS = 32_768  # samples that a network gets at once; longer traces pass in windows that overlap
 SAMPLES_PER_BATCH = 40_000  # that a network gets at once: more do not stay in a processor's cache
@@ -45,6 +46,7 @@ class TrainedOn:
     answers_traces: bool  # whether y is a trace as x is, with a level and a scale of the same kind
     unit: str  # of y; empty for a number without unit
     scale: tuple[Range, Range] | None  # range of y in its unit, and range of the network's output; None if these agree
+    answers: tuple[float, float]  # the lowest and the highest y, in its unit
     deviation: tuple[float, ...]  # of the live samples of a trace: its QUANTILES over traces; empty for x with channels
     level: float  # the largest mean of a trace but 1 %, in deviations, without its sign
     muted: float  # the largest share of a trace that is muted, but 1 %
@@ -52,7 +54,7 @@ class TrainedOn:
     @classmethod
     def of(cls, stream: CustomDataGen) -> "TrainedOn":
         """What the pairs of a stream are like: statistics of EXAMINED traces, as they are before scaling."""
-        x, _ = stream.make_block(stream_generator(stream.seed, stream.stream), min(EXAMINED, stream.n))
+        x, y = stream.make_block(stream_generator(stream.seed, stream.stream), min(EXAMINED, stream.n))
         found = Findings()
         if np.ndim(x) == 2:
             found.add(examine(np.asarray(x)))
@@ -60,6 +62,7 @@ class TrainedOn:
             answers_traces=stream.answers_traces,
             unit=stream.unit,
             scale=stream.scales[1] if stream.scaling_flag else None,
+            answers=(float(np.min(y)), float(np.max(y))),
             deviation=tuple(found.quantiles(found.deviation)),
             level=found.quantiles(np.abs(found.level))[-1],
             muted=found.quantiles(found.muted)[-1],
@@ -78,7 +81,8 @@ class TrainedOn:
     def stored(cls, part: Mapping[str, object]) -> "TrainedOn":
         """The part of a network's description that has it. Raises ValueError or TypeError for something else."""
         scale = part["scale"] and tuple((float(low), float(high)) for low, high in part["scale"])
-        return cls(**{**part, "scale": scale, "deviation": tuple(map(float, part["deviation"]))})
+        tuples = {name: tuple(map(float, part[name])) for name in ("answers", "deviation")}
+        return cls(**{**part, **tuples, "scale": scale})
 
     def in_data_units(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs of the network in the unit of the data, with the dtype that they have."""
@@ -91,7 +95,15 @@ class Findings:
     def __init__(self) -> None:
         self.n_traces = 0
         self.dead: list[int] = []  # numbers of dead traces, from 0
+        self.n_answers, self.n_strange = 0, 0  # values that a network gave, and those beyond what it was trained on
         self.deviation, self.level, self.muted = np.empty((3, 0))  # of the live traces; levels are in deviations
+
+    def add_answers(self, made: np.ndarray, trained: TrainedOn) -> None:
+        """Add what the network made of traces where that is another quantity than theirs."""
+        if not trained.answers_traces:
+            low, high = trained.answers
+            self.n_answers += np.count_nonzero(np.isfinite(made))
+            self.n_strange += np.count_nonzero((made < low) | (made > high))
 
     def add(self, live: Live) -> None:
         """Add the statistics of the next traces."""
@@ -120,18 +132,22 @@ class Findings:
             deviation = self.deviation * abs(scale)
             low, usual_low, middle, usual_high, high = trained.deviation
             found, level = np.median(deviation), np.quantile(np.abs(self.level), QUANTILES[-1])
-            outliers = np.mean((deviation < low) | (deviation > high))
+            outliers, strange = np.mean((deviation < low) | (deviation > high)), self.n_strange / max(self.n_answers, 1)
             sentences |= {
                 f"the traces have a deviation of {found:.3g} (median), and the training's have {middle:.3g} "
                 f"({usual_low:.3g} to {usual_high:.3g}): this network reads velocity from amplitudes, so that its "
                 "answer is wrong unless a scale makes them alike, and unless a positive amplitude means an increase "
-                "of impedance (a negative scale reverses the polarity)": not usual_low <= found <= usual_high
-                or outliers > MOST_OUTLIERS,
+                "of impedance (a negative scale reverses the polarity)": not usual_low <= found <= usual_high,
+                f"{100 * outliers:.0f} % of the traces have a deviation outside of the training's, {low:.3g} to "
+                f"{high:.3g}; amplitudes that are balanced along the line would be alike": outliers > MOST_OUTLIERS,
                 f"the traces have a mean of up to {level:.2g} deviations, and the training's of up to "
                 f"{trained.level:.2g}; it is taken out": level > 2 * trained.level,
                 f"{100 * self.muted.mean():.0f} % of the samples are muted, and the training's traces have "
                 f"{100 * trained.muted:.0f} % at most; velocity there is a guess": np.median(self.muted)
                 > trained.muted + 0.05,
+                f"{100 * strange:.0f} % of the answers are outside of {trained.answers[0]:.0f} to "
+                f"{trained.answers[1]:.0f} {trained.unit}, which is all that the network was trained on: these "
+                "traces are not such as it knows": strange > MOST_STRANGE,
             }
         return [sentence for sentence, is_true in sentences.items() if is_true]
 

@@ -27,7 +27,7 @@ LAYERS = (  # from the lowest to the highest; a module imports from its own room
 )
 PAPER_S = {"baseML", "dataGeneration", "dataPlotting", "dataPreProcessing", "resultsPlotting"}
 FURTHER_DATA = {"dataFiles"}  # which is a command too
-COMMANDS = {"blindTest", "modelCard"}  # at most four beside the paper's files
+COMMANDS = {"applyModel", "blindTest", "modelCard"}  # at most four beside the paper's files
 LONGEST_FILE = 650  # lines
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path

@@ -32,6 +32,7 @@ from hpo.results.tables import readable
 from hpo.run import short_number
 from plots.style import COLOURS
 from support.files import replace_file
+from support.pages import POLICY, STYLE
 
 HEIGHT, SLICE_HEIGHT, TIMELINE_HEIGHT = 440, 300, 600  # px
 BAR_HEIGHT, BARS_MARGIN = 28, 90  # px, for one importance and around all of them
@@ -66,31 +67,6 @@ LOOK = go.layout.Template(
     }
 )
 CONFIG = {"responsive": True, "displaylogo": False, "showSendToCloud": False}
-# The page may fetch nothing, even if something in it asks for that.
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 1280px; margin: 0 auto; padding: 0 1rem 4rem; }
-h1, h2, h3 { line-height: 1.2; }
-h2 { border-bottom: 2px solid #0072b2; margin-top: 3rem; padding-bottom: 0.2rem; }
-h3 { margin: 2.5rem 0 0; }
-a { color: #005a8e; }
-p { margin: 0.3rem 0; }
-nav ul { columns: 18rem; margin: 0.3rem 0 1rem; }
-nav li { break-inside: avoid; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; }
-dt { font-weight: 600; }
-dd { margin: 0; overflow-wrap: anywhere; }
-.note { color: #555; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 290px), 1fr)); row-gap: 1rem; }
-.figures > div { min-width: 0; }
-.wide { overflow-x: auto; }
-.wide > div { min-width: 900px; }
-.lacking { border-left: 4px solid #e69f00; padding: 0.3rem 0.8rem; overflow-wrap: anywhere; }
-table { border-collapse: collapse; margin: 1rem 0; }
-caption { text-align: left; font-weight: 600; padding: 0.3rem 0; }
-th, td { border-bottom: 1px solid #ddd; padding: 0.25rem 0.8rem; text-align: left; }
-thead th { border-bottom: 2px solid #888; }
-"""
 
 
 def write_report(

@@ -1,0 +1,200 @@
+"""Apply a network to a file of traces (SEG-Y, SU, .npy), and say what is known about how far to trust the answer.
+
+python applyModel.py LINE.sgy --task denoise               noise off, with the network of pretrained/
+python applyModel.py LINE.sgy --task invert --unit m/s     velocity, with the network of pretrained/
+python applyModel.py LINE.sgy --model NETWORK.keras        a network of your own
+python applyModel.py LINE.npy --dt 0.004 --task denoise    a file that does not hold its sampling interval
+
+The answer is a copy of the file with other samples, LINE_denoised.sgy or LINE_velocity.sgy in this folder; the file
+itself stays as it is. Beside it come a picture, and with --html a page with the report.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+import dataPlotting
+from baseML import BaseMLClass
+from dataFiles import DOMAINS, TraceFile, open_traces
+from evaluation.apply import UNITS, Applied, Plan, apply, plan_for, shown_traces
+from evaluation.comparison import aligned
+from evaluation.field import RIVAL, field_rows, field_table, field_verdict, mean_spectrum
+from hpo.problem import known_problems
+from support.command_line import OneSentenceParser, check_output
+from support.errors import UserError
+from support.files import replace_file
+from support.pages import page
+from support.stopping import stop_on_signals
+from traces.live import examine
+
+TASKS = {"denoise": ("denoising", "denoised"), "invert": ("inversion", "velocity")}  # pretrained network, ending of OUT
+TRUST = {  # what no figure of a report shows, by task
+    "denoise": "Nobody knows the truth here, so no signal-to-noise ratio is given. Random noise has no correlation "
+    "between neighbouring traces; what was removed and has one may be signal.",
+    "invert": "Nothing here tests the velocities: the network knows the earth models that it was trained on, and no "
+    "others. Compare them with a well or with stacking velocities before you use them.",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Apply the network, print the report and draw the picture; returns the exit status."""
+    parser = OneSentenceParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("input", type=Path, metavar="IN", help="file of traces, whose name ends with .sgy, .segy, .su, .npy or .npz")
+    add("--task", choices=TASKS, help="what to do (default: what the network of --model does)")
+    add("--model", type=Path, metavar="FILE", help="a saved network (.keras; default: the pretrained one of the task)")
+    add("--output", type=Path, metavar="OUT", help="file of the answer (default: the name of IN with another ending)")
+    add("--dt", type=float, metavar="S", help="sampling interval in s, in place of the file's")
+    add("--domain", choices=DOMAINS, help="what the samples are in, in place of what the file says")
+    add("--array", metavar="NAME", help="which of several arrays in an .npz file")
+    text = "factor for amplitudes before an inversion (default: the one that makes their deviation the training's)"
+    add("--scale", type=float, metavar="X", help=text)
+    text = "reversed: for an inversion, a positive amplitude is a decrease of impedance"
+    add("--polarity", choices=("normal", "reversed"), default="normal", help=text)
+    add("--unit", choices=UNITS, default="ft/s", help="unit of velocities (default ft/s)")
+    add("--picture", type=Path, metavar="PNG", help="file of the picture (default: the name of OUT with .png)")
+    add("--html", type=Path, metavar="HTML", help="file of a page with the report and the picture")
+    options = parser.parse_args(arguments)
+    stop_on_signals()
+    try:
+        known_problems()  # Their modules may bring networks of their own, which the file may be of.
+        with open_traces(options.input, options.dt, options.array, options.domain) as file:
+            _run(options, file)
+    except (UserError, ValueError, OSError) as error:
+        parser.error(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        print(f"\nStopped; {str(options.input)!r} is as it was, and no output was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _network(options: argparse.Namespace) -> tuple[str, BaseMLClass]:
+    """The task and its network. UserError when the options do not say which, or when the two do not fit."""
+    if options.model is None:
+        if options.task is None:
+            raise UserError("--task denoise or --task invert is needed, or --model FILE with a network of your own")
+        return options.task, BaseMLClass.from_pretrained(TASKS[options.task][0])
+    network = BaseMLClass.load_model(options.model)
+    task = "denoise" if network.training_data().answers_traces else "invert"
+    if options.task not in (None, task):
+        raise UserError(f"--task {options.task} does not fit the network {str(options.model)!r}, which is to {task}")
+    return task, network
+
+
+def _run(options: argparse.Namespace, file: TraceFile) -> None:
+    task, network = _network(options)
+    if task == "denoise" and (options.scale is not None or options.polarity == "reversed" or options.unit != "ft/s"):
+        raise UserError("--scale, --polarity and --unit are for an inversion; a denoised trace has its input's scale")
+    output = options.output or Path(f"{file.path.stem}_{TASKS[task][1]}{file.path.suffix}")
+    picture = options.picture or output.with_suffix(".png")
+    if picture.suffix.lower() != ".png":
+        raise UserError(f"--picture {str(picture)!r} must end with .png")
+    for path in (output, picture, options.html or picture):
+        check_output(path, path.parent)
+    print(file.describe())
+    plan = plan_for(network, file, options.scale, options.polarity == "reversed", options.unit)
+    print(" ".join(_intentions(plan, options.model or f"pretrained/{TASKS[task][0]}.keras")), flush=True)
+    with tqdm(total=file.n_traces, unit="trace", dynamic_ncols=True) as bar:
+        applied = apply(plan, output, bar.update)
+    sentences = _outcome(plan, applied, options.unit)
+    print("\n".join(sentences), flush=True)
+    figure, more, table = _report(task, plan, options.unit)
+    dataPlotting.save(figure, picture)
+    print("\n".join([*more, aligned(table)]))
+    if options.html:
+        title = f"{options.input.name}: {TASKS[task][1]}"
+        replace_file(options.html, page(title, [file.describe(), *sentences, *more], table, picture))
+    for what, path in {"Output": output, "Picture": picture, "Page": options.html}.items():
+        if path:
+            print(f"{what:8} {path}")
+    if task == "denoise":
+        print(
+            f"Next     python applyModel.py {output} --task invert, or train a network for this line: docs/OWN_DATA.md"
+        )
+    else:
+        print("Next     train a network for this line: docs/OWN_DATA.md")
+
+
+def _intentions(plan: Plan, model: Path | str) -> list[str]:
+    """Sentences on what will be done."""
+    network, file = plan.network, plan.file
+    sentences = [f"The network is {model}."]
+    if abs(file.dt / network.dt - 1) > 1e-6:
+        back = "and back" if plan.answers_traces else "for it"
+        sentences.append(f"Traces are resampled from {1000 * file.dt:g} to {1000 * network.dt:g} ms {back}.")
+    if not plan.answers_traces:
+        polarity = "increase" if plan.scale > 0 else "decrease"
+        sentences.append(
+            f"Amplitudes are multiplied by {plan.scale:.4g} (--scale), and a positive amplitude in the file is taken "
+            f"for an {polarity} of impedance (--polarity)."
+        )
+        seconds, longest = file.n_samples * file.dt, network.n_samples * network.dt
+        if seconds > 1.01 * longest:
+            sentences.append(f"The traces are {seconds:.3g} s long, and those of its training {longest:.3g} s.")
+    return sentences
+
+
+def _outcome(plan: Plan, applied: Applied, unit: str) -> list[str]:
+    """Sentences on what was done, and warnings."""
+    n_traces, seconds = plan.file.n_traces, applied.seconds
+    rate = f"{1000 * seconds / n_traces:.1f} ms per trace"
+    sentences = [f"{n_traces} traces took {seconds:.1f} s, {rate}."]
+    if applied.n_clipped:
+        limits = f"{plan.file.stored.format.lowest:g} to {plan.file.stored.format.highest:g}"
+        sentences.append(f"{applied.n_clipped} samples were clipped to what the file's format holds, {limits}.")
+    if plan.file.stored.format.finite and isinstance(plan.file.stored.format.highest, int):
+        sentences.append("Samples were rounded to whole numbers, as the file's format has no others.")
+    trained = plan.network.training_data()
+    warnings = applied.findings.warnings(trained, plan.scale)
+    if not plan.answers_traces:
+        warnings = [text.replace("have no answer (NaN)", "keep their samples in the file") for text in warnings]
+    return sentences + [f"Warning: {text}." for text in warnings]
+
+
+def _report(task: str, plan: Plan, unit: str) -> tuple[object, list[str], list[list[str]]]:
+    """The picture, sentences, and a table, on neighbouring traces from the middle of the file."""
+    file = plan.file
+    first, end = shown_traces(file)
+    traces = file.read(first, end)
+    live = examine(traces)
+    made = plan.in_unit(plan.answer(traces, live))
+    where = f"The report is on traces {first} to {end - 1}, counted from 0." if end - first < file.n_traces else ""
+    time = np.arange(file.n_samples) * file.dt
+    if live.is_dead.all():
+        traces = np.zeros_like(traces)
+    if task == "invert":
+        found = made[~live.is_dead]
+        quantiles = np.percentile(found, (5, 50, 95)) if found.size else (np.nan,) * 3
+        table = [["Velocity", f"5 % ({unit})", f"median ({unit})", f"95 % ({unit})"]]
+        table.append(["of all samples", *(f"{value:.0f}" for value in quantiles)])
+        picture = dataPlotting.plot_velocity_section(time, np.nan_to_num(traces), made, unit=unit, title=file.path.name)
+        return picture, [sentence for sentence in (where, TRUST[task]) if sentence], table
+    rows = field_rows(traces, live, file.dt, "Network", made)
+    shown = np.where(live.samples, traces - live.level[:, None], 0.0)
+    kept = {row.name: _on_all(row.kept, live) for row in rows if row.name in ("Network", RIVAL)}
+    removed = {f"Removed by\n{name}": shown - section for name, section in kept.items()}
+    spectra = {"Input": shown, **kept, "Removed by Network": removed["Removed by\nNetwork"]}
+    spectra = {name: mean_spectrum(section[~live.is_dead], file.dt) for name, section in spectra.items()}
+    picture = dataPlotting.plot_sections(
+        time,
+        {"Input": shown, "Network": kept["Network"], **removed},
+        spectra["Input"][0],
+        {name: power for name, (_, power) in spectra.items()},
+        title=file.path.name,
+    )
+    return picture, [sentence for sentence in (where, field_verdict(rows), TRUST[task]) if sentence], field_table(rows)
+
+
+def _on_all(rows: np.ndarray, live) -> np.ndarray:
+    """Rows of the live traces, with zeros for the dead ones."""
+    whole = np.zeros(live.samples.shape)
+    whole[~live.is_dead] = rows
+    return whole
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""A network applied to a whole file of traces, block by block: the answer goes into a copy of the file."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from baseML import BaseMLClass
+from dataFiles import TraceFile
+from networks.prediction import SAMPLES_PER_BLOCK, Findings
+from support.errors import UserError
+from support.stopping import check_stop
+from traces.checks import SHORTEST_TRACE
+from traces.live import Live, examine
+from traces.resampling import interval_ratio
+
+SCALED_ON = 500  # traces, evenly spaced over the file, that decide about the scale
+PICTURED = 500  # neighbouring traces, from the middle of the file, that the report is about
+MOST_SAMPLES = 10_000_000  # of a trace at the network's interval, which still fit into a laptop's memory
+FASTEST_VELOCITY = 30_000.0  # ft/s, the largest that a network is trained to answer
+UNITS = {"ft/s": 1.0, "m/s": 0.3048}  # in ft/s
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network is applied to a file."""
+
+    network: BaseMLClass
+    file: TraceFile
+    scale: float = 1.0  # that traces are multiplied by, for an answer in another quantity
+    per_unit: float = 1.0  # by which that answer is multiplied, to be in the unit asked for
+
+    @property
+    def answers_traces(self) -> bool:
+        return self.network.training_data().answers_traces
+
+    def answer(self, traces: np.ndarray, live: Live) -> np.ndarray:
+        """What the network makes of traces (n_traces, n_samples), in its own unit."""
+        return self.network.answer(traces, live, self.file.dt, self.scale)
+
+    def in_unit(self, made: np.ndarray) -> np.ndarray:
+        """An answer in the unit asked for."""
+        return made if self.answers_traces else made * self.per_unit
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of it."""
+
+    findings: Findings
+    seconds: float
+    n_clipped: int  # samples beyond what the file's format holds, which became its largest or smallest value
+
+
+def plan_for(network: BaseMLClass, file: TraceFile, scale: float | None, reverse: bool, unit: str) -> Plan:
+    """How a network is to be applied; ``scale`` None makes the median deviation of the traces that of the training.
+
+    ``reverse`` is for traces whose polarity is not the network's, and ``unit`` is one of UNITS. UserError for a file in
+    depth, without an interval, or with traces that are too short or too long, and for a network whose answer is neither
+    a trace nor a velocity.
+    """
+    if file.domain == "depth":
+        raise UserError(
+            f"{str(file.path)!r} is in depth, and the networks are for traces in two-way time; convert it to time first"
+        )
+    if file.dt is None:
+        raise UserError(f"{str(file.path)!r} has no sampling interval; --dt gives it, in s")
+    n_samples = int(file.n_samples * max(1.0, float(interval_ratio(file.dt, network.dt))))
+    if file.n_samples < SHORTEST_TRACE or n_samples > MOST_SAMPLES:
+        raise UserError(
+            f"the traces of {str(file.path)!r} have {file.n_samples} samples, {n_samples} at the network's interval; "
+            f"{SHORTEST_TRACE} to {MOST_SAMPLES} are valid"
+        )
+    trained = network.training_data()
+    if trained.answers_traces:
+        return Plan(network, file)
+    if trained.unit not in UNITS:
+        raise UserError("only networks that answer with a trace or a velocity can be applied to a file")
+    if scale is None:
+        scale = trained.deviation[len(trained.deviation) // 2] / _median_deviation(file)
+    return Plan(network, file, -scale if reverse else scale, UNITS[unit])
+
+
+def _median_deviation(file: TraceFile) -> float:
+    """The median deviation of traces that are evenly spaced over the file; 1 where all of them are dead."""
+    places = np.unique(np.linspace(0, file.n_traces - 1, min(file.n_traces, SCALED_ON)).astype(int))
+    found = [float(examine(file.read(place, place + 1)).deviation[0]) for place in map(int, places)]
+    return float(np.median([deviation for deviation in found if deviation > 0] or [1.0]))
+
+
+def apply(plan: Plan, output: Path, progress: Callable[[int], object] = lambda n_traces: None) -> Applied:
+    """Write what the network makes of a file to a copy of it, ``output``, which takes its name when it is complete.
+
+    ``progress`` is called with the number of traces of every block. Dead traces keep their bytes. Raises ValueError for
+    an output that cannot be written, KeyboardInterrupt when the process was asked to stop.
+    """
+    file, started = plan.file, time.perf_counter()
+    format_of_output = file.stored.format if output.suffix.lower() == file.path.suffix.lower() else None
+    if format_of_output and not plan.answers_traces:
+        try:
+            format_of_output.encoded(np.full((1, 1), FASTEST_VELOCITY * plan.per_unit))
+        except ValueError as error:
+            raise UserError(f"{error}; an --output that ends with .npy holds velocities") from error
+    finer = max(1.0, float(interval_ratio(file.dt, plan.network.dt)))
+    n_rows = max(1, int(SAMPLES_PER_BLOCK / (file.n_samples * finer)))
+    findings, n_clipped = Findings(), 0
+    with file.copying(output) as copy:
+        for first, traces in file.blocks(n_rows):
+            check_stop()
+            live = examine(traces)
+            findings.add(live)
+            made = plan.answer(traces, live)
+            findings.add_answers(made, plan.network.training_data())
+            made = plan.in_unit(made)
+            if format_of_output:
+                fitting = np.clip(made, format_of_output.lowest, format_of_output.highest)
+                n_clipped += int(np.count_nonzero((fitting != made) & ~live.is_dead[:, None]))
+                made = fitting
+            for begin, end in _runs(~live.is_dead):
+                copy.write(first + begin, made[begin:end])
+            progress(len(traces))
+    return Applied(findings, time.perf_counter() - started, n_clipped)
+
+
+def _runs(is_true: np.ndarray) -> list[tuple[int, int]]:
+    """First place, and place after the last one, of each row of true values.
+
+    >>> _runs(np.array([True, True, False, True]))
+    [(0, 2), (3, 4)]
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_true, [False]]).astype(int)))
+    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
+
+
+def shown_traces(file: TraceFile) -> tuple[int, int]:
+    """The first and the end of the neighbouring traces that a report is about, from the middle of the file."""
+    n_shown = min(file.n_traces, PICTURED)
+    first = (file.n_traces - n_shown) // 2
+    return first, first + n_shown
