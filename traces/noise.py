@@ -8,7 +8,6 @@ from support.checks import Seed, check_seed, unmasked
 from traces.checks import NoiseLevel, check_block, check_snr
 
 NOISE_RANGE = (0.001, 1.0)  # of the weight u in `data_noise`
-PAPER_SNR = -10 * np.log10((NOISE_RANGE[0] ** 2 + NOISE_RANGE[0] * NOISE_RANGE[1] + NOISE_RANGE[1] ** 2) / 3)  # dB
 
 
 class Gap(NamedTuple):
@@ -18,19 +17,29 @@ class Gap(NamedTuple):
     bottom: np.ndarray
 
 
-def data_noise(clean: np.ndarray, seed: Seed = None, snr_db: NoiseLevel = None) -> np.ndarray:
+def data_noise(
+    clean: np.ndarray,
+    seed: Seed = None,
+    snr_db: NoiseLevel = None,
+    noise_range: tuple[float, float] = NOISE_RANGE,
+) -> np.ndarray:
     """clean + u g, with u ~ U(0.001, 1) and g ~ Normal(mean(clean), std(clean)) drawn for each sample.
 
     ``clean`` and the result, which is float32, are (n_traces, n_samples); mean and standard deviation are those of
-    each trace. The RMS of the noise is 0.577 of the trace's, a signal-to-noise ratio of 4.8 dB. With ``snr_db``, the
-    same noise has that level in dB, or one drawn for each trace from (lowest, highest) dB. ValueError if it is invalid.
+    each trace. The RMS of the noise is 0.577 of the trace's, a signal-to-noise ratio of 4.8 dB. ``noise_range`` are
+    other limits of u. With ``snr_db``, the same noise has that level in dB, or one drawn for each trace from (lowest,
+    highest) dB. ValueError if it is invalid, or if a level is asked for and ``noise_range`` has no noise.
 
     >>> data_noise(np.eye(2, 500), seed=0, snr_db=(0, 10)).shape
     (2, 500)
     """
     clean, rng, snr_db = check_block("clean", clean), check_seed(seed), check_snr(snr_db)
     n_samples = clean.shape[1]
-    low, high = NOISE_RANGE
+    low, high = noise_range
+    if snr_db is not None and high == 0:
+        raise ValueError(
+            f"snr_db {snr_db} is a level of noise, and noise_range {noise_range} has no noise; None is valid"
+        )
     mean = clean.sum(axis=1, keepdims=True) / n_samples
     std = np.sqrt(np.maximum(np.vecdot(clean, clean)[:, None] / n_samples - mean**2, 0))
     noise = rng.standard_normal(clean.shape, np.float32)
@@ -41,21 +50,27 @@ def data_noise(clean: np.ndarray, seed: Seed = None, snr_db: NoiseLevel = None) 
     weight += low
     noise *= weight
     if snr_db is not None:
-        noise *= 10 ** ((PAPER_SNR - rng.uniform(*snr_db, (len(clean), 1))) / 20)
+        level = -10 * np.log10((low**2 + low * high + high**2) / 3)  # dB
+        noise *= 10 ** ((level - rng.uniform(*snr_db, (len(clean), 1))) / 20)
     noise += clean
     return noise
 
 
-def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int) -> Gap:
+def draw_gap(rng: np.random.Generator, n_traces: int, n_samples: int, share: tuple[float, float] | None = None) -> Gap:
     """A gap for every trace, as the published scripts draw it.
 
     The top is uniform on the samples 0 .. n_samples - 3, and the bottom on those from the top to n_samples - 2. Of 4096
-    samples, gaps have 1023 on average.
+    samples, gaps have 1023 on average. With ``share``, a gap has a share of the samples that is uniform between these
+    limits, and is as likely to begin at any sample where it fits.
 
     >>> gap = draw_gap(np.random.default_rng(0), 3, n_samples=100)
     >>> gap.top.shape, bool((gap.top <= gap.bottom).all())
     ((3,), True)
     """
+    if share is not None:
+        length = np.rint(rng.uniform(*share, n_traces) * n_samples).astype(np.int64)
+        top = rng.integers(0, n_samples - length, endpoint=True)
+        return Gap(top, top + length)
     top = rng.integers(n_samples - 2, size=n_traces)
     return Gap(top, rng.integers(top, n_samples - 1))
 
