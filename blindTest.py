@@ -16,9 +16,11 @@ from dataPreProcessing import TraceProtocol
 from evaluation.blind import VARIANTS, blind_test, blind_tests
 from evaluation.comparison import missing_packages, report, text_table_of_all, write_csv
 from hpo.problem import Problem, known_problems
-from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, whole_number
+from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, converter, whole_number
 from support.errors import UserError
-from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE
+from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, interval
+from traces.earth_files import read_earth
+from traces.own_wavelet import read_wavelet
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--traces", type=whole_number(1, MOST_TRACES), default=200, metavar="N", help="blind traces (default 200)")
     samples = whole_number(SHORTEST_TRACE, LONGEST_TRACE)
     add("--samples", type=samples, metavar="N", help="samples of each trace (default: the networks', else 4096)")
-    add("--dt", type=float, help="sampling interval in s (default: the networks', else 0.001)")
+    default = "(default: the networks', else the paper's)"
+    add("--dt", type=converter(interval), metavar="S", help=f"sampling interval in s {default}")
+    add("--earth", type=converter(read_earth), metavar="FILE", help=f"own earth, a TOML file {default}")
+    wavelet = {"type": converter(read_wavelet), "metavar": "FILE", "dest": "own_wavelet"}
+    add("--wavelet", help=f"own wavelet, a text file {default}", **wavelet)
     add("--noisy-data", action="store_true", default=None, help="inversion from noisy traces with a gap")
     seed = whole_number(0, LARGEST_SEED)
     add("--seed", type=seed, default=0, metavar="N", help="seed of the traces and the intervals (default 0)")
@@ -51,7 +57,10 @@ def _test(problem: Problem, networks: Mapping[str, BaseMLClass], options: argpar
     """Test one problem as the options say, print the table, and write it if that was asked for."""
     protocol = _protocol(options, networks)
     size = f"{protocol.n_samples} samples at {1000 * protocol.dt:g} ms"
-    print(f"{problem.name.capitalize()}, {options.traces} blind traces of seed {options.seed}, {size}", flush=True)
+    made = "" if protocol.is_of_paper else f"\nTraces: {protocol.words}"
+    print(
+        f"{problem.name.capitalize()}, {options.traces} blind traces of seed {options.seed}, {size}{made}", flush=True
+    )
     if options.by:
         tests = blind_tests(problem, networks, options.traces, options.by, options.seed, protocol)
         text = "\n".join([text_table_of_all(problem, tests), *missing_packages(problem)])
@@ -95,7 +104,8 @@ def _protocol(options: argparse.Namespace, networks: Mapping[str, BaseMLClass]) 
     protocols = {name: TraceProtocol.of(network) for name, network in networks.items()}
     if len(set(protocols.values())) > 1:
         raise ValueError("the networks were trained on different traces: " + "; ".join(map(str, protocols.values())))
-    asked = {"n_samples": options.samples, "dt": options.dt, "noisy_data": options.noisy_data}
+    asked = {"n_samples": options.samples}
+    asked |= {name: getattr(options, name) for name in ("dt", "earth", "own_wavelet", "noisy_data")}
     start = next(iter(protocols.values()), TraceProtocol())
     return replace(start, **{name: value for name, value in asked.items() if value is not None})
 

@@ -9,6 +9,7 @@ the density polynomials are those of Mavko et al. (2020).
 
     python dataGeneration.py                       one data set and its pictures, in the folder Data
     python dataGeneration.py --traces 5 --save     five traces, saved as .npy files too
+    python dataGeneration.py --print-earth         the paper's earth, as a TOML file that --earth reads
 """
 
 import contextlib
@@ -20,15 +21,19 @@ from typing import NamedTuple
 import numpy as np
 
 from support.checks import check_choice, check_flag, check_names, check_path, check_whole, unmasked
-from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, whole_number
+from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, converter, whole_number
 from support.errors import UserError
 from support.files import replacing
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, are_real, check_snr, check_time
+from traces.checks import interval
 from traces.earth import COMPACTION_DEPTH, FT_PER_KM, LAYER_THICKNESS, LAYERS_PER_SEQUENCE, SEQUENCES_PER_MODEL
 from traces.earth import DENSITY_HETEROGENEITY, LITHOLOGIES, LITHOLOGY_NAMES, SEQUENCES, VELOCITY_HETEROGENEITY
-from traces.earth import STOPPING_DEPTH, Layers, Lithology, draw_layers, heterogeneous_log, log_in_time, reflectivity
-from traces.earth import samples_per_layer
+from traces.earth import PAPER_EARTH, STOPPING_DEPTH, Earth, Layers, Lithology, draw_layers, heterogeneous_log
+from traces.earth import log_in_time, reflectivity, samples_per_layer
+from traces.earth_files import earth_text, read_earth
 from traces.noise import Gap, data_average, data_gaps, data_noise, draw_gap
+from traces.own_wavelet import OwnWavelet, read_wavelet
+from traces.protocol import how_made
 from traces.wavelets import FURTHER_WAVELETS, PUBLISHED_WAVELETS, TRACE_FAMILIES, WAVELETS, convolve, draw_wavelets
 from traces.wavelets import WAVELET_NAMES, klauder, ormsby, ricker, wavelet_convolution, wavelet_time
 
@@ -77,6 +82,8 @@ def generate_block(
     density_empirical: bool = True,
     add_noise: bool = True,
     snr_db: NoiseLevel = None,
+    earth: Earth = PAPER_EARTH,
+    own_wavelet: OwnWavelet | None = None,
 ) -> dict[str, np.ndarray]:
     """The data that ``names`` asks for, and only those: name -> (n_traces, n_samples) float32.
 
@@ -84,7 +91,8 @@ def generate_block(
     gap have generators of their own, so that none of them changes with what else is asked for. ``layers`` are models
     in depth to be used instead of random ones; ``logs`` are "VEL" and "DENS" in time to be used instead of those of
     layers, and then there is no "LITHOLOGY". ``add_noise=False`` leaves the traces with a gap without noise; ``snr_db``
-    is the noise level, as in `data_noise`. Raises ValueError for an invalid name, size, time or level.
+    is the noise level, as in `data_noise`. ``earth`` is what models, noise and gaps are drawn from, and ``own_wavelet``
+    takes the place of random wavelets in CONV_REFL_... Raises ValueError for an invalid name, size, time or level.
 
     >>> block = generate_block(stream_generator(0, "training"), 2, ["VEL", "REFL_RW"], n_samples=500)
     >>> {name: (values.shape, values.dtype.name) for name, values in sorted(block.items())}
@@ -100,12 +108,15 @@ def generate_block(
     noise_rngs += noise_rngs[0].spawn(len(FURTHER_WAVELETS))
     noise_rng = dict(zip(("random", *PUBLISHED_WAVELETS, *FURTHER_WAVELETS), noise_rngs, strict=True))
     if logs is None:
-        layers = draw_layers(layer_rng, n_traces, density_empirical) if layers is None else layers
+        layers = draw_layers(layer_rng, n_traces, density_empirical, earth) if layers is None else layers
         counts = samples_per_layer(layers, n_samples, dt, t0)
     elif "LITHOLOGY" in names:
         raise ValueError("LITHOLOGY cannot be made from logs of velocity and density; it needs layers")
-    gap = draw_gap(gap_rng, n_traces, n_samples)
+    gap = draw_gap(gap_rng, n_traces, n_samples, earth.gap_share)
     wavelets = draw_wavelets(wavelet_rng, n_traces, dt, families)
+    if own_wavelet is not None and "random" in wavelets:
+        given = own_wavelet.at(dt)
+        wavelets["random"] = np.broadcast_to(given, (n_traces, given.size))
 
     def log_of(rows: slice, name: str, of: str, log_rng: np.random.Generator, amplitude: float) -> np.ndarray:
         if logs is not None:
@@ -114,9 +125,9 @@ def generate_block(
 
     def some_traces(rows: slice) -> dict[str, np.ndarray]:
         data = {"LITHOLOGY": log_in_time(layers.lithology[rows], counts[rows])} if "LITHOLOGY" in names else {}
-        data["VEL"] = log_of(rows, "VEL", "velocity", velocity_rng, VELOCITY_HETEROGENEITY)
+        data["VEL"] = log_of(rows, "VEL", "velocity", velocity_rng, earth.velocity_heterogeneity)
         if not names <= {"LITHOLOGY", "VEL", "VEL_GAPS"}:
-            data["DENS"] = log_of(rows, "DENS", "density", density_rng, DENSITY_HETEROGENEITY)
+            data["DENS"] = log_of(rows, "DENS", "density", density_rng, earth.density_heterogeneity)
             data["IMP"] = data["VEL"] * data["DENS"]
             data["REFL"] = reflectivity(data["IMP"])
         muted = Gap(gap.top[rows], gap.bottom[rows])
@@ -126,7 +137,7 @@ def generate_block(
         for family, (clean, noisy, gapped) in families.items():
             data[clean] = convolve(data["REFL"], wavelets[family][rows])
             if noisy in names or (gapped in names and add_noise):
-                data[noisy] = data_noise(data[clean], noise_rng[family], snr_db)
+                data[noisy] = data_noise(data[clean], noise_rng[family], snr_db, earth.noise_range)
             if gapped in names:
                 data[gapped] = data_gaps(data[noisy] if add_noise else data[clean], muted)
         return {name: data[name] for name in names}
@@ -139,14 +150,15 @@ def generate_block(
 def save_data(values: np.ndarray, folder: str | Path, kind: str, number: int, save_data_as_txt: bool = False) -> Path:
     """Write one array to ``folder/kind/kind_<10-digit number>.npy`` (or .txt) and return the path.
 
-    The file takes its name only when it is complete. Raises ValueError for a kind that is not in SAVED_KINDS.
+    The file takes its name only when it is complete. Raises ValueError for a kind that is neither in SAVED_KINDS nor
+    one of the CONV_REFL_...
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     save_data(np.ones(3), folder, "VEL", 7).name
     'VEL_0000000007.npy'
     """
-    check_choice("kind of data", kind, SAVED_KINDS)
+    check_choice("kind of data", kind, (*SAVED_KINDS, *TRACE_FAMILIES["random"]))
     number = check_whole("number", number, 0)
     values = unmasked(kind, values)
     if not are_real(values):
@@ -191,6 +203,9 @@ class DataGenerationClass:
     n_traces: int = 1
     seed: int | None = None  # whole number of at least 0; with None every set is another one
     snr_db: NoiseLevel = None  # as in `data_noise`
+    dt: float = TIME_STEPS[0]  # s, time step of all traces without ``variable_dt``
+    earth: Earth = PAPER_EARTH  # what models, noise and gaps are drawn from
+    own_wavelet: OwnWavelet | None = None  # takes the place of random wavelets in CONV_REFL_...
 
     def __post_init__(self) -> None:
         for option in fields(self):
@@ -200,7 +215,7 @@ class DataGenerationClass:
         self.constant_data_length = check_whole("constant_data_length", length, SHORTEST_TRACE, LONGEST_TRACE)
         self.path_to_save = check_path("path_to_save", self.path_to_save)
         self.run_number = check_whole("run_number", self.run_number, 0)
-        _, self.t0 = check_time(TIME_STEPS[0], self.t0)
+        self.dt, self.t0 = check_time(self.dt, self.t0)
         self.n_traces = check_whole("n_traces", self.n_traces, 1, MOST_TRACES)
         self.snr_db = check_snr(self.snr_db)
         seed = np.random.SeedSequence().entropy if self.seed is None else self.seed
@@ -223,34 +238,41 @@ class DataGenerationClass:
     def velocity_density_logs_creation(self) -> list[Layers]:
         """Draw the layered models in depth: one `Layers` per block of traces that share time step and length."""
         blocks = [1] * self.n_traces if self.variable_dt or self.variable_data_length else [self.n_traces]
-        self.layers = [draw_layers(self._rng, n_traces, self.density_empirical) for n_traces in blocks]
+        self.layers = [draw_layers(self._rng, n_traces, self.density_empirical, self.earth) for n_traces in blocks]
         return self.layers
 
     def create_data(self) -> list[dict[str, np.ndarray]]:
         """Logs in time and traces of the models in ``layers``, one dictionary per block: name -> (n_traces, n_samples).
 
         "TIME" (n_samples,) and "DT" (1,) are in s; "WAVELET" (n_traces,) is the place in PUBLISHED_WAVELETS of the
-        wavelet that the CONV_REFL_... have.
+        wavelet that the CONV_REFL_... have, where these are random.
         """
-        wanted = {name for name in BLOCK_NAMES if self._is_made(name)} - set(TRACE_FAMILIES["random"])
+        picks = self.own_wavelet is None
+        wanted = {name for name in BLOCK_NAMES if self._is_made(name)} - set(TRACE_FAMILIES["random"] if picks else ())
         self.data = []
         for layers in self.layers:
-            dt = self._rng.choice(TIME_STEPS) if self.variable_dt else TIME_STEPS[0]
+            dt = self._rng.choice(TIME_STEPS) if self.variable_dt else self.dt
             n_samples = self.constant_data_length
             if self.variable_data_length:
                 n_samples = int(self._rng.integers(*DATA_LENGTHS, endpoint=True))
             options = {"n_samples": n_samples, "dt": dt, "t0": self.t0, "snr_db": self.snr_db}
+            options |= {"earth": self.earth, "own_wavelet": self.own_wavelet}
             n_traces = len(layers.n_layers)
             block = generate_block(self._rng, n_traces, wanted, layers=layers, add_noise=self.add_noise, **options)
             block["TIME"] = self.t0 + np.arange(n_samples) * dt
             block["DT"] = np.array([dt])
-            block["WAVELET"] = self._rng.integers(len(PUBLISHED_WAVELETS), size=n_traces)
-            for version, name in enumerate(TRACE_FAMILIES["random"]):
-                if self._is_made(name):
-                    choices = [block[TRACE_FAMILIES[code][version]] for code in PUBLISHED_WAVELETS]
-                    block[name] = np.choose(block["WAVELET"][:, None], choices)
+            if picks:
+                self._pick_wavelets(block)
             self.data.append(block)
         return self.data
+
+    def _pick_wavelets(self, block: dict[str, np.ndarray]) -> None:
+        """Add the CONV_REFL_... to a block, each trace with one of the published wavelets."""
+        block["WAVELET"] = self._rng.integers(len(PUBLISHED_WAVELETS), size=len(block["VEL"]))
+        for version, name in enumerate(TRACE_FAMILIES["random"]):
+            if self._is_made(name):
+                choices = [block[TRACE_FAMILIES[code][version]] for code in PUBLISHED_WAVELETS]
+                block[name] = np.choose(block["WAVELET"][:, None], choices)
 
     def generate_dataset(self) -> list[dict[str, np.ndarray]]:
         """Draw the models and make all their data; returns what `create_data` returns."""
@@ -258,12 +280,16 @@ class DataGenerationClass:
         return self.create_data()
 
     def save_generated_data(self) -> list[Path]:
-        """Save every trace in the paper's layout, one folder per kind of data; returns the paths."""
+        """Save every trace in the paper's layout, one folder per kind of data; returns the paths.
+
+        The CONV_REFL_... are among them where they have an own wavelet; otherwise they are some of the others.
+        """
         self._check_generated()
+        kinds = SAVED_KINDS if self.own_wavelet is None else (*SAVED_KINDS, *TRACE_FAMILIES["random"])
         paths = []
         traces = ((block, row) for block in self.data for row in range(len(block["VEL"])))
         for number, (block, row) in enumerate(traces, self.run_number):
-            for kind in (kind for kind in SAVED_KINDS if kind in block):
+            for kind in (kind for kind in kinds if kind in block):
                 values = block[kind] if kind in ("TIME", "DT") else block[kind][row]
                 paths.append(save_data(values, self.path_to_save, kind, number, self.save_data_as_txt))
         return paths
@@ -279,7 +305,9 @@ class DataGenerationClass:
         block, title = self.data[0], f"Trace {self.run_number}"
         paths = [self.path_to_save / f"{kind}_{self.run_number:010d}.png" for kind in ("MODEL", "XPLOT", "TRACES")]
         model_path, crossplot_path, traces_path = paths if save else [None] * 3
-        points = {name: block[kind][0] for name, kind in CROSSPLOT.items()} | {"lithology_names": LITHOLOGY_NAMES}
+        points = {name: block[kind][0] for name, kind in CROSSPLOT.items()} | {
+            "lithology_names": self.earth.lithology_names
+        }
         return [
             dataPlotting.plot_model(**model, title=title, save_path=model_path),
             dataPlotting.plot_xplot(**points, title=title, save_path=crossplot_path),
@@ -302,7 +330,7 @@ class DataGenerationClass:
         block, layers = self.data[0], self.layers[0]
         names = ("base_depth", "lithology", "velocity", "density")
         model = {name: getattr(layers, name)[0, : layers.n_layers[0]] for name in names}
-        model |= {"impedance": model["velocity"] * model["density"], "lithology_names": LITHOLOGY_NAMES}
+        model |= {"impedance": model["velocity"] * model["density"], "lithology_names": self.earth.lithology_names}
         trace_names = ("REFL", *(name for name in TRACE_FAMILIES["random"] if name in block))
         return model, {name: block[name][0] for name in trace_names}
 
@@ -362,12 +390,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(option, help=f"{meaning} (default {default})", **number)
     output = {"default": "Data", "metavar": "OUTPUT", "dest": "path_to_save"}
     parser.add_argument("--output", help="folder of the results (default Data)", **output)
+    dt = {"type": converter(interval), "default": TIME_STEPS[0], "metavar": "S"}
+    parser.add_argument("--dt", help=f"sampling interval in s (default {TIME_STEPS[0]})", **dt)
+    earth = "earth of the models, a TOML file (default: the paper's, see --print-earth)"
+    parser.add_argument("--earth", type=converter(read_earth), default=PAPER_EARTH, metavar="FILE", help=earth)
+    wavelet = "own wavelet instead of random ones: a text file of times in s and amplitudes"
+    parser.add_argument("--wavelet", type=converter(read_wavelet), metavar="FILE", dest="own_wavelet", help=wavelet)
+    printed = "print the earth as a TOML file that can be edited and given back with --earth, and end"
+    parser.add_argument("--print-earth", action="store_true", help=printed)
     for option, name, meaning in (
         ("--save", "save_data_to_file", "save the data, one folder per kind of data"),
         ("--txt", "save_data_as_txt", "save as text instead of .npy"),
     ):
         parser.add_argument(option, action="store_true", dest=name, help=meaning)
     options = parser.parse_args(arguments)
+    if options.print_earth:
+        print(earth_text(options.earth), end="")
+        return
+    del options.print_earth
     options.save_data_to_file |= options.save_data_as_txt
     try:
         check_output(Path(options.path_to_save))
@@ -377,6 +417,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (UserError, ValueError, OSError) as error:
         parser.error(str(error))
     print(f"{len(figures)} pictures of trace {data_set.run_number} are in {data_set.path_to_save}")
+    if data_set.earth != PAPER_EARTH or data_set.own_wavelet is not None:
+        print(f"Traces: {how_made('described', data_set.earth, data_set.own_wavelet)}")
     if data_set.save_data_to_file:
         print(f"{data_set.n_traces} traces are in {data_set.path_to_save}, in one folder per kind of data")
     show_figures()

@@ -11,7 +11,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +21,10 @@ from dataGeneration import PAIRS, SAMPLES_PER_PASS, STREAMS, TRACES_PER_BLOCK, g
 from support.checks import check_choice, check_flag, check_whole, unmasked
 from support.startup import load_keras
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, check_block, check_snr, check_time
+from traces.earth import PAPER_EARTH, Earth
+from traces.noise import check_level
+from traces.own_wavelet import OwnWavelet
+from traces.protocol import GENERATIONS, TraceProtocol
 from traces.published import PublishedRows
 from traces.wavelets import of_wavelet
 
@@ -30,10 +33,6 @@ ops = keras.ops
 
 Range = tuple[float, float]
 VALIDATIONS = ("streaming", "fixed")
-GENERATIONS = {  # how velocity and density are made, and what that is called
-    "described": "fresh models for every trace, as the paper describes them",
-    "published": "models in rows that are used again, as the published scripts made them",
-}
 OLDEST = 100_000  # starting age in epochs, twenty times that of the published trainings
 TRACE_SCALE = ((-1.0, 1.0), (-1.0, 1.0))  # range of the data, range that they are scaled to
 VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s
@@ -332,6 +331,7 @@ class CustomDataGen(keras.utils.PyDataset):
     ``n_samples``, ``dt``, ``snr_db``: samples per trace, time step in s, and noise level as in `data_noise`
     ``validation``: "streaming" for fresh traces in every epoch, or "fixed" for those of epoch 0 in every epoch
     ``wavelet``: a key of TRACE_FAMILIES: "random", or the code of the one wavelet that all traces have
+    ``earth``, ``own_wavelet``: what models, noise and gaps are drawn from, and a wavelet in the place of "random" ones
     ``generation``: "described" for fresh logs of velocity and density in every epoch, as the paper describes them, or
         "published" for the rows of the published scripts, one per trace, which every epoch uses again (`PublishedRows`)
     ``starting_age``: epochs that count as served before the first one; no two ages of a stream share draws
@@ -368,6 +368,8 @@ class CustomDataGen(keras.utils.PyDataset):
         wavelet: str = "random",
         generation: str = "described",
         starting_age: int = 0,
+        earth: Earth = PAPER_EARTH,
+        own_wavelet: OwnWavelet | None = None,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         if type(self).make_block is CustomDataGen.make_block:
@@ -375,6 +377,10 @@ class CustomDataGen(keras.utils.PyDataset):
             check_choice("generation", generation, GENERATIONS)
         else:
             check_choice("generation of another problem's traces", generation, ["described"])
+            if earth != PAPER_EARTH or own_wavelet is not None:
+                raise ValueError("the traces of another problem have an earth and wavelets of their own")
+        if generation == "published" and earth != PAPER_EARTH:
+            raise ValueError(f"the published scripts made traces of the paper's earth, not of {earth.words}")
         self.batch_size = check_whole("batch_size", batch_size, 1, MOST_TRACES)
         self.n = check_whole("n", n, 1, MOST_TRACES)
         self.gen_type, self.transform_type, self.wavelet = gen_type, transform_type, wavelet
@@ -385,13 +391,14 @@ class CustomDataGen(keras.utils.PyDataset):
         self.n_samples = check_whole("n_samples", n_samples, SHORTEST_TRACE, LONGEST_TRACE)
         self.dt, _ = check_time(dt, 0.0)
         self.snr_db = check_snr(snr_db)
+        check_level(self.snr_db, earth.noise_range)
         self.validation = check_choice("validation", validation, VALIDATIONS)
         _transform(transform_type, transform_options)
         self.transform_options = dict(transform_options or {})
         self.channel_names = channel_names(transform_type, self.n_samples, self.dt, **self.transform_options)
         names = PAIRS.get(gen_type, (("x", "y"), ("x", "y")))[self.noisy_data]
         self.x_name, self.y_name = (of_wavelet(name, wavelet) for name in names)
-        self.generation = generation
+        self.generation, self.earth, self.own_wavelet = generation, earth, own_wavelet
         self.starting_age = check_whole("starting_age", starting_age, 0, OLDEST)
         self._rows: dict[int, PublishedRows] = {}  # by block; only the background thread uses them
         self._epochs_begun = 0
@@ -479,8 +486,10 @@ class CustomDataGen(keras.utils.PyDataset):
     def _pair(
         self, rng: np.random.Generator, n_traces: int, logs: Mapping[str, np.ndarray] | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        names, options = (self.x_name, self.y_name), {"n_samples": self.n_samples, "dt": self.dt, "snr_db": self.snr_db}
-        data = generate_block(rng, n_traces, names, logs=logs, **options)
+        kind = TraceProtocol(
+            self.n_samples, self.dt, snr_db=self.snr_db, earth=self.earth, own_wavelet=self.own_wavelet
+        )
+        data = generate_block(rng, n_traces, (self.x_name, self.y_name), logs=logs, **kind.generated)
         return data[self.x_name], data[self.y_name]
 
     def _make(self, age: int, block: int, n_traces: int) -> tuple[np.ndarray, np.ndarray]:
@@ -523,28 +532,6 @@ class CustomDataGen(keras.utils.PyDataset):
         if made[0] is made[1]:
             return x, x
         return x, y[..., None] if y.ndim == 2 else y
-
-
-@dataclass(frozen=True)
-class TraceProtocol:
-    """What the traces of a blind test are like: options of `CustomDataGen`."""
-
-    n_samples: int = 4096
-    dt: float = 0.001  # s
-    noisy_data: bool = False  # for an inversion, noise and a gap
-    snr_db: tuple[float, float] | None = None  # lowest and highest noise level in dB; None is the paper's
-    wavelet: str = "random"  # a key of TRACE_FAMILIES
-
-    @classmethod
-    def of(cls, network: object) -> "TraceProtocol":
-        """The traces of a network, a `baseML.BaseMLClass`. Raises ValueError when their description is invalid."""
-        described = network.provenance
-        return cls(
-            network.n_samples,
-            check_time(network.transform.get("dt", cls.dt), 0.0)[0],
-            check_flag("noisy_data", described.get("noisy_data", False)),
-            check_snr(described.get("snr_db")),
-        )
 
 
 def fit_input(batches: keras.utils.PyDataset, batch_size: int | None = None):

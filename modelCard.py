@@ -93,11 +93,12 @@ def _metrics(network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProt
 
 
 def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Path:
-    """Add a network's size and `blind_metrics` to the description beside it, which becomes a card; return its path."""
+    """Add a network's size, traces and `blind_metrics` to the description beside it, a card then; return its path."""
     path = card_path(network)
     description = json.loads(path.read_text(encoding="utf-8"))
     blind = {"traces": n_traces, "seed": seed, "metrics": blind_metrics(network, n_traces, seed)}
-    card = {**description, "weights": "float16", "parameters": network.get_model().count_params(), "blind_test": blind}
+    size = {"weights": "float16", "parameters": network.get_model().count_params()}
+    card = {**description, **size, "made_of": TraceProtocol.of(network).words, "blind_test": blind}
     replace_file(path, json.dumps(card, indent=2) + "\n")
     return path
 

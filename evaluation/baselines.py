@@ -22,6 +22,7 @@ from dataPreProcessing import TraceProtocol
 from support.checks import check_flag, check_whole
 from traces.checks import SHORTEST_TRACE, check_block, check_time
 from traces.live import live_samples
+from traces.spectra import WAVELET_SEGMENT, power_spectrum
 from traces.wavelets import convolve
 
 PASS_BAND = (3.0, 120.0)  # Hz; about the band of the paper's wavelets
@@ -31,11 +32,8 @@ LOCAL_WINDOW = 11  # samples
 WAVELET_BASIS = "sym8"
 WAVELET_LEVEL = 6
 MAD_OF_NORMAL = 0.6745  # median of |g| for g ~ Normal(0, 1)
-# Only noise lies above this frequency in Hz, or above this share of the Nyquist frequency where that is lower.
-NOISE_BAND = (200.0, 0.8)
 WIENER_SEGMENT = 0.16  # s; the best of 0.06 to 1 s on training traces
 REFERENCE_TRACES = 500
-WAVELET_SEGMENT = 0.256  # s
 DIVISION_DAMPING = 1e-2  # share of the wavelet's largest power; 1e-3 suits clean traces, 3e-2 noisy ones
 TV_TIME_STEP = 0.002  # s
 TV_DATA_WEIGHT = 0.03  # mu of splitbregman
@@ -71,22 +69,10 @@ def _is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def _odd_segment(seconds: float, dt: float, n_samples: int) -> int:
-    """Return an odd number of samples, so that a zero-phase operator has a centre: ``seconds``, at most the trace."""
-    return 2 * min(max(round(seconds / dt) // 2, 4), (n_samples - 1) // 2) + 1
-
-
-def _power_spectrum(traces: np.ndarray, dt: float, seconds: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return Welch's power (n_traces, n_frequencies), its median in NOISE_BAND (n_traces, 1), and a segment's samples.
-
-    The mean of a trace is kept: without it, a constant trace would become rounding errors that later are divided.
-    """
-    n_segment = _odd_segment(seconds, dt, traces.shape[1])
-    f, power = signal.welch(traces, 1 / dt, nperseg=n_segment, detrend=False)
-    # The highest frequency always counts as noise, because a short segment may have no frequency in the band.
-    lowest_noise = min(NOISE_BAND[0], NOISE_BAND[1] * 0.5 / dt, f[-1])
-    noise = np.median(power[:, f >= lowest_noise], axis=1, keepdims=True)
-    return power, noise, n_segment
+def _power_and_noise(traces: np.ndarray, dt: float, seconds: float) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return `power_spectrum`'s power, its median in NOISE_BAND (n_traces, 1), and a segment's samples."""
+    power, is_noise, n_segment = power_spectrum(traces, dt, seconds)
+    return power, np.median(power[:, is_noise], axis=1, keepdims=True), n_segment
 
 
 def _zero_phase(traces: np.ndarray, gain: np.ndarray, n_segment: int) -> np.ndarray:
@@ -216,7 +202,7 @@ def spectral_wiener(noisy: np.ndarray, dt: float) -> np.ndarray:
     ``noisy`` is (n_traces, n_samples), ``dt`` is in s. Raises ValueError for an invalid block or dt.
     """
     noisy, (dt, _) = float_block("noisy", noisy), check_time(dt, 0.0)
-    power, noise, n_segment = _power_spectrum(noisy, dt, WIENER_SEGMENT)
+    power, noise, n_segment = _power_and_noise(noisy, dt, WIENER_SEGMENT)
     return _zero_phase(noisy, ratio(np.maximum(power - noise, 0), power), n_segment)
 
 
@@ -280,8 +266,7 @@ def fit_inversion_reference(
     """
     traces = protocol or TraceProtocol()
     trace, velocity = PAIRS["ML_VEL"][check_flag("noisy_data", traces.noisy_data)]
-    size = {"n_samples": traces.n_samples, "dt": traces.dt, "snr_db": traces.snr_db}
-    data = stream_traces(seed, "training", n_traces, {trace, velocity, "VEL", "IMP"}, **size)
+    data = stream_traces(seed, "training", n_traces, {trace, velocity, "VEL", "IMP"}, **traces.generated)
     ln_impedance = np.log(data["IMP"], dtype=np.float64)
     trend = data[velocity].mean(axis=0, dtype=np.float64)
     band_limited = band_limited_impedance(data[trace], traces.dt)
@@ -325,7 +310,7 @@ def wavelet_spectrum(traces: np.ndarray, dt: float) -> tuple[np.ndarray, int]:
     generator's are. power and noise are those of `spectral_wiener`. Raises ValueError for an invalid block or dt.
     """
     traces, (dt, _) = float_block("traces", traces), check_time(dt, 0.0)
-    power, noise, n_segment = _power_spectrum(traces, dt, WAVELET_SEGMENT)
+    power, noise, n_segment = _power_and_noise(traces, dt, WAVELET_SEGMENT)
     w = np.sqrt(np.maximum(power - noise, 0))
     return ratio(w, fft.irfft(w, n_segment)[:, :1]), n_segment
 

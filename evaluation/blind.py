@@ -1,7 +1,7 @@
 """Blind tests: traces that neither training nor validation ever saw, and what methods and networks make of them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -30,7 +30,8 @@ def blind_traces(
     An x of several channels is (n_traces, n_samples, n_channels); a y that is not a trace is (n_traces, n_values). No
     training and no validation of any seed has these traces. Raises ValueError for a number or protocol that is invalid.
     """
-    options = asdict(protocol or TraceProtocol())
+    traces = protocol or TraceProtocol()
+    options = {option.name: getattr(traces, option.name) for option in fields(traces)}
     # In fixed validation, no trace of a second epoch is made ahead.
     stream = task.stream(
         batch_size=TRACES_PER_BLOCK, n=n_traces, seed=seed, stream="blind", validation="fixed", **options
@@ -55,7 +56,7 @@ def blind_test(
 
 def variants_of(task: Task, protocol: TraceProtocol) -> list[str]:
     """Those of VARIANTS that the traces have; traces without noise have no noise levels."""
-    is_noisy = task.always_noisy or protocol.noisy_data
+    is_noisy = (task.always_noisy or protocol.noisy_data) and protocol.earth.noise_range[1] > 0
     return [by for by in task.variants if by != "noise" or is_noisy]
 
 

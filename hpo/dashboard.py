@@ -1,5 +1,6 @@
 """What the dashboard shows of a study: its note, and pictures of predictions."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def write_note(run: Run, study: optuna.Study) -> None:
         f"Score: the lowest {run.metric_name} of a training. `validation_{loss}` is the plain {loss.upper()}{unit}, "
         "without the networks' penalties.\n\n"
         f"- preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
-        f"- a trial: {data_protocol(run)}{problem.traces_line(s.generation, '; ')}\n"
+        f"- a trial: {data_protocol(run)}{problem.traces_line(asdict(s), '; ')}\n"
         f"- command: `{resume_command(run)}`\n\n"
         "A trial that became the best has a picture among its artifacts: its prediction of one fixed blind trace.\n",
     )

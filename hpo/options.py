@@ -16,10 +16,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from dataPreProcessing import TRANSFORM_TYPES
 from hpo.plans import run_final_model, run_manual
 from hpo.problem import Problem
-from hpo.run import Run
+from hpo.run import Run, data_stream
 from hpo.samplers import PRUNERS, SAMPLERS
 from hpo.search import run_search
-from hpo.settings import DEFAULTS, PRESETS, SEARCH, RunSettings
+from hpo.settings import DEFAULTS, FROM_FILES, OF_TRACES, PRESETS, SEARCH, RunSettings
 from hpo.update import run_model_update
 from hpo.urls import public_url
 from hpo.workers import WORKER_STORAGE
@@ -97,6 +97,12 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
         f"--preset published has no meaning for {problem.name}, which the paper does not have": (
             o.preset == "published" and not problem.paper_trials
         ),
+        "--preset published has the traces of the published scripts; --dt, --earth and --wavelet need another preset": (
+            o.preset == "published" and any(getattr(o, name) is not None for name in OF_TRACES)
+        ),
+        f"--earth and --wavelet have no meaning for {problem.name}, whose traces are made in another way": (
+            (o.earth or o.wavelet) and not problem.paper_trials
+        ),
         f"--preset extended has no grid; mode manual is for presets {others}": extended and o.mode == "manual",
         "--preset extended has no published networks; mode final_model needs --from-study NAME with it": (
             extended and o.mode == "final_model" and not o.from_study
@@ -119,13 +125,20 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
             asked["snr_db"] = list(check_snr(options.snr_db[0] if len(options.snr_db) == 1 else options.snr_db))
         except ValueError as error:
             raise UserError(str(error)) from error
+    for name, read in FROM_FILES.items():
+        if name in asked:
+            try:
+                # The process that started a worker has stored what the file held then.
+                asked[name] = None if options.is_worker else read(asked[name]).as_dict()
+            except ValueError as error:
+                raise UserError(str(error)) from error
     if options.repeats:
         asked["n_trials"] = options.repeats
     if options.mode == "optuna":
         asked.setdefault("study_name", f"{problem.study_prefix}_{datetime.now():%Y%m%d_%H%M}_{uuid.uuid4()}")
     if options.is_worker and WORKER_STORAGE in os.environ:
         asked["storage_url"] = os.environ[WORKER_STORAGE]
-    given = {name: asked[name] for name in DEFAULTS if name in asked}
+    given = {name: asked[name] for name in DEFAULTS if asked.get(name) is not None}
     preset = options.preset or "quick"
     final = PRESETS[preset].final if options.mode == "final_model" else {}
     space = problem.space(preset)
@@ -134,7 +147,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         space["Learning Rate"] = FloatDistribution(rate.low, rate.high, log=True)
     if options.search_transform:
         space["transform"] = CategoricalDistribution(TRANSFORM_TYPES)
-    return Run(
+    run = Run(
         problem=problem,
         settings=RunSettings(**{**problem.preset_settings(preset), "preset": preset, **final, **given}),
         search_space=space,
@@ -142,3 +155,9 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         arguments=arguments,
         **{field.name: asked[field.name] for field in fields(Run) if field.name in asked},
     )
+    if not run.given.isdisjoint(OF_TRACES):
+        try:
+            data_stream(run, "training", 1, run.settings.seed)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    return run

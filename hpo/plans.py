@@ -14,7 +14,7 @@ import shutil
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -26,8 +26,8 @@ import baseML
 from baseML import SUMMARY_COLUMNS, RunResult
 from hpo.problem import network_config
 from hpo.run import Run, check_table, data_protocol, derived_seed, train
-from hpo.settings import DEFAULTS
-from hpo.study import best_configuration, stored_settings
+from hpo.settings import DEFAULTS, difference
+from hpo.study import best_configuration, stored_settings, with_traces_of_source
 from hpo.tree import APPROACHES
 from networks.files import BACKUP, LOSS_HISTORY_FOLDER, RUN_NAME, keep_best, loss_history_path, remove_run_files
 from networks.rows import NetworkConfig
@@ -203,7 +203,7 @@ def check_folder(folder: Path, run: Run, otherwise: str = "give another --output
         raise UserError(f"{str(path)!r} does not hold the settings of a run ({error}); {otherwise}") from error
     different = [name for name in asked if name not in UNCOMPARED and found.get(name) != asked[name]]
     if different:
-        differences = ", ".join(f"{name} {found.get(name)!r}, not {asked[name]!r}" for name in different)
+        differences = ", ".join(difference(name, found.get(name), asked[name]) for name in different)
         raise UserError(
             f"{str(folder)!r} was started with {differences}; "
             f"go on with the options that it started with, or {otherwise}"
@@ -237,6 +237,7 @@ def run_manual(run: Run) -> None:
 
 def run_final_model(run: Run) -> None:
     """Mode final_model: the best configurations, trained repeatedly. UserError as for `run_manual`."""
+    run = with_traces_of_source(run)
     _work(run, repeatability_plan(run))
 
 
@@ -253,7 +254,7 @@ def _work(run: Run, plan: Plan) -> None:
         _clean(plan)
         missing = plan.missing()
         n_all, n_done = len(plan.trainings), len(plan.trainings) - len(missing)
-        traces = run.problem.traces_line(run.settings.generation, "\nTraces   ")
+        traces = run.problem.traces_line(asdict(run.settings), "\nTraces   ")
         print(f"{n_all} trainings, {n_done} of them done already; each {data_protocol(run)}{traces}")
         print(f"Results  {plan.folder}", flush=True)
         with tqdm(total=n_all, initial=n_done, unit="run", dynamic_ncols=True) as bar:

@@ -3,6 +3,7 @@
 A run script of the root holds one `Problem`, which is passed down as an object; `known_problems` finds all of them.
 """
 
+import contextlib
 import functools
 import importlib
 from collections.abc import Collection, Mapping
@@ -15,6 +16,8 @@ from dataPreProcessing import GENERATIONS, RMSE, Loss
 from evaluation.task import Task
 from hpo.settings import DEFAULTS, PRESETS
 from networks.rows import NETWORKS, NetworkConfig
+from support.checks import check_choice
+from traces.protocol import earth_of, how_made, wavelet_of
 
 ROOT = Path(__file__).parents[1]  # where the run scripts are
 PARAMETER_LIMIT = 20_000_000  # larger networks are not trained, unless the problem has another limit for their type
@@ -127,10 +130,17 @@ class Problem(Task):
         """The most parameters of a network of this type that is trained."""
         return self.parameter_limits.get(arch_type, PARAMETER_LIMIT)
 
-    def traces_line(self, generation: object, heading: str) -> str:
-        """A line on how traces were made, a key of GENERATIONS; empty for a problem that the paper does not have."""
-        words = GENERATIONS.get(str(generation), "not recorded with the results")
-        return f"{heading}{words}" if self.paper_trials else ""
+    def traces_line(self, settings: Mapping[str, object], heading: str) -> str:
+        """A line on how traces with these settings were made; empty for a problem that the paper does not have."""
+        if not self.paper_trials:
+            return ""
+        # Settings of the first versions lack the way, which is not known where there are no settings at all.
+        generation = settings.get("generation", "described" if settings else None)
+        words = "not recorded with the results"
+        with contextlib.suppress(ValueError):  # Files of results may come from anybody.
+            check_choice("generation", generation, GENERATIONS)
+            words = how_made(generation, earth_of(settings.get("earth")), wavelet_of(settings.get("wavelet")))
+        return f"{heading}{words}"
 
     @property
     def paper_epochs(self) -> int:

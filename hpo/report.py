@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
 import baseML
-from dataPreProcessing import GENERATIONS, TraceProtocol
+from dataPreProcessing import GENERATIONS
 from evaluation.blind import blind_test
 from evaluation.comparison import report, write_csv
 from hpo.budget import trained_epochs, trained_minutes
@@ -94,7 +95,7 @@ def print_plan(run: Run, study: optuna.Study) -> None:
     already = f", {done} of them done already" if done else ""
     workers = f", {run.n_workers} processes" if run.n_workers > 1 else ""
     budget = f", until {s.budget} of training are used up" if s.budget else ""
-    traces = problem.traces_line(s.generation, "\nTraces     ")
+    traces = problem.traces_line(asdict(s), "\nTraces     ")
     print(
         f"Problem    {problem.name}, preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
         f"Trials     {s.n_trials}{budget}{already}; each {data_protocol(run)}{traces}\n"
@@ -153,8 +154,7 @@ def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path:
     s, problem = run.settings, run.problem
     words = f" ({GENERATIONS['described']})" if s.generation != "described" else ""
     print(f"\nOn {BLIND_TRACES} blind traces{words}, with 95 % intervals:", flush=True)
-    protocol = TraceProtocol(s.n_samples, noisy_data=s.noisy_data, snr_db=s.snr_db)
-    rows = blind_test(problem, networks, BLIND_TRACES, s.seed, protocol)
+    rows = blind_test(problem, networks, BLIND_TRACES, s.seed, s.protocol)
     write_csv(path, problem, rows)
     print(f"{report(problem, rows, networks, s.seed)}\nBlind test    {path}")
 

@@ -14,7 +14,7 @@ from baseML import BaseMLClass, RunResult
 from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
 from hpo.problem import SEARCHED_SETTINGS, Problem
-from hpo.settings import MOST_TRIALS, MOST_WORKERS, SEARCH, RunSettings, checked, option
+from hpo.settings import MOST_TRIALS, MOST_WORKERS, OF_TRACES, SEARCH, RunSettings, checked, option
 from hpo.tree import ResultsTree, check_study_name
 from hpo.urls import public_url
 from networks.backends import memory_limit, versions
@@ -84,6 +84,11 @@ class Run:
         """The run with the settings that a trial has among its parameters."""
         searched = {name: parameters[name] for name in SEARCHED_SETTINGS if name in parameters}
         return replace(self, settings=replace(self.settings, **searched)) if searched else self
+
+    def with_traces_of(self, stored: Mapping[str, object]) -> "Run":
+        """The run with interval, earth and wavelet of a study or network, where the command line has no others."""
+        kept = {name: stored[name] for name in OF_TRACES if name in stored and name not in self.given}
+        return replace(self, settings=replace(self.settings, **kept))
 
     def may_begin(self, trials: Sequence[FrozenTrial]) -> bool:
         """Whether the study's budget has room for one more trial."""
@@ -174,10 +179,10 @@ def data_stream(
 ) -> CustomDataGen:
     """Pairs of the run's problem, of one of the streams; fixed validation traces are those of the run's own seed.
 
-    ``batch_size`` and ``transform`` are the run's where they are not given. Blind traces are always as the paper
-    describes them, so that networks of all presets can be compared.
+    ``batch_size`` and ``transform`` are the run's where they are not given. Blind traces always have fresh models, as
+    the paper describes them, so that networks of all presets can be compared.
     """
-    s = run.settings
+    s, own = run.settings, run.settings.protocol
     fixed = stream == "validation" and s.validation == "fixed"
     of_stream = 1 if s.one_by_one and stream == "validation" else s.batch_size
     return run.problem.stream(
@@ -188,11 +193,10 @@ def data_stream(
         scaling_flag=s.scaling_flag,
         seed=s.seed if fixed else seed,
         stream=stream,
-        n_samples=s.n_samples,
-        snr_db=s.snr_db,
         validation="fixed" if fixed else "streaming",
         generation="described" if stream == "blind" else s.generation,
         starting_age=0 if fixed else starting_age,
+        **own.generated,
     )
 
 
@@ -202,7 +206,7 @@ def data_protocol(run: Run) -> str:
     transform = "" if s.transform == "NA" else f", as {s.transform}"
     return (
         f"{s.num_epochs} epochs of {s.num_datasets} training and {s.n_validation} {s.validation} validation traces of "
-        f"{s.n_samples} samples{transform}, batches of {s.batch_size}"
+        f"{s.n_samples} samples at {1e3 * s.dt:g} ms{transform}, batches of {s.batch_size}"
     )
 
 

@@ -3,14 +3,18 @@
 import argparse
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
 from typing import NamedTuple
 
 from dataPreProcessing import TRANSFORM_TYPES, VALIDATIONS
 from hpo.budget import Budget
 from networks.backends import PRECISIONS
-from support.command_line import LARGEST_SEED, whole_number
+from support.command_line import LARGEST_SEED, converter, whole_number
 from support.errors import UserError
-from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE
+from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, interval
+from traces.earth_files import read_earth
+from traces.own_wavelet import read_wavelet
+from traces.protocol import TraceProtocol, earth_of, wavelet_of
 
 SEARCH = "search"  # stands for all modes that are searches, where the modes of an option are listed
 VALIDATION_SHARE = 0.3  # validation traces for each training trace: 75 for the paper's 250
@@ -133,11 +137,33 @@ class RunSettings:
         checked(Budget.of),
         modes=[SEARCH],
     )
-    generation: str = "described"  # how velocity and density are made: a key of `dataPreProcessing.GENERATIONS`
+    generation: str = "described"  # how velocity and density are made: a key of `traces.protocol.GENERATIONS`
+    # What files hold is stored instead of their names, so that nothing later needs the files.
+    wavelet: dict[str, object] | None = option(
+        None,
+        "own wavelet instead of random ones: a text file of times in s and amplitudes, or of amplitudes and # dt = ..",
+        Path,
+        "FILE",
+        before="transform",
+    )
+    earth: dict[str, object] | None = option(
+        None,
+        "own earth, a TOML file (default: the paper's, which dataGeneration.py --print-earth prints)",
+        Path,
+        "FILE",
+        before="transform",
+    )
+    dt: float = option(0.001, "sampling interval in s (default {})", converter(interval), "S", before="transform")
 
     @property
     def is_paper_search(self) -> bool:
         return PRESETS[self.preset].is_paper_search
+
+    @property
+    def protocol(self) -> TraceProtocol:
+        """What the traces are like. Raises ValueError for settings that no traces can have."""
+        own = {"earth": earth_of(self.earth), "own_wavelet": wavelet_of(self.wavelet)}
+        return TraceProtocol(self.n_samples, self.dt, self.noisy_data, self.snr_db, **own)
 
     @property
     def repeats(self) -> int:
@@ -150,4 +176,12 @@ class RunSettings:
         return max(1, round(VALIDATION_SHARE * self.num_datasets))
 
 
+OF_TRACES = ("wavelet", "earth", "dt")  # settings that later runs take from a study or a network
+FROM_FILES = {"earth": read_earth, "wavelet": read_wavelet}  # settings that are read from a file, as dictionaries
+LONG_VALUES = {name: f"another {name.replace('_', ' ')}" for name in (*FROM_FILES, "search_space")}
 DEFAULTS = {field.name: field.default for field in fields(RunSettings)}
+
+
+def difference(name: str, found: object, asked: object) -> str:
+    """How a message says that a setting was stored with another value than the one that is asked for."""
+    return LONG_VALUES.get(name) or f"{name} {found!r}, not {asked!r}"

@@ -13,7 +13,7 @@ from hpo.dashboard import write_note
 from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
 from hpo.run import Run, data_stream
 from hpo.samplers import PRUNERS, SAMPLERS
-from hpo.settings import DEFAULTS, MOST_EPOCHS, MOST_TRIALS, PRESETS
+from hpo.settings import DEFAULTS, MOST_EPOCHS, MOST_TRIALS, PRESETS, difference
 from hpo.storage import open_storage
 from hpo.tree import check_study_name
 from hpo.trials import alone, trained_trials
@@ -138,9 +138,8 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
         compared = name not in FREE_TO_CHANGE and (strict or name in run.given)
         found = stored.get(name, DEFAULTS.get(name, value))
         if compared and found != value:
-            difference = "another search space" if name == "search_space" else f"{name} {found!r}, not {value!r}"
             raise UserError(
-                f"study {run.study_name!r} was started with {difference}; "
+                f"study {run.study_name!r} was started with {difference(name, found, value)}; "
                 "resume it with the options that it was started with"
             )
     kept = {name: stored[name] for name in asdict(run.settings) if name in stored}
@@ -174,14 +173,37 @@ def _check_ranges(run: Run) -> None:
     data_stream(run.with_parameters(parameters), "training", s.num_datasets, s.seed)  # refuses the rest
 
 
+def _open_source(run: Run) -> tuple[Run, optuna.Study]:
+    """The study ``run.from_study`` and the run with its settings; nothing is changed in it."""
+    return open_study(replace(run, mode="optuna_resume", study_name=run.from_study, given=frozenset(), is_worker=True))
+
+
+def with_traces_of_source(run: Run) -> Run:
+    """Return the run with interval, earth and wavelet of the study ``run.from_study``, if there is one.
+
+    Those that the command line has stay. Raises UserError when the run cannot have such traces.
+    """
+    if run.from_study is None:
+        return run
+    run = run.with_traces_of(asdict(_open_source(run)[0].settings))
+    check_traces(run, f"study {run.from_study!r}")
+    return run
+
+
+def check_traces(run: Run, source: str) -> None:
+    """UserError when a run cannot have the traces that it took from ``source``."""
+    try:
+        data_stream(run, "training", 1, run.settings.seed)
+    except ValueError as error:
+        raise UserError(f"the traces of {source} cannot be made: {error}") from error
+
+
 def best_configuration(run: Run) -> tuple[NetworkConfig, dict[str, object]]:
     """Return the network of the best trial of the study ``run.from_study``, with its transform and other settings.
 
     Raises UserError when the study has no such network.
     """
-    found, study = open_study(
-        replace(run, mode="optuna_resume", study_name=run.from_study, given=frozenset(), is_worker=True)
-    )
+    found, study = _open_source(run)
     trained = trained_trials(study)
     if not trained:
         raise UserError(f"study {run.from_study!r} has no trained trial yet")

@@ -11,7 +11,8 @@ from baseML import BaseMLClass, RunResult
 from dataPreProcessing import fit_input
 from hpo.plans import UPDATE_SEED, claimed, result_text
 from hpo.run import Run, data_stream, derived_seed, origin_of
-from hpo.study import stored_settings
+from hpo.settings import DEFAULTS
+from hpo.study import check_traces, stored_settings
 from networks.files import UPDATE, loss_history_path
 from support.errors import StoppedError, UserError
 from support.startup import load_keras
@@ -19,7 +20,7 @@ from support.startup import load_keras
 keras = load_keras()
 
 # settings that must be the same for a network and for the run that trains it on
-MUST_AGREE = ("problem", "n_samples", "scaling_flag", "noisy_data", "precision")
+MUST_AGREE = ("problem", "n_samples", "dt", "scaling_flag", "noisy_data", "precision")
 
 
 # --- Update of a network
@@ -35,7 +36,7 @@ def run_model_update(run: Run) -> None:
     # The update of an update has another name, and so another seed.
     seed = derived_seed(run.settings.seed, UPDATE_SEED, zlib.crc32(name.encode()))
     keras.utils.set_random_seed(seed)  # before the dropout is loaded, which draws its random state then
-    network = _load_for_update(run)
+    run, network = _load_for_update(run)
     run = run.with_parameters({"transform": network.transform["transform_type"]})
     destination, working = run.model.with_name(f"{name}.keras"), run.model.with_name(f".{name}")
     if destination.is_file():
@@ -54,8 +55,12 @@ def run_model_update(run: Run) -> None:
     )
 
 
-def _load_for_update(run: Run) -> BaseMLClass:
-    """The network that is to be updated. UserError if the file is not a network, or its data are not the run's."""
+def _load_for_update(run: Run) -> tuple[Run, BaseMLClass]:
+    """The run and the network that is to be updated, whose traces it goes on with where the run asks for no others.
+
+    A network can go on with another earth or another wavelet, which fits it to them. UserError if the file is not a
+    network, or its data are not the run's.
+    """
     try:
         network = BaseMLClass.load_model(run.model, run.problem.loss)
     except ValueError as error:
@@ -63,15 +68,19 @@ def _load_for_update(run: Run) -> BaseMLClass:
     description = run.model.with_suffix(".json")
     if not description.is_file():
         raise UserError(f"{str(description)!r} is missing, which describes the network {str(run.model)!r}")
+    own = {"dt": network.transform.get("dt", DEFAULTS["dt"]), "n_samples": network.n_samples}
+    run = run.with_traces_of({**network.provenance, **own})
     asked = stored_settings(run)
-    found = {**asked, **network.provenance, "n_samples": network.n_samples}
+    found = {**asked, **network.provenance, **own}
     for name in MUST_AGREE:
         if found[name] != asked[name]:
             raise UserError(
                 f"{str(run.model)!r} was trained for {name} {found[name]!r}, not {asked[name]!r}; "
-                "give the script, --preset, --samples and --precision that it was trained with, or another --model"
+                "give the script, --preset, --samples, --dt and --precision that it was trained with, "
+                "or another --model"
             )
-    return network
+    check_traces(run, repr(str(run.model)))
+    return run, network
 
 
 def _update(run: Run, network: BaseMLClass, folder: Path, name: str, seed: int) -> tuple[dict[str, float], RunResult]:

@@ -1,12 +1,12 @@
 """Checks of what is drawn: each raises a ValueError that names the argument, what it holds and what is valid."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from plots.style import LITHOLOGY_STYLES
-from support.checks import check_names, unmasked
+from plots.style import LithologyStyle, lithology_styles
+from support.checks import unmasked
 
 
 def check_arrays(arrays: Mapping[str, ArrayLike], ndim: int | None = 1) -> None:
@@ -25,14 +25,17 @@ def named(kind: str, arrays: Mapping[str, ArrayLike]) -> dict[str, ArrayLike]:
     return {f"{kind} {name!r}": array for name, array in arrays.items()} or {kind: []}
 
 
-def check_lithologies(codes: ArrayLike, names: Sequence[str]) -> dict[int, str]:
-    """The name of each code that occurs; ValueError unless all names are known and a code is a name's position."""
-    valid = dict(enumerate(check_names("lithology_names", names, LITHOLOGY_STYLES)))
+def check_lithologies(codes: ArrayLike, names: Sequence[str]) -> dict[int, tuple[str, LithologyStyle]]:
+    """Name and look of each code that occurs; ValueError unless there are names and a code is a name's position."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ValueError(f"lithology_names must be a list of names, not {names!r}")
+    valid = dict(enumerate(names))
+    styles = lithology_styles(names)
     found = np.unique(codes).tolist()
     for code in found:
         if code not in valid:
             raise ValueError(f"Unknown lithology code {code}; valid are {valid}.")
-    return {int(code): valid[code] for code in found}
+    return {int(code): (valid[code], styles[valid[code]]) for code in found}
 
 
 def check_columns(

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from plots.checks import check_arrays, check_lithologies, check_order, named
-from plots.style import COLOURS, COLUMN_WIDTH, LITHOLOGY_STYLES, PAGE_WIDTH
+from plots.style import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, LithologyStyle
 from plots.style import draw_trace, marker_size, picture, set_symmetric, stacked_axes
 
 LOGS = {  # label and colour of each log track
@@ -31,7 +31,7 @@ def plot_model(
     """Log tracks of one layered model side by side over depth: lithology, velocity, density, impedance (Fig 2a).
 
     ``base_depth`` (n_layers,) is the depth of each layer's base in ft and increases; the first layer begins at 0 ft.
-    ``lithology`` (n_layers,) holds positions in ``lithology_names``, whose names are keys of LITHOLOGY_STYLES.
+    ``lithology`` (n_layers,) holds positions in ``lithology_names``, each of which has a look of its own.
     Velocity, density and impedance (n_layers,) are in ft/s, g/cm3 and ft/s g/cm3.
 
     >>> model = [90.0, 250.0], [0, 1], [9e3, 14.5e3], [2.3, 2.1], [20.7e3, 30.5e3], ["shale", "halite"]
@@ -137,8 +137,8 @@ def plot_earth_model_and_traces(
 
 def _check_model(
     base_depth: ArrayLike, lithology: ArrayLike, logs: Mapping[str, ArrayLike], lithology_names: Sequence[str]
-) -> tuple[np.ndarray, dict[int, str]]:
-    """Depths in ft of the surface and of each layer's base (n_layers + 1,), and the names of the codes that occur."""
+) -> tuple[np.ndarray, dict[int, tuple[str, LithologyStyle]]]:
+    """Depths in ft of the surface and of each layer's base (n_layers + 1,); name and look of each code that occurs."""
     check_arrays({"base_depth": base_depth, "lithology": lithology} | logs)
     edges = np.concatenate([[0.0], base_depth])
     check_order("base_depth, with 0 ft before it,", edges)
@@ -146,12 +146,16 @@ def _check_model(
 
 
 def _draw_model(
-    fig: FigureBase, edges: np.ndarray, lithology: ArrayLike, logs: Mapping[str, ArrayLike], names: Mapping[int, str]
+    fig: FigureBase,
+    edges: np.ndarray,
+    lithology: ArrayLike,
+    logs: Mapping[str, ArrayLike],
+    names: Mapping[int, tuple[str, LithologyStyle]],
 ) -> None:
     """Lithology column and the logs by name, side by side over one depth axis."""
     axes = fig.subplots(1, 1 + len(logs), sharey=True, width_ratios=(0.6, *[1] * len(logs)))
-    for code, name in names.items():
-        style, here = LITHOLOGY_STYLES[name], np.asarray(lithology) == code
+    for code, (name, style) in names.items():
+        here = np.asarray(lithology) == code
         look = {"color": style.colour, "hatch": style.hatch, "edgecolor": "0.25", "linewidth": 0.3}
         axes[0].barh(edges[:-1][here], 1.0, np.diff(edges)[here], align="edge", label=name, **look)
     axes[0].set(xlim=(0.0, 1.0), xticks=[], xlabel="Lithology", ylim=(edges[-1], 0.0), ylabel="Depth (ft)")
@@ -164,14 +168,18 @@ def _draw_model(
 
 
 def _draw_xplot(
-    fig: FigureBase, velocity: ArrayLike, density: ArrayLike, lithology: ArrayLike, names: Mapping[int, str]
+    fig: FigureBase,
+    velocity: ArrayLike,
+    density: ArrayLike,
+    lithology: ArrayLike,
+    names: Mapping[int, tuple[str, LithologyStyle]],
 ) -> None:
     """Crossplot with its legend."""
     velocity, density, lithology = (np.ravel(array) for array in (velocity, density, lithology))
     size = marker_size(velocity.size)
     ax = fig.subplots()
-    for code, name in names.items():
-        style, here = LITHOLOGY_STYLES[name], lithology == code
+    for code, (name, style) in names.items():
+        here = lithology == code
         look = {"color": style.colour, "marker": style.marker, "edgecolors": "0.25", "linewidths": 0.012 * size}
         # Pixels inside a PDF: hundreds of thousands of vector markers would make it unreadably slow.
         ax.scatter(velocity[here], density[here], size, label=name, rasterized=True, **look)

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -50,6 +51,21 @@ LITHOLOGY_STYLES = {
     "anhydrite": LithologyStyle("#F7A8C4", "\\\\\\\\", "v"),
     "halite": LithologyStyle("#8FD08A", "xx", "^"),
 }
+# Further lithologies take these in turn. As each list has a length of its own, looks are repeated late.
+FURTHER_COLOURS = ("#E8C39E", "#9AD9D1", "#D98880", "#B5C689", "#C9C9EE", "#FFB347", "#8C9EB5")
+FURTHER_HATCHES = ("//", "oo", "++", "|||", "**")
+FURTHER_MARKERS = ("P", "X", "<", "p", "*", "h")
+
+
+def lithology_styles(names: Sequence[str]) -> dict[str, LithologyStyle]:
+    """A look for each of some lithologies: that of LITHOLOGY_STYLES, or one that follows from their order.
+
+    >>> [style.marker for style in lithology_styles(["coal", "shale", "basalt"]).values()]
+    ['P', 's', 'X']
+    """
+    turns = (itertools.cycle(looks) for looks in (FURTHER_COLOURS, FURTHER_HATCHES, FURTHER_MARKERS))
+    further = zip(*turns, strict=True)
+    return {name: LITHOLOGY_STYLES.get(name) or LithologyStyle(*next(further)) for name in names}
 
 
 def font_sizes_defaults(small: int = 8, medium: int = 9, large: int = 11) -> dict[str, int]:

@@ -38,6 +38,18 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     return convert
 
 
+def converter(convert: Callable[[str], object]) -> Callable[[str], object]:
+    """Converter of an option's text by a function whose ValueError is the sentence that the user gets."""
+
+    def converted(text: str) -> object:
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return converted
+
+
 def check_output(output: Path, place: Path | None = None, option: str = "--output") -> None:
     """UserError unless ``output``, or the folder ``place`` in it, can be written or made. Nothing of it stays.
 

@@ -31,6 +31,9 @@ PAPER = {  # what a study of the paper preset keeps, in this order
     "one_by_one": False,
     "budget": None,
     "generation": "described",
+    "wavelet": None,
+    "earth": None,
+    "dt": 0.001,
 }
 
 

@@ -25,6 +25,21 @@ def check_time(dt: float, t0: float) -> tuple[float, float]:
     return check_number("dt", dt, *DT_LIMITS, valid), check_number("t0", t0, 0.0, sys.float_info.max, valid)
 
 
+def interval(text: str) -> float:
+    """The sampling interval (s) that a text says; ValueError for one outside DT_LIMITS.
+
+    >>> interval("0.002")
+    0.002
+    """
+    try:
+        dt = float(text)
+    except ValueError:
+        dt = np.nan
+    if not DT_LIMITS[0] <= dt <= DT_LIMITS[1]:
+        raise ValueError(f"{text[:40]!r} is not a time of {DT_LIMITS[0]:g} to {DT_LIMITS[1]:g} s")
+    return dt
+
+
 def are_real(values: np.ndarray) -> bool:
     """Whether an array holds integers or floats.
 

@@ -102,7 +102,7 @@ class Earth:
 
     >>> thin = Earth(layer_thickness=(5, 20), sequences={"sand": (1.0, {"sandstone": 1.0})})
     >>> thin.words
-    'an earth that differs from the paper\'s in sequences and layer_thickness'
+    "an earth that differs from the paper's in sequences and layer_thickness"
     >>> thin == Earth.from_dict(thin.as_dict()), thin == Earth()
     (True, False)
     """

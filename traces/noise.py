@@ -17,6 +17,15 @@ class Gap(NamedTuple):
     bottom: np.ndarray
 
 
+def check_level(snr_db: tuple[float, float] | None, noise_range: tuple[float, float]) -> None:
+    """ValueError when a noise level is asked for where there is no noise.
+
+    >>> check_level((5.0, 5.0), NOISE_RANGE)
+    """
+    if snr_db is not None and noise_range[1] == 0:
+        raise ValueError(f"snr_db must be None where noise_range is {noise_range}, which is no noise, not {snr_db}")
+
+
 def data_noise(
     clean: np.ndarray,
     seed: Seed = None,
@@ -36,10 +45,7 @@ def data_noise(
     clean, rng, snr_db = check_block("clean", clean), check_seed(seed), check_snr(snr_db)
     n_samples = clean.shape[1]
     low, high = noise_range
-    if snr_db is not None and high == 0:
-        raise ValueError(
-            f"snr_db {snr_db} is a level of noise, and noise_range {noise_range} has no noise; None is valid"
-        )
+    check_level(snr_db, noise_range)
     mean = clean.sum(axis=1, keepdims=True) / n_samples
     std = np.sqrt(np.maximum(np.vecdot(clean, clean)[:, None] / n_samples - mean**2, 0))
     noise = rng.standard_normal(clean.shape, np.float32)

@@ -94,7 +94,7 @@ def loss_unit(problem: Problem, settings: Mapping[str, object]) -> str:
 
 def traces_sentence(problem: Problem, *settings: Mapping[str, object]) -> str:
     """Return a sentence on how the traces of results with these settings were made, for captions."""
-    lines = [problem.traces_line(one.get("generation", "described" if one else None), "") for one in settings]
+    lines = [problem.traces_line(one, "") for one in settings]
     return f"Traces: {'; '.join(dict.fromkeys(lines))}." if any(lines) else ""
 
 

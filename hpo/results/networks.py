@@ -95,7 +95,7 @@ def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> 
         raise MissingError("blind trace: no final network could be loaded")
     protocol, *others = {TraceProtocol.of(network) for network in loaded.values()}
     if others:
-        raise MissingError("blind trace: the final networks were trained on traces of different lengths or noise")
+        raise MissingError("blind trace: the final networks were trained on different traces")
     x, y = blind_traces(problem, BASELINE_TRACES, protocol=protocol)
     known = problem.known(0, protocol)
     best = best_baseline(problem, compare(problem, x, y, {}, known)).name
