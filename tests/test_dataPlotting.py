@@ -20,6 +20,7 @@ import pytest
 
 import dataPlotting
 import plots.learning
+import plots.style
 
 NAMES = ("shale", "sandstone", "limestone", "dolomite", "anhydrite", "halite")
 LAYERS = {
@@ -692,9 +693,13 @@ def test_an_unknown_code_is_named_with_the_valid_ones():
         dataPlotting.plot_model(**LAYERS | {"lithology": [0, 6, 1]}, lithology_names=NAMES)
 
 
-def test_an_unknown_name_is_named_with_the_known_ones():
-    with pytest.raises(ValueError, match="'basalt' is unknown; valid: shale, sandstone"):
-        dataPlotting.plot_xplot([1.0], [1.0], [0], ("basalt",))
+def test_further_lithologies_have_a_look_of_their_own():
+    names = [*NAMES, *(f"rock {number}" for number in range(30))]
+    styles = plots.style.lithology_styles(names)
+    assert len(set(styles.values())) == len(names)
+    assert {name: styles[name] for name in NAMES} == dataPlotting.LITHOLOGY_STYLES
+    figure = dataPlotting.plot_xplot([1.0, 2.0], [1.0, 2.0], [0, 7], names)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["shale", "rock 1"]
 
 
 def test_depths_have_to_increase():
