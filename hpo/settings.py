@@ -11,7 +11,7 @@ from hpo.budget import Budget
 from networks.backends import PRECISIONS
 from support.command_line import LARGEST_SEED, converter, whole_number
 from support.errors import UserError
-from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, interval
+from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, check_snr, interval
 from traces.earth_files import read_earth
 from traces.own_wavelet import read_wavelet
 from traces.protocol import TraceProtocol, earth_of, wavelet_of
@@ -163,7 +163,7 @@ class RunSettings:
     def protocol(self) -> TraceProtocol:
         """What the traces are like. Raises ValueError for settings that no traces can have."""
         own = {"earth": earth_of(self.earth), "own_wavelet": wavelet_of(self.wavelet)}
-        return TraceProtocol(self.n_samples, self.dt, self.noisy_data, self.snr_db, **own)
+        return TraceProtocol(self.n_samples, self.dt, self.noisy_data, check_snr(self.snr_db), **own)
 
     @property
     def repeats(self) -> int:

@@ -82,7 +82,7 @@ def test_one_transform_for_all_modes(tmp_path, transform, capsys):
     small = dataclasses.replace(toy(DENOISING), final_configs={"Optuna": config})
     options = ("--transform", transform)
     assert run_here(small, tmp_path, *options, "--n-trials", "1") == 0
-    assert f"48 samples, as {transform}, batches" in capsys.readouterr().out
+    assert f"48 samples at 1 ms, as {transform}, batches" in capsys.readouterr().out
     assert run_here(small, tmp_path, *options, "--mode", "final_model", "--repeats", "1") == 0
     model = only((tmp_path / "Denoising" / "Final_Model" / "Optuna").glob(f"*_KRNL32_*_{transform}_*.keras"))
     assert json.loads(model.with_suffix(".json").read_text())["transform"] == {"transform_type": transform, "dt": 0.001}

@@ -34,10 +34,8 @@ def interval(text: str) -> float:
     try:
         dt = float(text)
     except ValueError:
-        dt = np.nan
-    if not DT_LIMITS[0] <= dt <= DT_LIMITS[1]:
-        raise ValueError(f"{text[:40]!r} is not a time of {DT_LIMITS[0]:g} to {DT_LIMITS[1]:g} s")
-    return dt
+        raise ValueError(f"dt must be a number of seconds, not {text[:40]!r}") from None
+    return check_time(dt, 0.0)[0]
 
 
 def are_real(values: np.ndarray) -> bool:
