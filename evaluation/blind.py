@@ -1,7 +1,7 @@
 """Blind tests: traces that neither training nor validation ever saw, and what methods and networks make of them."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,8 +30,7 @@ def blind_traces(
     An x of several channels is (n_traces, n_samples, n_channels); a y that is not a trace is (n_traces, n_values). No
     training and no validation of any seed has these traces. Raises ValueError for a number or protocol that is invalid.
     """
-    traces = protocol or TraceProtocol()
-    options = {option.name: getattr(traces, option.name) for option in fields(traces)}
+    options = (protocol or TraceProtocol()).options
     # In fixed validation, no trace of a second epoch is made ahead.
     stream = task.stream(
         batch_size=TRACES_PER_BLOCK, n=n_traces, seed=seed, stream="blind", validation="fixed", **options

@@ -9,7 +9,7 @@ was trained on says whether that scale can be right.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -75,7 +75,7 @@ class TrainedOn:
         if gen_type is None:
             return None
         scaling_flag = network.provenance.get("scaling_flag", False)
-        return cls.of(CustomDataGen(gen_type=gen_type, scaling_flag=scaling_flag, **asdict(TraceProtocol.of(network))))
+        return cls.of(CustomDataGen(gen_type=gen_type, scaling_flag=scaling_flag, **TraceProtocol.of(network).options))
 
     @classmethod
     def stored(cls, part: Mapping[str, object]) -> "TrainedOn":

@@ -1,6 +1,6 @@
 """What traces are like: their length, interval, noise, wavelet and earth, and how these are called."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from support.checks import check_flag
 from traces.checks import check_snr, check_time
@@ -37,6 +37,11 @@ class TraceProtocol:
             earth=earth_of(described.get("earth")),
             own_wavelet=wavelet_of(described.get("wavelet")),
         )
+
+    @property
+    def options(self) -> dict[str, object]:
+        """The options of `CustomDataGen`."""
+        return {option.name: getattr(self, option.name) for option in fields(self)}
 
     @property
     def is_of_paper(self) -> bool:
