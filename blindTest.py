@@ -15,12 +15,12 @@ from baseML import BaseMLClass, labelled
 from dataPreProcessing import TraceProtocol
 from evaluation.blind import VARIANTS, blind_test, blind_tests
 from evaluation.comparison import missing_packages, report, text_table_of_all, write_csv
+from evaluation.given_wavelet import given_wavelet
 from hpo.problem import Problem, known_problems
 from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, converter, whole_number
 from support.errors import UserError
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, interval
 from traces.earth_files import read_earth
-from traces.own_wavelet import read_wavelet
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     default = "(default: the networks', else the paper's)"
     add("--dt", type=converter(interval), metavar="S", help=f"sampling interval in s {default}")
     add("--earth", type=converter(read_earth), metavar="FILE", help=f"own earth, a TOML file {default}")
-    wavelet = {"type": converter(read_wavelet), "metavar": "FILE", "dest": "own_wavelet"}
-    add("--wavelet", help=f"own wavelet, a text file {default}", **wavelet)
+    add("--wavelet", type=Path, metavar="FILE", help=f"own wavelet, a text file or traces that show it {default}")
     add("--noisy-data", action="store_true", default=None, help="inversion from noisy traces with a gap")
     seed = whole_number(0, LARGEST_SEED)
     add("--seed", type=seed, default=0, metavar="N", help="seed of the traces and the intervals (default 0)")
@@ -105,7 +104,8 @@ def _protocol(options: argparse.Namespace, networks: Mapping[str, BaseMLClass]) 
     if len(set(protocols.values())) > 1:
         raise ValueError("the networks were trained on different traces: " + "; ".join(map(str, protocols.values())))
     asked = {"n_samples": options.samples}
-    asked |= {name: getattr(options, name) for name in ("dt", "earth", "own_wavelet", "noisy_data")}
+    asked |= {name: getattr(options, name) for name in ("dt", "earth", "noisy_data")}
+    asked["own_wavelet"] = options.wavelet and given_wavelet(options.wavelet, options.dt)
     start = next(iter(protocols.values()), TraceProtocol())
     return replace(start, **{name: value for name, value in asked.items() if value is not None})
 

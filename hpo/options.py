@@ -129,7 +129,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         if name in asked:
             try:
                 # The process that started a worker has stored what the file held then.
-                asked[name] = None if options.is_worker else read(asked[name]).as_dict()
+                asked[name] = None if options.is_worker else read(asked[name], options.dt)
             except ValueError as error:
                 raise UserError(str(error)) from error
     if options.repeats:

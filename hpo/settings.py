@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dataPreProcessing import TRANSFORM_TYPES, VALIDATIONS
+from evaluation.given_wavelet import given_wavelet
 from hpo.budget import Budget
 from networks.backends import PRECISIONS
 from support.command_line import LARGEST_SEED, converter, whole_number
 from support.errors import UserError
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, check_snr, interval
 from traces.earth_files import read_earth
-from traces.own_wavelet import read_wavelet
 from traces.protocol import TraceProtocol, earth_of, wavelet_of
 
 SEARCH = "search"  # stands for all modes that are searches, where the modes of an option are listed
@@ -141,7 +141,8 @@ class RunSettings:
     # What files hold is stored instead of their names, so that nothing later needs the files.
     wavelet: dict[str, object] | None = option(
         None,
-        "own wavelet instead of random ones: a text file of times in s and amplitudes, or of amplitudes and # dt = ..",
+        "own wavelet instead of random ones: a text file of times in s and amplitudes, or of amplitudes and # dt = .., "
+        "or traces from which it is estimated (.sgy, .su, .npy, .npz)",
         Path,
         "FILE",
         before="transform",
@@ -177,7 +178,11 @@ class RunSettings:
 
 
 OF_TRACES = ("wavelet", "earth", "dt")  # settings that later runs take from a study or a network
-FROM_FILES = {"earth": read_earth, "wavelet": read_wavelet}  # settings that are read from a file, as dictionaries
+# Settings that are stored as what a file holds: how it is read, beside the interval that the command line gives.
+FROM_FILES = {
+    "earth": lambda path, dt: read_earth(path).as_dict(),
+    "wavelet": lambda path, dt: given_wavelet(path, dt).as_dict(),
+}
 LONG_VALUES = {name: f"another {name.replace('_', ' ')}" for name in (*FROM_FILES, "search_space")}
 DEFAULTS = {field.name: field.default for field in fields(RunSettings)}
 

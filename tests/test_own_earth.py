@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ import dataGeneration as dg
 import hpo.options
 import modelCard
 from baseML import BaseMLClass
+from dataFiles import write_traces
 from dataPreProcessing import CustomDataGen, TraceProtocol
 from evaluation.baselines import fit_inversion_reference
 from evaluation.blind import blind_traces, variants_of
+from evaluation.given_wavelet import given_wavelet
 from hpo.plans import repeatability_plan
 from hpo.study import with_traces_of_source
 from support.errors import UserError
@@ -23,6 +26,7 @@ from traces.earth import PAPER_EARTH, Earth, Lithology
 from traces.earth_files import earth_text, read_earth
 from traces.own_wavelet import OwnWavelet, estimate_wavelet, read_wavelet, wavelet_from
 
+DATA = Path(__file__).parents[2] / "shared" / "data"
 PROBLEM = toy(INVERSION)
 SAND = Lithology("sand", 0.0, 0.0, 2.2, 2.0, 3.0, 1.0, 1.0)
 ONE_ROCK = Earth(
@@ -300,6 +304,36 @@ def test_a_wavelet_is_not_estimated_from_what_may_be_noise():
         estimate_wavelet(np.random.default_rng(0).standard_normal((50, 800)), 0.004)
     with pytest.raises(ValueError, match="traces of zeros"):
         estimate_wavelet(np.zeros((3, 800)), 0.004)
+
+
+def test_a_file_of_traces_gives_the_wavelet_that_they_show(tmp_path):
+    """The files have dead traces, a level, mutes and missing samples, and more traces than are looked at."""
+    rng = np.random.default_rng(1)
+    wavelet = dg.ricker(np.arange(-32, 33) * 0.004, np.array([[30.0]]))
+    clean = dg.convolve(rng.standard_normal((1200, 500)), np.tile(wavelet, (1200, 1)))
+    traces = (clean + 0.3 * rng.standard_normal(clean.shape) + 20).astype(np.float32)
+    traces[:, :60], traces[5] = 0.0, 3.0
+    segy = write_traces(tmp_path / "line.sgy", traces, 0.004)
+    traces[7, 100] = np.nan
+    np.save(tmp_path / "line.npy", traces.reshape(30, 40, 500))
+    for found in (given_wavelet(segy), given_wavelet(tmp_path / "line.npy", 0.004)):
+        assert found.dt == 0.004 and np.array(found.samples) == pytest.approx(wavelet[0], abs=0.06)
+    run = asked("--wavelet", str(tmp_path / "line.npy"), "--dt", "0.004")
+    assert OwnWavelet.from_dict(run.settings.wavelet) == found
+    with pytest.raises(UserError, match=r"line.npy': its traces have no sampling interval, which --dt can give"):
+        asked("--wavelet", str(tmp_path / "line.npy"))
+
+
+@pytest.mark.parametrize("name", ["f3.sgy", "npra_31_81_PR.sgy", "gom_cdp_nmo.su", "viking_small.segy"])
+def test_field_data_give_a_wavelet(name):
+    """Zero phase, a dominant lobe of less than 50 ms, in the band of such data."""
+    if not (DATA / name).is_file():
+        pytest.skip(f"{name} is not there")
+    wavelet = given_wavelet(DATA / name)
+    samples = np.array(wavelet.samples)
+    assert np.array_equal(samples, samples[::-1]) and samples[samples.size // 2] == 1.0
+    spectrum = np.abs(np.fft.rfft(samples, 4096))
+    assert 5 < np.fft.rfftfreq(4096, wavelet.dt)[spectrum.argmax()] < 80
 
 
 # --- Studies and networks
