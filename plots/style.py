@@ -119,6 +119,13 @@ def save(fig: Figure, path: str | Path) -> None:
         fig.savefig(unfinished, dpi=DPI)
 
 
+def _real(array: ArrayLike) -> np.ndarray:
+    unmasked("an array", array)
+    if np.iscomplexobj(array):
+        raise TypeError("complex numbers")
+    return np.asarray(array, dtype=float)
+
+
 def max_axis_value(*arrays: ArrayLike) -> float:
     """Largest absolute finite value over arrays of any shapes and one unit, to serve as a symmetric axis limit.
 
@@ -129,7 +136,7 @@ def max_axis_value(*arrays: ArrayLike) -> float:
     2.0
     """
     try:
-        values = np.concatenate([np.ravel(unmasked("an array", array).astype(float)) for array in arrays] or [[]])
+        values = np.concatenate([np.ravel(_real(array)) for array in arrays] or [[]])
     except (TypeError, ValueError) as error:
         raise ValueError(f"Arrays of numbers are needed, got something else: {error}.") from error
     largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)

@@ -1,6 +1,7 @@
 """Parts of every command line: errors in one sentence, whole numbers, quoting, folders that can be written."""
 
 import argparse
+import os
 import re
 import shlex
 import subprocess
@@ -53,7 +54,8 @@ def converter(convert: Callable[[str], object]) -> Callable[[str], object]:
 def check_output(output: Path, place: Path | None = None, option: str = "--output") -> None:
     """UserError unless ``output``, or the folder ``place`` in it, can be written or made. Nothing of it stays.
 
-    A folder of the same name is made in a temporary one beside, as only that shows what a file system refuses.
+    For an output that does not exist, folders of its names are made in a temporary one, as only that shows what a file
+    system refuses.
     """
     place = (place or output).absolute()
     name = f"{option} {str(output)!r}" if place.is_relative_to(output.absolute()) else repr(str(place))
@@ -61,8 +63,11 @@ def check_output(output: Path, place: Path | None = None, option: str = "--outpu
     try:
         while not nearest.exists():
             nearest = nearest.parent
-        with tempfile.TemporaryDirectory(dir=nearest, prefix=".check-", ignore_cleanup_errors=True) as folder:
-            Path(folder, place.relative_to(nearest)).mkdir(parents=True, exist_ok=True)
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise UserError(f"{name} cannot be written: {str(nearest)!r} is not a writable folder")
+        if not output.exists():
+            with tempfile.TemporaryDirectory(dir=nearest, prefix=".check-", ignore_cleanup_errors=True) as folder:
+                Path(folder, place.relative_to(nearest)).mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{name} cannot be written: {str(nearest)!r} is not a writable folder ({reason})") from error

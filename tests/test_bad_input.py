@@ -250,7 +250,6 @@ def network(tmp_path_factory):
         ({"problem": "denoising"}, ["--problem", "inversion"], ("denoising", "not inversion")),
         ({"problem": "denoising", "snr_db": "loud"}, [], ("snr_db", "'loud'")),
         ({"problem": "denoising", "noisy_data": "yes"}, [], ("noisy_data", "'yes'")),
-        ({"problem": "denoising"}, ["--samples", "17"], ("(n_traces, 16, 1)",)),
         ({"problem": "noise"}, [], ("'noise'", "denoising, inversion")),
     ],
     ids=str,

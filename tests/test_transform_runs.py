@@ -61,13 +61,10 @@ def test_a_study_searches_the_transform(tmp_path, problem, capsys):
     x, y = blind_traces(problem, 4, protocol=TraceProtocol.of(network))
     predicted = network.predict_result(x)
     assert float(tested[name][unit]) == pytest.approx(np.sqrt(np.mean((predicted - y) ** 2, axis=1)).mean())
-    for options, sentence in (
-        (["--problem", "denoising" if problem is INVERSION else "inversion"], "one problem is needed"),
-        (["--samples", "50"], "traces must be"),
-    ):
-        with pytest.raises(SystemExit):
-            blindTest.main(["--model", str(model), "--traces", "4", *options])
-        assert sentence in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        other = "denoising" if problem is INVERSION else "inversion"
+        blindTest.main(["--model", str(model), "--traces", "4", "--problem", other])
+    assert "one problem is needed" in capsys.readouterr().err
     resumed = ["--mode", "optuna_resume", "--n-trials", "5"]
     assert run_here(small, tmp_path, *resumed) == 0 and "transform" in load(tmp_path, problem).trials[4].params
     repeats = ["--mode", "final_model", "--from-study", study.study_name, "--repeats", "1"]
