@@ -19,7 +19,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dataPreProcessing import RMSE, TRANSFORMS, CustomDataGen, Loss, channel_names, fit_input, transform_traces
+from dataPreProcessing import (
+    RMSE,
+    TRANSFORMS,
+    CustomDataGen,
+    Loss,
+    channel_names,
+    fit_input,
+    restore_traces,
+    transform_traces,
+)
 from networks.backends import PRECISIONS, choose_compilation, computing_in, gradients_forgotten, make_deterministic
 from networks.backends import device_name
 from networks.callbacks import CLR_CB, OPTIMIZERS, SCHEDULES, Dwell_CB, log_columns
@@ -350,16 +359,18 @@ class BaseMLClass:
         rows, masked, shape = as_rows(traces)
         trained, findings = self.training_data(), Findings()
         n_rows = max(1, SAMPLES_PER_BLOCK // rows.shape[1])
-        parts = []
+        made = np.empty(0)
         for first in range(0, len(rows), n_rows):
             block = slice(first, first + n_rows)
             live = examine(rows[block], None if masked is None else masked[block])
+            answer = self.answer(rows[block], live, dt, scale)
             findings.add(live)
-            parts.append(self.answer(rows[block], live, dt, scale))
-            findings.add_answers(parts[-1], trained)
+            findings.add_answers(answer, trained)
+            if first == 0:  # now the shape is known
+                made = np.empty((len(rows), *answer.shape[1:]), answer.dtype)
+            made[block] = answer
         for sentence in findings.warnings(trained, scale):
             warnings.warn(sentence, TracesWarning, stacklevel=2)
-        made = np.concatenate(parts)
         is_sampled = made.shape == rows.shape
         made = made.reshape(shape[:-1] + made.shape[1:])
         return np.ma.array(made, mask=masked.reshape(shape)) if masked is not None and is_sampled else made
@@ -375,6 +386,8 @@ class BaseMLClass:
             missing = max(self.n_samples - traces.shape[1], 0) if self.n_channels > 1 else 0
             longer = np.pad(traces, ((0, 0), (0, missing)), "reflect")
             made = in_windows(longer, margin, self.predict_result)
+            if trained.answers_traces and self.n_outputs > 1:  # an autoencoder of transformed traces
+                made = restore_traces(made, self.transform["transform_type"], self.dt)
             return made[:, : traces.shape[1]] if made.shape == longer.shape else made
 
         if not trained.answers_traces:

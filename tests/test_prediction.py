@@ -343,6 +343,14 @@ def test_a_network_of_wavelet_transforms_takes_any_length_and_interval(tmp_path)
         assert network.predict(x, dt=0.002).shape == x.shape
 
 
+def test_an_autoencoder_of_transformed_traces_gives_traces(tmp_path):
+    stream = CustomDataGen(4, 8, "AE", "SWT", n_samples=256)
+    config = NetworkConfig("CNN", "AE", 1, 4, num_filt=4, krnl_size=3, pool_val=2)
+    network, _ = baseML.run_model(config, stream, stream, 1, tmp_path, "swt", 0, provenance={"problem": "denoising"})
+    x = np.random.default_rng(0).standard_normal((9, 300))
+    assert network.n_outputs > 1 and network.predict(x, dt=0.001).shape == x.shape
+
+
 @pytest.mark.parametrize("name", ["denoise", "", None, "../secret"])
 def test_another_pretrained_network_is_refused(name):
     with pytest.raises(ValueError, match="pretrained network .* is unknown; valid: denoising, inversion"):
