@@ -16,6 +16,8 @@ import applyModel
 from baseML import BaseMLClass
 from dataFiles import open_traces, write_traces
 from dataPreProcessing import TraceProtocol
+from evaluation.apply import apply as apply_network
+from evaluation.apply import plan_for
 from evaluation.blind import blind_traces
 from evaluation.field import field_rows, field_verdict, mean_spectrum, neighbour_correlation
 from traces.live import examine
@@ -310,3 +312,20 @@ def test_real_files_are_answered(name):
         suffix = Path(name).suffix
         output = Path(f"{Path(name).stem}_{applyModel.TASKS[task][1]}{suffix}")
         assert output.stat().st_size == (DATA / name).stat().st_size and np.isfinite(read(output)).all()
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real files are not on this machine")
+@pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("*.s*") if not path.name.startswith("volve")))
+def test_a_network_that_changes_nothing_gives_real_files_back(tmp_path, name):
+    network = BaseMLClass.from_pretrained("denoising")
+    network.predict_result = lambda traces: traces
+    path, output = DATA / name, tmp_path / f"same{Path(name).suffix}"
+    with open_traces(path) as file:
+        apply_network(plan_for(network, file, None, False, "ft/s"), output)
+        highest, n_samples = file.stored.format.highest, file.n_samples
+    before, after = read(path), read(output)
+    # Of integers, half a step is lost at most, so that none is lost here; of floats, the rounding of the resampling.
+    largest = 0 if isinstance(highest, int) else 1e-6 * np.abs(before).max()
+    assert np.abs(after - before).max() <= largest
+    if path.suffix != ".su":
+        assert headers_of(output.read_bytes(), n_samples) == headers_of(path.read_bytes(), n_samples)
