@@ -15,6 +15,7 @@ from evaluation.baselines import DENOISING_BASELINES
 from evaluation.scores import AMPLITUDE_RMSE, CORRELATION, SNR, SNR_GAIN
 from hpo.command import main
 from hpo.problem import EXTENDED_BASE, EXTENDED_SPACE, PAPER_BASE, PAPER_SPACE, Problem
+from problems.own_pairs import OwnTraces
 
 PROBLEM = Problem(
     name="denoising",
@@ -24,6 +25,7 @@ PROBLEM = Problem(
     unit="",
     stream=functools.partial(CustomDataGen, gen_type="DeNoise"),
     net_type="AE",
+    own_stream=OwnTraces,
     metrics=(SNR, AMPLITUDE_RMSE, SNR_GAIN, CORRELATION),
     baselines=DENOISING_BASELINES,
     variants=("wavelet", "noise"),

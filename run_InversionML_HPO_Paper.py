@@ -15,6 +15,7 @@ from evaluation.baselines import INVERSION_BASELINES, fit_inversion_reference
 from evaluation.scores import CORRELATION, R2, VELOCITY_RMSE
 from hpo.command import main
 from hpo.problem import EXTENDED_BASE, EXTENDED_SPACE, PAPER_BASE, PAPER_SPACE, Problem
+from problems.own_pairs import OwnVelocities
 
 PROBLEM = Problem(
     name="inversion",
@@ -24,6 +25,7 @@ PROBLEM = Problem(
     unit="ft/s",
     stream=functools.partial(CustomDataGen, gen_type="ML_VEL"),
     net_type="SEQ",
+    own_stream=OwnVelocities,
     metrics=(VELOCITY_RMSE, R2, CORRELATION),
     baselines=INVERSION_BASELINES,
     known=fit_inversion_reference,

@@ -268,14 +268,24 @@ def fit_inversion_reference(
     trace, velocity = PAIRS["ML_VEL"][check_flag("noisy_data", traces.noisy_data)]
     data = stream_traces(seed, "training", n_traces, {trace, velocity, "VEL", "IMP"}, **traces.generated)
     ln_impedance = np.log(data["IMP"], dtype=np.float64)
-    trend = data[velocity].mean(axis=0, dtype=np.float64)
-    band_limited = band_limited_impedance(data[trace], traces.dt)
+    slope = _slope(ln_impedance - ln_impedance.mean(axis=0), data["VEL"] - data["VEL"].mean(axis=0))
+    return reference_of(data[trace], data[velocity], traces.dt, slope)
+
+
+def reference_of(
+    traces: np.ndarray, velocity: np.ndarray, dt: float, impedance_slope: float = np.nan
+) -> InversionReference:
+    """What training traces and their velocities in ft/s, (n_traces, n_samples) each at ``dt`` (s), tell of the earth.
+
+    Without the slope of their true ln(AI), `blocky_velocity` cannot use it. Raises ValueError for an invalid block.
+    """
+    trend = velocity.mean(axis=0, dtype=np.float64)
     return InversionReference(
-        dt=float(traces.dt),
+        dt=float(dt),
         mean_velocity=float(trend.mean()),
         velocity_trend=trend,
-        impedance_slope=_slope(ln_impedance - ln_impedance.mean(axis=0), data["VEL"] - data["VEL"].mean(axis=0)),
-        band_limited_slope=_slope(band_limited, data[velocity] - trend),
+        impedance_slope=impedance_slope,
+        band_limited_slope=_slope(band_limited_impedance(traces, dt), velocity - trend),
     )
 
 

@@ -30,10 +30,16 @@ def blind_traces(
     An x of several channels is (n_traces, n_samples, n_channels); a y that is not a trace is (n_traces, n_values). No
     training and no validation of any seed has these traces. Raises ValueError for a number or protocol that is invalid.
     """
-    options = (protocol or TraceProtocol()).options
+    return stream_pairs(task, "blind", n_traces, seed, protocol or TraceProtocol())
+
+
+def stream_pairs(
+    task: Task, stream: str, n_traces: int, seed: int, protocol: TraceProtocol
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of another stream."""
     # In fixed validation, no trace of a second epoch is made ahead.
     stream = task.stream(
-        batch_size=TRACES_PER_BLOCK, n=n_traces, seed=seed, stream="blind", validation="fixed", **options
+        batch_size=TRACES_PER_BLOCK, n=n_traces, seed=seed, stream=stream, validation="fixed", **protocol.options
     )
     batches = zip(*(stream[index] for index in range(len(stream))), strict=True)
     x, y = (np.concatenate(parts) for parts in batches)

@@ -14,6 +14,7 @@ from typing import NamedTuple, NoReturn
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from dataPreProcessing import TRANSFORM_TYPES
+from hpo.pairs import on_pairs, opened
 from hpo.plans import run_final_model, run_manual
 from hpo.problem import Problem
 from hpo.run import Run, data_stream
@@ -23,6 +24,7 @@ from hpo.settings import DEFAULTS, FROM_FILES, OF_TRACES, PRESETS, SEARCH, RunSe
 from hpo.update import run_model_update
 from hpo.urls import public_url
 from hpo.workers import WORKER_STORAGE
+from problems.own_pairs import Pairs
 from support.command_line import OneSentenceParser
 from support.errors import UserError
 from traces.checks import check_snr
@@ -97,9 +99,18 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
         f"--preset published has no meaning for {problem.name}, which the paper does not have": (
             o.preset == "published" and not problem.paper_trials
         ),
-        "--preset published has the traces of the published scripts; --dt, --earth and --wavelet need another preset": (
-            o.preset == "published" and any(getattr(o, name) is not None for name in OF_TRACES)
+        "--preset published has the traces of the published scripts; --dt, --earth, --wavelet and --traces need "
+        "another preset": (
+            o.preset == "published" and any(getattr(o, name) is not None for name in (*OF_TRACES, "traces"))
         ),
+        f"--traces has no meaning for {problem.name}, whose pairs cannot come from files": (
+            o.traces and not problem.own_stream
+        ),
+        "--targets has no meaning without --traces FILE, the traces that they belong to": o.targets and not o.traces,
+        "--earth and --wavelet have no meaning with --traces, as they are for traces that are made": (
+            o.traces and (o.earth or o.wavelet)
+        ),
+        f"--snr-db {o.snr_db} has no meaning with --targets, as the traces have their noise": o.snr_db and o.targets,
         f"--earth and --wavelet have no meaning for {problem.name}, whose traces are made in another way": (
             (o.earth or o.wavelet) and not problem.paper_trials
         ),
@@ -114,6 +125,19 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
     for sentence, is_made in mistakes.items():
         if is_made:
             raise UserError(sentence)
+
+
+def _opened_pairs(problem: Problem, preset: str, asked: dict[str, object]) -> Pairs:
+    """The pairs that are asked for; ``asked`` gets their content, and what follows from it for a new study."""
+    pairs = opened(problem, asked["traces"], asked.get("targets"), asked.get("dt"))
+    asked["pairs"] = pairs.content
+    if asked["mode"] == "optuna":
+        asked.setdefault("dt", pairs.dt)
+        usual = problem.preset_settings(preset).get("n_samples", DEFAULTS["n_samples"])
+        asked.setdefault("n_samples", min(usual, pairs.samples_at(asked["dt"])))
+    elif asked["mode"] == "model_update" and not pairs.says_interval:
+        asked.pop("dt")  # It was the interval of the files, and that of the network stays.
+    return pairs
 
 
 def run_from_options(problem: Problem, options: argparse.Namespace, arguments: Sequence[str] = ()) -> Run:
@@ -132,6 +156,9 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
                 asked[name] = None if options.is_worker else read(asked[name], options.dt)
             except ValueError as error:
                 raise UserError(str(error)) from error
+    preset = options.preset or "quick"
+    # A worker knows what the pairs have to be from its study, and opens the files then.
+    pairs = _opened_pairs(problem, preset, asked) if options.traces and not options.is_worker else None
     if options.repeats:
         asked["n_trials"] = options.repeats
     if options.mode == "optuna":
@@ -139,7 +166,6 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
     if options.is_worker and WORKER_STORAGE in os.environ:
         asked["storage_url"] = os.environ[WORKER_STORAGE]
     given = {name: asked[name] for name in DEFAULTS if asked.get(name) is not None}
-    preset = options.preset or "quick"
     final = PRESETS[preset].final if options.mode == "final_model" else {}
     space = problem.space(preset)
     if options.log_lr:
@@ -155,6 +181,8 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         arguments=arguments,
         **{field.name: asked[field.name] for field in fields(Run) if field.name in asked},
     )
+    if pairs:
+        run = on_pairs(run, pairs)
     if not run.given.isdisjoint(OF_TRACES):
         try:
             data_stream(run, "training", 1, run.settings.seed)

@@ -26,7 +26,7 @@ import baseML
 from baseML import SUMMARY_COLUMNS, RunResult
 from hpo.problem import network_config
 from hpo.run import Run, check_table, data_protocol, derived_seed, train
-from hpo.settings import DEFAULTS, difference
+from hpo.settings import DEFAULTS, PATHS, difference
 from hpo.study import best_configuration, stored_settings, with_traces_of_source
 from hpo.tree import APPROACHES
 from networks.files import BACKUP, LOSS_HISTORY_FOLDER, RUN_NAME, keep_best, loss_history_path, remove_run_files
@@ -40,7 +40,7 @@ keras = load_keras()
 RATED_COLUMNS = (*SUMMARY_COLUMNS[:8], "Learning Rate", *SUMMARY_COLUMNS[8:])
 GRID_SEED, REPEATABILITY_SEED, UPDATE_SEED = 2, 3, 4  # first part of the key of a training's seed
 RUNNING = "unfinished"  # folder of the training that is under way
-UNCOMPARED = {"n_trials", "search_space"}  # settings that decide which trainings there are, not what they give
+UNCOMPARED = {"n_trials", "search_space", *PATHS}  # settings that do not decide what a training gives
 
 
 # --- Plans

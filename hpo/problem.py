@@ -16,6 +16,7 @@ from dataPreProcessing import GENERATIONS, RMSE, Loss
 from evaluation.task import Task
 from hpo.settings import DEFAULTS, PRESETS
 from networks.rows import NETWORKS, NetworkConfig
+from problems.own_pairs import OwnPairs, in_words
 from support.checks import check_choice
 from traces.protocol import earth_of, how_made, wavelet_of
 
@@ -100,6 +101,7 @@ class Problem(Task):
     # Parameters that the grid varies for one network type only.
     grid_owners: Mapping[str, str] = field(default_factory=lambda: {"num_dil": "TCN", "num_lstm": "CNN_LSTM"})
     final_configs: Mapping[str, NetworkConfig]  # the best published networks, by the approach that found them
+    own_stream: type[OwnPairs] | None = None  # of pairs from files; None: there are none
     parameter_limits: Mapping[str, int] = field(default_factory=dict)  # by network type, where not PARAMETER_LIMIT
     skipped_score: float  # of a network above its limit, in the paper's search
     own_sweeps: Collection[str] = ()  # parameters that share the last panel of the figure of the grid
@@ -134,6 +136,8 @@ class Problem(Task):
         """A line on how traces with these settings were made; empty for a problem that the paper does not have."""
         if not self.paper_trials:
             return ""
+        if settings.get("traces") is not None:
+            return f"{heading}{in_words(settings['traces'], settings.get('targets'))}"
         # Settings of the first versions lack the way, which is not known where there are no settings at all.
         generation = settings.get("generation", "described" if settings else None)
         words = "not recorded with the results"

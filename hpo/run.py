@@ -14,12 +14,14 @@ from baseML import BaseMLClass, RunResult
 from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
 from hpo.problem import SEARCHED_SETTINGS, Problem
-from hpo.settings import MOST_TRIALS, MOST_WORKERS, OF_TRACES, SEARCH, RunSettings, checked, option
+from hpo.settings import FROM_FILES, MOST_TRIALS, MOST_WORKERS, OF_PAIRS, OF_TRACES, SEARCH, RunSettings
+from hpo.settings import checked, option
 from hpo.tree import ResultsTree, check_study_name
 from hpo.urls import public_url
 from networks.backends import memory_limit, versions
 from networks.rows import NetworkConfig
 from networks.size import Size, estimate
+from problems.own_pairs import Pairs
 from support.command_line import check_output, command_line, whole_number
 from support.errors import UserError
 from support.files import is_header
@@ -65,6 +67,7 @@ class Run:
     dry_run: bool = option(False, "the trainings are only listed", modes=["manual", "final_model"])
     output: Path = option(Path("Results"), "root folder of the results (default {})", Path, "DIR")
     is_worker: bool = option(False, None, flag="--as-worker")  # one of several processes that another one started
+    own_pairs: Pairs | None = None  # the files of settings.traces, which are open then
 
     @property
     def tree(self) -> ResultsTree:
@@ -86,8 +89,16 @@ class Run:
         return replace(self, settings=replace(self.settings, **searched)) if searched else self
 
     def with_traces_of(self, stored: Mapping[str, object]) -> "Run":
-        """The run with interval, earth and wavelet of a study or network, where the command line has no others."""
-        kept = {name: stored[name] for name in OF_TRACES if name in stored and name not in self.given}
+        """The run with the traces of a study or network, where the command line asks for no others.
+
+        These are interval, earth and wavelet, or own pairs and their length.
+        """
+        names = {*OF_TRACES, *OF_PAIRS, *(["n_samples"] if stored.get("pairs") else [])}
+        if "traces" in self.given:
+            names = {"dt"}
+        elif not self.given.isdisjoint(FROM_FILES):
+            names = {*OF_TRACES}
+        kept = {name: stored[name] for name in names if name in stored and name not in self.given}
         return replace(self, settings=replace(self.settings, **kept))
 
     def may_begin(self, trials: Sequence[FrozenTrial]) -> bool:

@@ -1,6 +1,7 @@
 """The settings that decide the result of a run, the presets, and how a field becomes an option of the command line."""
 
 import argparse
+import os
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -155,6 +156,25 @@ class RunSettings:
         before="transform",
     )
     dt: float = option(0.001, "sampling interval in s (default {})", converter(interval), "S", before="transform")
+    # The content of files of pairs is too large to be stored; their digests tell whether it is still the same.
+    targets: str | None = option(
+        None,
+        "what a network is to make of --traces, trace by trace: clean traces, or velocity in ft/s",
+        os.path.abspath,
+        "FILE",
+        modes=[SEARCH, "model_update"],
+        before="transform",
+    )
+    traces: str | None = option(
+        None,
+        "own traces (.sgy, .segy, .su, .npy, .npz) in the place of made ones; without --targets these are clean ones "
+        "to which noise is added",
+        os.path.abspath,
+        "FILE",
+        modes=[SEARCH, "model_update"],
+        before="transform",
+    )
+    pairs: dict[str, object] | None = None  # what both files hold, as `problems.own_pairs.Pairs.content` says it
 
     @property
     def is_paper_search(self) -> bool:
@@ -178,12 +198,15 @@ class RunSettings:
 
 
 OF_TRACES = ("wavelet", "earth", "dt")  # settings that later runs take from a study or a network
+OF_PAIRS = ("traces", "targets", "pairs")  # and those of own pairs
+PATHS = OF_PAIRS[:2]  # settings that may differ, as files may be moved
 # Settings that are stored as what a file holds: how it is read, beside the interval that the command line gives.
 FROM_FILES = {
     "earth": lambda path, dt: read_earth(path).as_dict(),
     "wavelet": lambda path, dt: given_wavelet(path, dt).as_dict(),
 }
 LONG_VALUES = {name: f"another {name.replace('_', ' ')}" for name in (*FROM_FILES, "search_space")}
+LONG_VALUES["pairs"] = "other --traces or --targets"
 DEFAULTS = {field.name: field.default for field in fields(RunSettings)}
 
 

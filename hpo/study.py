@@ -10,10 +10,11 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from dataPreProcessing import GENERATIONS, VALIDATIONS
 from hpo.budget import Budget
 from hpo.dashboard import write_note
+from hpo.pairs import with_pairs
 from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
 from hpo.run import Run, data_stream
 from hpo.samplers import PRUNERS, SAMPLERS
-from hpo.settings import DEFAULTS, MOST_EPOCHS, MOST_TRIALS, PRESETS, difference
+from hpo.settings import DEFAULTS, MOST_EPOCHS, MOST_TRIALS, PATHS, PRESETS, difference
 from hpo.storage import open_storage
 from hpo.tree import check_study_name
 from hpo.trials import alone, trained_trials
@@ -23,7 +24,7 @@ from support.checks import check_choice, check_flag, check_whole
 from support.errors import UserError
 from support.files import replace_file
 
-FREE_TO_CHANGE = ("n_trials", "budget")  # settings that a run which resumes a study may change
+FREE_TO_CHANGE = ("n_trials", "budget", *PATHS)  # settings that a run which resumes a study may change
 
 
 def open_study(run: Run) -> tuple[Run, optuna.Study]:
@@ -134,7 +135,8 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
         )
     asked = stored_settings(run)
     strict = run.mode == "optuna" and not run.is_worker
-    for name, value in asked.items():
+    # Other pairs bring another interval and another length, which would not say what is different.
+    for name, value in sorted(asked.items(), key=lambda setting: setting[0] != "pairs"):
         compared = name not in FREE_TO_CHANGE and (strict or name in run.given)
         found = stored.get(name, DEFAULTS.get(name, value))
         if compared and found != value:
@@ -146,7 +148,7 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
     kept |= {name: asked[name] for name in FREE_TO_CHANGE if name in run.given}
     try:
         space = {name: json_to_distribution(text) for name, text in stored["search_space"].items()}
-        run = replace(run, settings=replace(run.settings, **kept), search_space=space)
+        run = with_pairs(replace(run, settings=replace(run.settings, **kept), search_space=space))
         _check_ranges(run)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise UserError(
@@ -179,13 +181,13 @@ def _open_source(run: Run) -> tuple[Run, optuna.Study]:
 
 
 def with_traces_of_source(run: Run) -> Run:
-    """Return the run with interval, earth and wavelet of the study ``run.from_study``, if there is one.
+    """Return the run with the traces of the study ``run.from_study``, if there is one, as `Run.with_traces_of` does.
 
-    Those that the command line has stay. Raises UserError when the run cannot have such traces.
+    Raises UserError when the run cannot have such traces.
     """
     if run.from_study is None:
         return run
-    run = run.with_traces_of(asdict(_open_source(run)[0].settings))
+    run = with_pairs(run.with_traces_of(asdict(_open_source(run)[0].settings)))
     check_traces(run, f"study {run.from_study!r}")
     return run
 

@@ -2,6 +2,7 @@
 
 import shutil
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,11 +10,13 @@ from tqdm import tqdm
 import baseML
 from baseML import BaseMLClass, RunResult
 from dataPreProcessing import fit_input
+from hpo.pairs import with_pairs
 from hpo.plans import UPDATE_SEED, claimed, result_text
 from hpo.run import Run, data_stream, derived_seed, origin_of
 from hpo.settings import DEFAULTS
 from hpo.study import check_traces, stored_settings
 from networks.files import UPDATE, loss_history_path
+from problems.own_pairs import in_words
 from support.errors import StoppedError, UserError
 from support.startup import load_keras
 
@@ -21,6 +24,7 @@ keras = load_keras()
 
 # settings that must be the same for a network and for the run that trains it on
 MUST_AGREE = ("problem", "n_samples", "dt", "scaling_flag", "noisy_data", "precision")
+AGREED = MUST_AGREE[1:]  # those that own pairs leave to the network, unless the command line has them
 
 
 # --- Update of a network
@@ -69,7 +73,11 @@ def _load_for_update(run: Run) -> tuple[Run, BaseMLClass]:
     if not description.is_file():
         raise UserError(f"{str(description)!r} is missing, which describes the network {str(run.model)!r}")
     own = {"dt": network.transform.get("dt", DEFAULTS["dt"]), "n_samples": network.n_samples}
-    run = run.with_traces_of({**network.provenance, **own})
+    stored = {**network.provenance, **own}
+    run = with_pairs(run.with_traces_of(stored))
+    if run.own_pairs:
+        kept = {name: stored[name] for name in AGREED if name in stored and name not in run.given}
+        run = replace(run, settings=replace(run.settings, **kept))
     asked = stored_settings(run)
     found = {**asked, **network.provenance, **own}
     for name in MUST_AGREE:
@@ -92,7 +100,8 @@ def _update(run: Run, network: BaseMLClass, folder: Path, name: str, seed: int) 
     before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
     before[run.problem.loss.name] *= validation.unit_per_output
     network.provenance = {**origin_of(run, "model_update"), "updated_from": run.model.name, "seed": seed}
-    print(f"Training {run.model} on for {s.num_epochs} epochs", flush=True)
+    traces = f", on {in_words(s.traces, s.targets)}" if run.own_pairs else ""
+    print(f"Training {run.model} on for {s.num_epochs} epochs{traces}", flush=True)
     with tqdm(total=s.num_epochs, unit="epoch", dynamic_ncols=True) as bar:
         progress = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update(epoch + 1 - bar.n))
         options = {"extra_callbacks": [progress], "on_resume": lambda words: bar.write(f"The update {words}")}

@@ -18,10 +18,11 @@ from dataGeneration import stream_generator
 from support.checks import check_number
 from traces.checks import SHORTEST_TRACE, check_time
 from traces.live import Live, examine
-from traces.resampling import resample
+from traces.resampling import interpolate, resample
 
 EXAMINED = 100  # training traces that the statistics are from
 QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
+LEAST_LEVEL = 0.1  # deviations: a mean that is worth a warning, where the training's traces have none at all
 MOST_OUTLIERS = 0.1  # share of traces outside of the training's range that is not worth a warning
 MOST_STRANGE = 0.01  # share of answers outside of the training's range that is not worth a warning
 LONGEST_MARGIN = 1024  # samples of mirror image at an end; a larger receptive field sees zeros beyond them
@@ -141,7 +142,7 @@ class Findings:
                 f"{100 * outliers:.0f} % of the traces have a deviation outside of the training's, {low:.3g} to "
                 f"{high:.3g}; amplitudes that are balanced along the line would be alike": outliers > MOST_OUTLIERS,
                 f"the traces have a mean of up to {level:.2g} deviations, and the training's of up to "
-                f"{trained.level:.2g}; it is taken out": level > 2 * trained.level,
+                f"{trained.level:.2g}; it is taken out": level > max(2 * trained.level, LEAST_LEVEL),
                 f"{100 * self.muted.mean():.0f} % of the samples are muted, and the training's traces have "
                 f"{100 * trained.muted:.0f} % at most; velocity there is a guess": np.median(self.muted)
                 > trained.muted + 0.05,
@@ -174,11 +175,14 @@ def as_rows(traces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, tuple[in
     return (rows if masked is None else np.where(masked, 0, rows)), masked, array.shape
 
 
-def _mirrored(live: np.ndarray, margin: int) -> np.ndarray:
-    """The sample that stands at each place of longer traces: (n_traces or 1, n_samples + 2 margin) of indices.
+def continued(traces: np.ndarray, live: np.ndarray, margin: int) -> np.ndarray:
+    """Traces that are longer by ``margin`` samples at both ends: (n_traces, n_samples + 2 margin).
 
-    They are longer by ``margin`` samples at both ends; what lies before the first live sample, or behind the last, is
-    its mirror image.
+    ``live`` says which samples are alive, bool (n_traces, n_samples). What lies before the first live sample, or behind
+    the last, is its mirror image.
+
+    >>> continued(np.array([[0.0, 3.0, 4.0]]), np.array([[False, True, True]]), 1).tolist()
+    [[3.0, 4.0, 3.0, 4.0, 3.0]]
     """
     n_samples = live.shape[1]
     first, last = live.argmax(axis=1), n_samples - 1 - live[:, ::-1].argmax(axis=1)
@@ -187,7 +191,8 @@ def _mirrored(live: np.ndarray, margin: int) -> np.ndarray:
     length = (last - first)[:, None]
     period = 2 * np.maximum(length, 1)
     place = (np.arange(-margin, n_samples + margin) - first[:, None]) % period
-    return first[:, None] + np.where(place > length, period - place, place)
+    place = first[:, None] + np.where(place > length, period - place, place)
+    return traces[:, place[0]] if len(place) == 1 else np.take_along_axis(traces, place, axis=1)
 
 
 def restored(
@@ -206,8 +211,7 @@ def restored(
     samples, level, spread = live.samples[alive], live.level[alive, None], live.deviation[alive, None]
     standard = np.where(samples, (rows[alive] - level) / (spread / deviation), 0.0).astype(np.float32)
     end = int(np.ceil(margin * network_dt / dt))
-    places = _mirrored(samples, end)
-    longer = standard[:, places[0]] if len(places) == 1 else np.take_along_axis(standard, places, axis=1)
+    longer = continued(standard, samples, end)
     answered = resample(answer(resample(longer, dt, network_dt)), network_dt, dt)[:, end : end + rows.shape[1]]
     back = (answered * (spread / deviation) + level).astype(rows.dtype)
     made[alive] = np.where(samples, back, rows[alive])
@@ -228,10 +232,7 @@ def converted(rows: np.ndarray, live: Live, dt: float, network_dt: float, scale:
     given = resample(scaled, dt, network_dt)
     answered = answer(given)
     if answered.shape[1] == given.shape[1] and given is not scaled:
-        place = np.arange(rows.shape[1]) * (dt / network_dt)
-        before = np.minimum(place.astype(int), answered.shape[1] - 2)
-        share = (place - before).astype(np.float32)
-        answered = answered[:, before] * (1 - share) + answered[:, before + 1] * share
+        answered = interpolate(answered, network_dt, dt, rows.shape[1])
     made = np.full((len(rows), *answered.shape[1:]), np.nan, np.float32)
     made[alive] = answered[: alive.sum()]
     return made

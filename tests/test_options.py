@@ -34,6 +34,9 @@ PAPER = {  # what a study of the paper preset keeps, in this order
     "wavelet": None,
     "earth": None,
     "dt": 0.001,
+    "targets": None,
+    "traces": None,
+    "pairs": None,
 }
 
 
