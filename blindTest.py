@@ -16,6 +16,7 @@ from dataPreProcessing import TraceProtocol
 from evaluation.blind import VARIANTS, blind_test, blind_tests
 from evaluation.comparison import missing_packages, report, text_table_of_all, write_csv
 from evaluation.given_wavelet import given_wavelet
+from hpo.pairs import tested_on
 from hpo.problem import Problem, known_problems
 from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, converter, whole_number
 from support.errors import UserError
@@ -55,16 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _test(problem: Problem, networks: Mapping[str, BaseMLClass], options: argparse.Namespace) -> None:
     """Test one problem as the options say, print the table, and write it if that was asked for."""
     protocol = _protocol(options, networks)
+    problem, pairs = tested_on(problem, networks.values())
+    n_traces = min(options.traces, pairs.n_blind) if pairs else options.traces
     size = f"{protocol.n_samples} samples at {1000 * protocol.dt:g} ms"
     made = "" if protocol.is_of_paper else f"\nTraces: {protocol.words}"
-    print(
-        f"{problem.name.capitalize()}, {options.traces} blind traces of seed {options.seed}, {size}{made}", flush=True
-    )
+    made = f"\nTraces: blind traces of {pairs.traces.path}. {pairs.meaning}" if pairs else made
+    print(f"{problem.name.capitalize()}, {n_traces} blind traces of seed {options.seed}, {size}{made}", flush=True)
     if options.by:
-        tests = blind_tests(problem, networks, options.traces, options.by, options.seed, protocol)
+        tests = blind_tests(problem, networks, n_traces, options.by, options.seed, protocol)
         text = "\n".join([text_table_of_all(problem, tests), *missing_packages(problem)])
     else:
-        tests = {"": blind_test(problem, networks, options.traces, options.seed, protocol)}
+        tests = {"": blind_test(problem, networks, n_traces, options.seed, protocol)}
         text = report(problem, tests[""], networks, options.seed)
     print(text, end="\n\n", flush=True)
     if options.csv:

@@ -83,6 +83,8 @@ def problem_of(network: BaseMLClass) -> Problem:
     """Return the problem that a network was trained for. Raises ValueError unless a run script has that problem."""
     name = network.provenance.get("problem")
     check_choice("problem", name, known_problems())
+    if network.provenance.get("traces") is not None:
+        raise ValueError("the network was trained on own traces, and a card is about traces that everybody can make")
     return known_problems()[name]
 
 

@@ -1,8 +1,10 @@
 """Runs on own pairs: their files are opened, known again by their content, and given to the run's problem."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 
+from baseML import BaseMLClass
 from hpo.problem import Problem
 from hpo.run import Run
 from hpo.settings import OF_PAIRS
@@ -33,16 +35,42 @@ def with_pairs(run: Run) -> Run:
     Raises UserError when the files are missing or have another content than the settings, and ValueError for settings
     that no run could have stored.
     """
-    traces, targets, content = (getattr(run.settings, name) for name in OF_PAIRS)
-    if traces is None or (run.own_pairs and run.own_pairs.content == content):
+    s = run.settings
+    if s.traces is None or (run.own_pairs and run.own_pairs.content == s.pairs):
         return run
-    if run.problem.own_stream is None or not isinstance(content, Mapping):
+    return on_pairs(run, _described(run.problem, asdict(s)))
+
+
+def tested_on(problem: Problem, networks: Iterable[BaseMLClass]) -> tuple[Problem, Pairs | None]:
+    """The problem on the pairs that networks were trained on, and these; None for networks of made traces.
+
+    Raises ValueError for networks of different pairs, and UserError as `with_pairs` does.
+    """
+    described = {content_of(network): network.provenance for network in networks}
+    if len(described) > 1:
+        raise ValueError("the networks were trained on traces of different files, or not all of them on files")
+    if not any(described):
+        return problem, None
+    pairs = _described(problem, *described.values())
+    return task_of(problem, problem.own_stream, pairs), pairs
+
+
+def content_of(network: BaseMLClass) -> str:
+    """What a network's pairs hold, as a text that other pairs do not have; empty for a network of made traces."""
+    described = network.provenance
+    return json.dumps(described.get("pairs")) if described.get("traces") is not None else ""
+
+
+def _described(problem: Problem, settings: Mapping[str, object]) -> Pairs:
+    """The pairs that stored settings name, as they were."""
+    traces, targets, content = (settings.get(name) for name in OF_PAIRS)
+    if problem.own_stream is None or not isinstance(content, Mapping):
         raise ValueError(f"traces {traces!r} without their content, or for a problem that takes none")
-    found = opened(run.problem, traces, targets, content.get("dt"))
+    found = opened(problem, traces, targets, content.get("dt"))
     if found.content != content:
         files = " and ".join(repr(path) for path in (traces, targets) if path)
         raise UserError(
             f"the content of {files} has changed since the traces were first used; bring the former files back, or "
             "start anew with another name"
         )
-    return on_pairs(run, found)
+    return found

@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from toys import DENOISING, INVERSION, hastily, load, run_here, toy
 
+import blindTest
 import hpo.options
 import hpo.study
+import modelCard
 from baseML import BaseMLClass
 from dataFiles import write_traces
 from dataGeneration import generate_block, stream_generator
+from hpo.results.networks import rate_networks
+from hpo.tree import ResultsTree
 from networks.prediction import TracesWarning
 from problems.own_pairs import BLIND, DEVIATION, MARGIN, PARTS, TRAINING, VALIDATION
 from problems.own_pairs import OwnTraces, OwnVelocities, open_pairs, split
@@ -239,7 +243,9 @@ def test_a_study_trains_on_files_and_goes_on_with_the_same_values(files, data, t
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TracesWarning)
         answer = network.predict(data["CONV_REFL_CLEAN"], DT, scale or 1.0)
-    assert answer.shape == (N_TRACES, N_SAMPLES) and len(caught) == 1 and "2 of 60 traces are dead" in str(caught[0])
+    sentences = [str(warning.message) for warning in caught]
+    assert answer.shape == (N_TRACES, N_SAMPLES) and "2 of 60 traces are dead" in sentences[0]
+    assert not any("unless a scale" in sentence for sentence in sentences)
 
 
 @pytest.fixture(scope="module")
@@ -330,6 +336,20 @@ def test_an_update_goes_on_with_the_pairs_of_its_network(studied, tmp_path, caps
     assert "on own traces clean.sgy" in capsys.readouterr().out
     after = BaseMLClass.load_model(path.with_name(f"{path.stem}_update.keras"))
     assert after.transform["dt"] == DT and after.provenance["pairs"]["dt"] == DT
+
+
+def test_the_blind_test_of_such_a_network_is_on_the_blind_traces_of_its_files(studied, tmp_path, capsys):
+    path, _ = network_of(studied / "out")
+    blindTest.main(["--model", str(path), "--traces", "50"])
+    printed = capsys.readouterr().out
+    assert "Denoising, 8 blind traces" in printed and "clean.sgy" in printed and "added noise" in printed
+    (row,) = (line for line in printed.splitlines() if line.startswith("CNN_AE") and " network " in line)
+    notes = []
+    (rated,), _ = rate_networks(TOYS["denoising"], ResultsTree(studied / "out", "Denoising"), notes)
+    assert not notes and f"{rated.score.value:.2f}" in row
+    with pytest.raises(SystemExit):
+        modelCard.main([str(path), "--output", str(tmp_path / "card.keras")])
+    assert "trained on own traces" in capsys.readouterr().err
 
 
 # --- What goes wrong

@@ -15,10 +15,13 @@ from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_test, blind_traces
 from evaluation.comparison import Row, best_baseline, compare
 from evaluation.scores import Interval
+from hpo.pairs import content_of, tested_on
 from hpo.problem import Problem
 from hpo.results.grid import MissingError, read_history
 from hpo.tree import APPROACHES, ResultsTree
 from networks.size import estimate
+from problems.own_pairs import Pairs
+from support.errors import UserError
 
 BASELINE_TRACES = 50
 OWNERS = {"manual": "search", "final_model": "trained again", "model_update": "trained on"}  # names for display
@@ -96,7 +99,11 @@ def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> 
     protocol, *others = {TraceProtocol.of(network) for network in loaded.values()}
     if others:
         raise MissingError("blind trace: the final networks were trained on different traces")
-    x, y = blind_traces(problem, BASELINE_TRACES, protocol=protocol)
+    try:
+        problem, pairs = tested_on(problem, loaded.values())
+    except (ValueError, UserError) as error:
+        raise MissingError(f"blind trace: {error}") from error
+    x, y = blind_traces(problem, _n_blind(pairs), protocol=protocol)
     known = problem.known(0, protocol)
     best = best_baseline(problem, compare(problem, x, y, {}, known)).name
     n_shown = 1 if y.shape[1] == x.shape[1] else len(x)
@@ -126,20 +133,25 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
     for path in sorted(tree.root.glob("Final_Model/*/*.keras")):
         try:
             network = BaseMLClass.load_model(path)
-            loaded[path] = network, TraceProtocol.of(network), _training_operations(network, path)
+            traces = TraceProtocol.of(network), content_of(network)
+            loaded[path] = network, traces, _training_operations(network, path)
         except (ValueError, LookupError, TypeError) as error:
             notes.append(f"network {path.name}: {error}")
     if not loaded:
         raise MissingError(f"networks: there is none in {tree.root / 'Final_Model'} that can be loaded")
-    protocol = Counter(protocol for _, protocol, _ in loaded.values()).most_common(1)[0][0]
+    most = Counter(traces for _, traces, _ in loaded.values()).most_common(1)[0][0]
     alike = {}
     for path, (network, own, _) in loaded.items():
-        if own == protocol:
+        if own == most:
             alike[path] = network
         else:
             notes.append(f"network {path.name}: it was trained on other traces than most")
     named = {str(path): network for path, network in alike.items()}
-    rows = blind_test(problem, named, BASELINE_TRACES, 0, protocol)
+    try:
+        problem, pairs = tested_on(problem, named.values())
+    except (ValueError, UserError) as error:
+        raise MissingError(f"networks: {error}") from error
+    rows = blind_test(problem, named, _n_blind(pairs), 0, most[0])
     scores = {row.name: row.scores[problem.headline.name] for row in rows if row.kind == "network"}
     origins = {
         path: OWNERS.get(network.provenance.get("owner"), "search")
@@ -157,6 +169,11 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
         for path, network in alike.items()
     ]
     return networks, [row for row in rows if row.kind != "network"]
+
+
+def _n_blind(pairs: Pairs | None) -> int:
+    """The number of blind traces of a test: BASELINE_TRACES, but no trace of a file twice."""
+    return min(BASELINE_TRACES, pairs.n_blind) if pairs else BASELINE_TRACES
 
 
 def _training_operations(network: BaseMLClass, path: Path) -> float:
