@@ -32,6 +32,7 @@ from evaluation.baselines import REFERENCE_TRACES, InversionReference, blocky_ve
 from evaluation.blind import stream_pairs
 from evaluation.task import Task
 from networks.prediction import SAMPLES_PER_BLOCK, continued
+from traces.checks import SHORTEST_TRACE
 from traces.live import Live, examine
 from traces.noise import data_noise
 from traces.resampling import interpolate, resample
@@ -134,6 +135,11 @@ class OwnPairs(CustomDataGen):
         super().__init__(*arguments, gen_type=self.gen_type, **options)
         self.pairs = pairs
         self.x_name = "own trace"
+        if pairs.samples_at(self.dt) < SHORTEST_TRACE:
+            found = f"{pairs.samples_at(self.dt)} samples at {self.dt:g} s"
+            raise ValueError(
+                f"traces need {SHORTEST_TRACE} samples or more, and those of {pairs.traces.path} have {found}"
+            )
 
     @classmethod
     @abstractmethod
@@ -213,8 +219,8 @@ class OwnVelocities(OwnPairs):
 
     The level of each trace is taken out, and the scale gives the median training trace a deviation of DEVIATION: a
     network reads velocity from amplitudes, so that `BaseMLClass.predict` needs the same scale later. A longer trace
-    gives its first n_samples, as velocity depends on two-way time; a shorter one is continued by a half-space, which
-    has the last velocity and no reflection.
+    gives its first n_samples, as velocity depends on two-way time; a shorter one is continued by the mirror image of
+    its velocity, where reflections have the other sign.
     """
 
     gen_type, needs_targets = "ML_VEL", True
@@ -250,9 +256,14 @@ class OwnVelocities(OwnPairs):
         """As `OwnPairs.made_of` says, float32."""
         live, n_own = examine(x), self.pairs.samples_at(self.dt)
         scaled = np.where(live.samples, (x - live.level[:, None]) * self.pairs.scale, 0.0).astype(np.float32)
-        made = np.zeros((len(x), self.n_samples), np.float32)
-        made[:, :n_own] = resample(scaled, self.pairs.dt, self.dt)[:, : min(n_own, self.n_samples)]
-        return made, interpolate(y.astype(np.float32), self.pairs.dt, self.dt, self.n_samples)
+        scaled = resample(scaled, self.pairs.dt, self.dt)
+        velocity = interpolate(y.astype(np.float32), self.pairs.dt, self.dt, n_own)
+        place = np.arange(self.n_samples)
+        lap = np.maximum(place - 1, 0) // (n_own - 1)
+        place -= lap * (n_own - 1)
+        is_back = lap % 2 == 1
+        place = np.where(is_back, n_own - 1 - place, place)
+        return scaled[:, place] * np.where(is_back, -1, 1).astype(np.float32), velocity[:, place]
 
 
 # --- Files
@@ -350,13 +361,13 @@ def split(shape: Sequence[int], alive: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _words(file: TraceFile, alive: np.ndarray, parts: Mapping[str, np.ndarray]) -> str:
-    sizes = [f"{len(numbers)} are for {name}" for name, numbers in parts.items()]
+    training, validation, blind = (len(parts[name]) for name in PARTS)
     n_dead = file.n_traces - int(alive.sum())
-    n_between = file.n_traces - n_dead - sum(map(len, parts.values()))
+    n_between = file.n_traces - n_dead - training - validation - blind
     dead = f", and {n_dead} are left out, as they or their targets are dead" if n_dead else ""
     return (
-        f"Of the {file.n_traces} traces in {file.path}, {', '.join(sizes)}, {n_between} that lie between these are for "
-        f"none{dead}."
+        f"Of the {file.n_traces} traces in {file.path}, {training} are for training, {validation} for validation and "
+        f"{blind} for the blind test; {n_between} between these are for none{dead}."
     )
 
 

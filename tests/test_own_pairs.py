@@ -176,16 +176,19 @@ def test_a_finer_interval_keeps_the_times_of_events(tmp_path):
 
 
 def test_short_traces_are_continued_and_long_ones_give_windows(files):
-    """A half-space follows a velocity; a mirror image follows a trace that is to be denoised."""
+    """Their mirror image follows; where velocities are mirrored, a reflection changes its sign."""
+    last = N_SAMPLES - 1
     pairs = open_pairs(OwnVelocities, files / "clean.sgy", files / "velocity.sgy")
-    x, y = epochs_of(stream_of(OwnVelocities, pairs, n_samples=N_SAMPLES + 30))
-    assert not x[..., N_SAMPLES:].any() and (y[..., N_SAMPLES:] == y[..., N_SAMPLES - 1 : N_SAMPLES]).all()
+    x, y = epochs_of(stream_of(OwnVelocities, pairs, n_samples=2 * N_SAMPLES + 30))
+    for values, sign in ((x, -1), (y, 1)):
+        assert np.array_equal(values[..., last + 1 : 2 * last + 1], sign * values[..., last - 1 :: -1][..., :last])
+        assert np.array_equal(values[..., 2 * last + 1 : 2 * last + 30], values[..., 1:30])
     whole, _ = epochs_of(stream_of(OwnVelocities, pairs))
     first, _ = epochs_of(stream_of(OwnVelocities, pairs, n_samples=50))
     assert np.array_equal(whole[..., :50], first)  # from the first sample, as velocity depends on time
     pairs = open_pairs(OwnTraces, files / "clean.sgy")
     _, y = epochs_of(stream_of(OwnTraces, pairs, n_samples=N_SAMPLES + 30))
-    assert np.allclose(y[..., N_SAMPLES : N_SAMPLES + 30], y[..., N_SAMPLES - 31 : N_SAMPLES - 1][..., ::-1], atol=1e-6)
+    assert np.allclose(y[..., last + 1 : last + 31], y[..., last - 30 : last][..., ::-1], atol=1e-6)
     _, whole = epochs_of(stream_of(OwnTraces, pairs))
     _, windows = epochs_of(stream_of(OwnTraces, pairs, n_samples=50))
     starts = [
