@@ -136,10 +136,8 @@ class OwnPairs(CustomDataGen):
         self.pairs = pairs
         self.x_name = "own trace"
         if pairs.samples_at(self.dt) < SHORTEST_TRACE:
-            found = f"{pairs.samples_at(self.dt)} samples at {self.dt:g} s"
-            raise ValueError(
-                f"traces need {SHORTEST_TRACE} samples or more, and those of {pairs.traces.path} have {found}"
-            )
+            found = f"{pairs.traces.path} have {pairs.samples_at(self.dt)} at {self.dt:g} s"
+            raise ValueError(f"traces need {SHORTEST_TRACE} samples or more, and those of {found}")
 
     @classmethod
     @abstractmethod
@@ -290,7 +288,7 @@ def open_pairs(kind: type[OwnPairs], traces: str, targets: str | None = None, dt
         digests = {name: _digest(file) for name, file in zip(("traces", "targets"), files, strict=False)}
         notes = [*(note for file in files for note in file.notes), *notes, _words(own, alive, parts)]
         if scale is not None:
-            notes.append(f"The traces are multiplied by {scale:g}, which `predict` needs as its scale later.")
+            notes.append(f"The traces are multiplied by {scale:g}: give predict, or applyModel.py, this scale later.")
         pairs = Pairs(own, of_targets, dt, parts, scale, digests, notes)
         weakref.finalize(pairs, stack.pop_all().close)
         return pairs

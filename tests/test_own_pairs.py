@@ -129,6 +129,9 @@ def test_a_stream_repeats_and_differs_by_epoch_and_seed(files, name):
     x, y = epochs_of(stream_of(kind, pairs, seed=1), 2)
     same = epochs_of(stream_of(kind, again, seed=1, batch_size=3), 2)  # whatever the size of the batches
     assert all(np.array_equal(a, b) for a, b in zip((x, y), same, strict=True))
+    resumed = stream_of(kind, again, seed=1)
+    resumed.begin_at(1)  # as a training that was cut off after its first epoch
+    assert np.array_equal(next(epochs_of(resumed))[0], x[1])
     other, _ = epochs_of(stream_of(kind, pairs, seed=2), 2)
     assert not np.array_equal(x[0], x[1]) and not np.array_equal(x, other)
     fixed, _ = epochs_of(stream_of(kind, pairs, VALIDATION, validation="fixed"), 2)
@@ -395,6 +398,7 @@ BAD = {  # problem, options from (folder with files, own folder), parts of the s
         lambda files, own: bad(own, noise(), np.zeros((N_TRACES, N_SAMPLES))),
         ("need 40 live traces", "are 0 among 60"),
     ),
+    "too short": ("denoising", lambda files, own: bad(own, noise(60, 2)), ("3 samples or more", "have 2 at 0.004 s")),
     "other number": ("denoising", lambda files, own: bad(own, noise(), noise(50)), ("60 of 80", "50 of 80")),
     "other length": ("inversion", lambda files, own: bad(own, noise(), noise(60, 70)), ("60 of 80", "60 of 70")),
     "no targets": ("inversion", lambda files, own: bad(own, noise()), ("need --targets FILE", "ft/s")),

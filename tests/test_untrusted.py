@@ -395,6 +395,7 @@ def test_a_study_that_a_storage_calls_by_a_path_is_refused(tmp_path, capsys, nam
         *(("search_space", None), ("search_space", {"arch_type": "{"}), ("search_space", {"os": "{}"})),
         ("search_space", {"evil": '{"name": "IntDistribution", "attributes": {"low": 1, "high": 2}}'}),
         *(("enqueue_base", "yes"), ("validation", "x"), ("scaling_flag", "x"), ("batch_size", 0)),
+        *(("traces", 5), ("traces", "line.sgy")),
     ],
     ids=str,
 )
