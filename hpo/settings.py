@@ -155,7 +155,9 @@ class RunSettings:
         "FILE",
         before="transform",
     )
-    dt: float = option(0.001, "sampling interval in s (default {})", converter(interval), "S", before="transform")
+    dt: float = option(
+        0.001, "sampling interval in s (default {}, or that of --traces)", converter(interval), "S", before="transform"
+    )
     # The content of files of pairs is too large to be stored; their digests tell whether it is still the same.
     targets: str | None = option(
         None,

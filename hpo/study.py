@@ -57,7 +57,8 @@ def open_study(run: Run) -> tuple[Run, optuna.Study]:
         _describe(run, study)
     run = _with_stored_settings(run, study.user_attrs)
     if not run.is_worker:
-        study.set_user_attr("n_trials", run.settings.n_trials)
+        for name in ("n_trials", *(PATHS if run.own_pairs else ())):
+            study.set_user_attr(name, getattr(run.settings, name))
         if run.storage_url is None:
             replace_file(run.tree.last_study, run.study_name)
     return run, study

@@ -272,6 +272,7 @@ def test_a_study_goes_on_with_files_of_the_same_content_alone(studied, files, tm
         assert run("denoising", output, *options) == 2
         assert "was started with other --traces or --targets" in capsys.readouterr().err
     assert run("denoising", output, *resume, moved) == 0
+    assert load(output, TOYS["denoising"]).user_attrs["traces"] == moved
 
 
 @pytest.mark.parametrize(
