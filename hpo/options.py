@@ -99,9 +99,11 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
         f"--preset published has no meaning for {problem.name}, which the paper does not have": (
             o.preset == "published" and not problem.paper_trials
         ),
-        "--preset published has the traces of the published scripts; --dt, --earth, --wavelet and --traces need "
-        "another preset": (
-            o.preset == "published" and any(getattr(o, name) is not None for name in (*OF_TRACES, "traces"))
+        "--preset published has the traces of the published scripts; --dt, --earth and --wavelet need another preset": (
+            o.preset == "published" and any(getattr(o, name) is not None for name in OF_TRACES)
+        ),
+        "--preset published has the traces of the published scripts; --traces needs another preset": (
+            o.preset == "published" and o.traces
         ),
         f"--traces has no meaning for {problem.name}, whose pairs cannot come from files": (
             o.traces and not problem.own_stream

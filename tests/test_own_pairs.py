@@ -408,7 +408,7 @@ BAD = {  # problem, options from (folder with files, own folder), parts of the s
     "published": (
         "denoising",
         lambda files, own: [*options_of(files, "denoising"), "--preset", "published"],
-        ("--preset published", "--traces need another preset"),
+        ("--preset published", "--traces needs another preset"),
     ),
     "manual": (
         "denoising",
