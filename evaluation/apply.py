@@ -55,11 +55,11 @@ class Applied:
 
 
 def plan_for(network: BaseMLClass, file: TraceFile, scale: float | None, reverse: bool, unit: str) -> Plan:
-    """How a network is to be applied; ``scale`` None makes the median deviation of the traces that of the training.
+    """How a network is to be applied; ``unit`` is one of UNITS, ``reverse`` is for traces of the other polarity.
 
-    ``reverse`` is for traces whose polarity is not the network's, and ``unit`` is one of UNITS. UserError for a file in
-    depth, without an interval, or with traces that are too short or too long, and for a network whose answer is neither
-    a trace nor a velocity.
+    ``scale`` None is the scale of the pairs from files that the network was trained on; without such pairs it makes the
+    median deviation of the traces that of the training. Raises UserError for a file in depth, without an interval, or
+    with traces that are too short or too long, and for a network whose answer is neither a trace nor a velocity.
     """
     if file.domain == "depth":
         raise UserError(
@@ -79,7 +79,8 @@ def plan_for(network: BaseMLClass, file: TraceFile, scale: float | None, reverse
     if trained.unit not in UNITS:
         raise UserError("only networks that answer with a trace or a velocity can be applied to a file")
     if scale is None:
-        scale = trained.deviation[len(trained.deviation) // 2] / _median_deviation(file)
+        of_pairs = (network.provenance.get("pairs") or {}).get("scale")
+        scale = of_pairs or trained.deviation[len(trained.deviation) // 2] / _median_deviation(file)
     return Plan(network, file, -scale if reverse else scale, UNITS[unit])
 
 
