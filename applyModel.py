@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import dataPlotting
@@ -29,7 +30,7 @@ from support.errors import UserError
 from support.files import replace_file
 from support.pages import page
 from support.stopping import stop_on_signals
-from traces.live import examine
+from traces.live import Live, examine
 
 TASKS = {"denoise": ("denoising", "denoised"), "invert": ("inversion", "velocity")}  # pretrained network, ending of OUT
 TRUST = {  # what no figure of a report shows, by task
@@ -100,23 +101,18 @@ def _run(options: argparse.Namespace, file: TraceFile) -> None:
     print(" ".join(_intentions(plan, options.model or f"pretrained/{TASKS[task][0]}.keras")), flush=True)
     with tqdm(total=file.n_traces, unit="trace", dynamic_ncols=True) as bar:
         applied = apply(plan, output, bar.update)
-    sentences = _outcome(plan, applied, options.unit)
-    print("\n".join(sentences), flush=True)
+    sentences = _outcome(plan, applied)
+    print("\n".join([*sentences, f"Output   {output}"]), flush=True)
     figure, more, table = _report(task, plan, options.unit)
-    dataPlotting.save(figure, picture)
-    print("\n".join([*more, aligned(table)]))
-    if options.html:
-        title = f"{options.input.name}: {TASKS[task][1]}"
-        replace_file(options.html, page(title, [file.describe(), *sentences, *more], table, picture))
-    for what, path in {"Output": output, "Picture": picture, "Page": options.html}.items():
-        if path:
-            print(f"{what:8} {path}")
-    if task == "denoise":
-        print(
-            f"Next     python applyModel.py {output} --task invert, or train a network for this line: docs/OWN_DATA.md"
-        )
-    else:
-        print("Next     train a network for this line: docs/OWN_DATA.md")
+    print("\n".join([*more, *([aligned(table)] if table else [])]))
+    if figure:
+        dataPlotting.save(figure, picture)
+        print(f"Picture  {picture}")
+        if options.html:
+            title = f"{options.input.name}: {TASKS[task][1]}"
+            replace_file(options.html, page(title, [file.describe(), *sentences, *more], table, picture))
+            print(f"Page     {options.html}")
+    print("Next     train a network for this line, as docs/OWN_DATA.md shows, and apply it with --model")
 
 
 def _intentions(plan: Plan, model: Path | str) -> list[str]:
@@ -127,10 +123,10 @@ def _intentions(plan: Plan, model: Path | str) -> list[str]:
         back = "and back" if plan.answers_traces else "for it"
         sentences.append(f"Traces are resampled from {1000 * file.dt:g} to {1000 * network.dt:g} ms {back}.")
     if not plan.answers_traces:
-        polarity = "increase" if plan.scale > 0 else "decrease"
+        polarity = "an increase" if plan.scale > 0 else "a decrease"
         sentences.append(
             f"Amplitudes are multiplied by {plan.scale:.4g} (--scale), and a positive amplitude in the file is taken "
-            f"for an {polarity} of impedance (--polarity)."
+            f"for {polarity} of impedance (--polarity)."
         )
         seconds, longest = file.n_samples * file.dt, network.n_samples * network.dt
         if seconds > 1.01 * longest:
@@ -138,15 +134,15 @@ def _intentions(plan: Plan, model: Path | str) -> list[str]:
     return sentences
 
 
-def _outcome(plan: Plan, applied: Applied, unit: str) -> list[str]:
+def _outcome(plan: Plan, applied: Applied) -> list[str]:
     """Sentences on what was done, and warnings."""
-    n_traces, seconds = plan.file.n_traces, applied.seconds
-    rate = f"{1000 * seconds / n_traces:.1f} ms per trace"
-    sentences = [f"{n_traces} traces took {seconds:.1f} s, {rate}."]
+    n_traces, stored = plan.file.n_traces, plan.file.stored.format
+    rate = 1000 * applied.seconds / n_traces
+    sentences = [f"{n_traces} traces took {applied.seconds:.1f} s, {rate:.1f} ms per trace."]
     if applied.n_clipped:
-        limits = f"{plan.file.stored.format.lowest:g} to {plan.file.stored.format.highest:g}"
+        limits = f"{stored.lowest:g} to {stored.highest:g}"
         sentences.append(f"{applied.n_clipped} samples were clipped to what the file's format holds, {limits}.")
-    if plan.file.stored.format.finite and isinstance(plan.file.stored.format.highest, int):
+    if isinstance(stored.highest, int):
         sentences.append("Samples were rounded to whole numbers, as the file's format has no others.")
     trained = plan.network.training_data()
     warnings = applied.findings.warnings(trained, plan.scale)
@@ -155,24 +151,23 @@ def _outcome(plan: Plan, applied: Applied, unit: str) -> list[str]:
     return sentences + [f"Warning: {text}." for text in warnings]
 
 
-def _report(task: str, plan: Plan, unit: str) -> tuple[object, list[str], list[list[str]]]:
+def _report(task: str, plan: Plan, unit: str) -> tuple[Figure | None, list[str], list[list[str]]]:
     """The picture, sentences, and a table, on neighbouring traces from the middle of the file."""
     file = plan.file
     first, end = shown_traces(file)
     traces = file.read(first, end)
     live = examine(traces)
     made = plan.in_unit(plan.answer(traces, live))
-    where = f"The report is on traces {first} to {end - 1}, counted from 0." if end - first < file.n_traces else ""
+    where = [f"The report is on traces {first} to {end - 1}, counted from 0."] if end - first < file.n_traces else []
     time = np.arange(file.n_samples) * file.dt
     if live.is_dead.all():
-        traces = np.zeros_like(traces)
+        return None, [*where, "There is no live trace to report on, and no picture."], []
     if task == "invert":
-        found = made[~live.is_dead]
-        quantiles = np.percentile(found, (5, 50, 95)) if found.size else (np.nan,) * 3
+        quantiles = np.percentile(made[~live.is_dead], (5, 50, 95))
         table = [["Velocity", f"5 % ({unit})", f"median ({unit})", f"95 % ({unit})"]]
         table.append(["of all samples", *(f"{value:.0f}" for value in quantiles)])
         picture = dataPlotting.plot_velocity_section(time, np.nan_to_num(traces), made, unit=unit, title=file.path.name)
-        return picture, [sentence for sentence in (where, TRUST[task]) if sentence], table
+        return picture, [*where, TRUST[task]], table
     rows = field_rows(traces, live, file.dt, "Network", made)
     shown = np.where(live.samples, traces - live.level[:, None], 0.0)
     kept = {row.name: _on_all(row.kept, live) for row in rows if row.name in ("Network", RIVAL)}
@@ -186,10 +181,10 @@ def _report(task: str, plan: Plan, unit: str) -> tuple[object, list[str], list[l
         {name: power for name, (_, power) in spectra.items()},
         title=file.path.name,
     )
-    return picture, [sentence for sentence in (where, field_verdict(rows), TRUST[task]) if sentence], field_table(rows)
+    return picture, [*where, field_verdict(rows), TRUST[task]], field_table(rows)
 
 
-def _on_all(rows: np.ndarray, live) -> np.ndarray:
+def _on_all(rows: np.ndarray, live: Live) -> np.ndarray:
     """Rows of the live traces, with zeros for the dead ones."""
     whole = np.zeros(live.samples.shape)
     whole[~live.is_dead] = rows

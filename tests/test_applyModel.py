@@ -158,6 +158,18 @@ def test_a_network_of_ones_own_is_applied(line, tmp_path, capsys):
     assert "The network is own.keras." in capsys.readouterr().out and read("out.sgy").shape == noisy.shape
 
 
+@pytest.mark.parametrize("n_traces, n_samples, dead", [(1, 3, 0), (2, 9, 0), (3, 40, 3), (3, 40, 2), (40, 17, 1)])
+@pytest.mark.parametrize("task", applyModel.TASKS)
+def test_small_and_dead_files_have_a_report(tmp_path, capsys, n_traces, n_samples, dead, task):
+    traces = np.random.default_rng(0).standard_normal((n_traces, n_samples))
+    traces[:dead] = 0
+    write_traces(tmp_path / "line.sgy", traces, 0.004)
+    assert apply("line.sgy", "--task", task, "--output", "out.sgy") == 0
+    printed = capsys.readouterr().out
+    assert np.isfinite(read("out.sgy")).all() and Path("out.png").exists() == (dead < n_traces)
+    assert ("no live trace to report on" in printed) == (dead == n_traces)
+
+
 # --- What goes wrong
 
 
@@ -223,8 +235,7 @@ def test_two_hundred_damaged_files_are_answered_or_refused_with_one_sentence(tmp
     """The network is loaded once, and no picture is drawn, because two hundred would take minutes."""
     networks = {task: BaseMLClass.from_pretrained(name) for task, (name, _) in applyModel.TASKS.items()}
     monkeypatch.setattr(applyModel, "_network", lambda options: (options.task, networks[options.task]))
-    monkeypatch.setattr(applyModel, "_report", lambda *_: (None, [], [["Method"]]))
-    monkeypatch.setattr(applyModel.dataPlotting, "save", lambda *_: None)
+    monkeypatch.setattr(applyModel, "_report", lambda *_: (None, [], []))
     rng, refused, n_files = np.random.default_rng(3), 0, 0
     for _ in range(7):
         for name, content, places in small_files(tmp_path):
