@@ -3,7 +3,7 @@
     python -m benchmarks.bench_apply                     500 MB, about a quarter of an hour on two cores
     python -m benchmarks.bench_apply --megabytes 50
 
-The file is made in a temporary folder, of traces of the generator with 1501 samples at 4 ms.
+This needs Linux. The file is made in a temporary folder, of traces of the generator with 1501 samples at 4 ms.
 """
 
 import argparse
