@@ -19,6 +19,7 @@ from traces.live import Live
 LEFT_OUT = ("Noisy input",)  # a baseline that removes nothing
 RIVAL = "Spectral Wiener"  # the best classical method on traces of the generator
 SPECTRUM_SEGMENT = 256  # samples
+LITTLE = 0.005  # share of the energy that is not worth a comparison
 ALIKE = 0.02  # differences of correlations, or of shares of energy, that count as none
 
 
@@ -102,6 +103,7 @@ def field_verdict(rows: Sequence[FieldRow]) -> str:
         f"{rival.coherence:.3f}"
     )
     verdicts: Mapping[str, Callable[[], bool]] = {
+        "neither takes away enough to matter": lambda: max(network.energy, rival.energy) < LITTLE,
         "they are about alike here": lambda: abs(more) <= ALIKE and abs(coherent) <= ALIKE,
         "the network takes away more, and no more of it looks like signal": lambda: more > 0 and coherent <= ALIKE,
         "the network takes away more, but more of it looks like signal": lambda: more > 0,
