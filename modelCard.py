@@ -58,9 +58,15 @@ def publish(network: BaseMLClass, path: Path) -> BaseMLClass:
 
 
 def _compress(path: Path) -> None:
-    """Compress the parts of a .keras archive, which Keras itself only stores. Rounded weights take half of the size."""
+    """Compress the parts of a .keras archive, which Keras itself only stores, and leave its empty compile section out.
+
+    Rounded weights take half of the size.
+    """
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
+    model = json.loads(parts["config.json"])
+    model.pop("compile_config", None)
+    parts["config.json"] = json.dumps(model).encode()
     with replacing(path) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
         for name, content in parts.items():
             new.writestr(name, content)

@@ -3,7 +3,8 @@
 KERAS_BACKEND=jax python other_backend.py FOLDER
 
 Each writes <network>_<backend>.npz into the folder: predictions of the stored weights, losses of every epoch after
-that, predictions of the best epoch by the network that was saved and loaded.
+that, predictions of the best epoch by the network that was saved and loaded. One of them draws its learning curves, and
+is asked for traces of another length and interval.
 """
 
 import json
@@ -22,6 +23,7 @@ import run_InversionML_HPO_Paper as inversion
 from dataPreProcessing import CustomDataGen
 
 N_SAMPLES = 64
+DRAWN = "CNN_AE"
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 STREAMS = {module.PROBLEM.net_type: module.PROBLEM.stream for module in (denoising, inversion)}
 
@@ -39,10 +41,15 @@ def try_network(path: Path, backend: str) -> None:
     traces = np.concatenate([validation[index][0] for index in range(len(validation))])
     stored = network.predict_result(traces)
     folder = path.parent / backend
-    losses = network.fit_model(training, validation, 3, folder, path.stem, resumable=False)["val_loss"]
+    is_drawn = path.stem == DRAWN
+    options = {"resumable": False, "plot_learning": is_drawn}
+    losses = network.fit_model(training, validation, 3, folder, path.stem, **options)["val_loss"]
+    # So many traces are answered in compiled batches.
+    asked = network.predict(np.tile(traces[..., 0], (3, 1))[:, :50], dt=0.002) if is_drawn else stored
     trained = network.predict_result(traces)
     loaded = baseML.BaseMLClass.load_model(folder / path.name).predict_result(traces)
-    np.savez(path.with_name(f"{path.stem}_{backend}.npz"), stored=stored, losses=losses, trained=trained, loaded=loaded)
+    found = {"stored": stored, "asked": asked, "losses": losses, "trained": trained, "loaded": loaded}
+    np.savez(path.with_name(f"{path.stem}_{backend}.npz"), **found)
 
 
 def main(folder: Path) -> None:

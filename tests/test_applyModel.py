@@ -14,7 +14,7 @@ from test_prediction import snr
 from toys import DENOISING, INVERSION, ROOT
 
 import applyModel
-from baseML import BaseMLClass
+from baseML import BaseMLClass, NetworkConfig, create_model
 from dataFiles import open_traces, write_traces
 from dataPreProcessing import TraceProtocol
 from evaluation.apply import apply as apply_network
@@ -232,8 +232,12 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(files, capsys, words, part
 
 
 def test_two_hundred_damaged_files_are_answered_or_refused_with_one_sentence(tmp_path, capsys, monkeypatch):
-    """The network is loaded once, and no picture is drawn, because two hundred would take minutes."""
-    networks = {task: BaseMLClass.from_pretrained(name) for task, (name, _) in applyModel.TASKS.items()}
+    """The networks are small, and no picture is drawn, because two hundred of either would take minutes."""
+    networks = {}
+    for task, (problem, _) in applyModel.TASKS.items():
+        kind = {"denoise": ("CNN", "AE"), "invert": ("DNN", "SEQ")}[task]
+        networks[task] = create_model(NetworkConfig(*kind, 1, 2, num_filt=2, krnl_size=3), 64)
+        networks[task].provenance = {"problem": problem}
     monkeypatch.setattr(applyModel, "_network", lambda options: (options.task, networks[options.task]))
     monkeypatch.setattr(applyModel, "_report", lambda *_: (None, [], []))
     rng, refused, n_files = np.random.default_rng(3), 0, 0

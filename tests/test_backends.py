@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from other_backend import N_SAMPLES, main
+from other_backend import DRAWN, N_SAMPLES, main
 from test_networks import small_config
 from toys import eagerly
 
@@ -50,10 +50,15 @@ def test_a_network_is_the_same_on_another_backend(here, backend, network):
     found, expected = (np.load(here / f"{'_'.join(network)}_{name}.npz") for name in (backend, keras.backend.backend()))
     assert np.ptp(expected["stored"]) > 0
     np.testing.assert_allclose(found["stored"], expected["stored"], atol=1e-5 * np.abs(expected["stored"]).max())
+    np.testing.assert_allclose(found["asked"], expected["asked"], atol=1e-3 * np.abs(expected["asked"]).max())
     assert len(set(found["losses"])) == 3
     np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-3)
     assert not np.allclose(found["trained"], found["stored"], rtol=1e-3)
     np.testing.assert_allclose(found["loaded"], found["trained"], atol=1e-5 * np.abs(found["trained"]).max())
+
+
+def test_learning_curves_are_drawn_on_another_backend(here, backend):
+    assert (here / backend / f"{DRAWN}_learning.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_published_networks_do_what_their_cards_say_on_another_backend(here, backend):

@@ -1,6 +1,5 @@
 """dataPlotting, checked through what stands on the axes."""
 
-import importlib.util
 import inspect
 import os
 import subprocess
@@ -806,17 +805,6 @@ def test_learning_follows_a_fit_whose_learning_rate_changes(tmp_path):
     callback = dataPlotting.PlotLearning(tmp_path / "learning.png")
     fit(callback, keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2))
     assert callback.history["learning_rate"] == pytest.approx([0.005, 0.0025])
-
-
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_learning_follows_a_fit_on_another_backend(backend):
-    if backend == keras.backend.backend() or importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} runs the other tests, or is not installed")
-    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k"]
-    chosen = "learning and fit and not another_backend"
-    environment = os.environ | {"KERAS_BACKEND": backend}
-    result = subprocess.run([*tests, chosen], env=environment, capture_output=True, text=True)
-    assert result.returncode == 0 and " passed" in result.stdout, result.stdout
 
 
 def test_learning_keeps_the_format_and_leaves_no_figure_open(tmp_path):

@@ -3,9 +3,8 @@
 import dataclasses
 import json
 import shutil
-import subprocess
-import sys
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -358,17 +357,16 @@ def test_another_pretrained_network_is_refused(name):
         BaseMLClass.from_pretrained(name)
 
 
-def test_a_published_file_needs_nothing_of_this_project(tmp_path):
-    """It is loaded where this project is not on the path, with Keras alone."""
-    code = (
-        "import sys, keras, numpy\n"
-        "for path in sys.argv[1:]:\n"
-        "    network = keras.models.load_model(path)\n"
-        "    assert network(numpy.ones((1, *network.input_shape[1:]), 'float32')).shape == (1, 4096, 1)\n"
-        "assert 'baseML' not in sys.modules\n"
-    )
-    paths = [ROOT / "pretrained" / f"{name}.keras" for name in ("denoising", "inversion")]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *paths], cwd=tmp_path, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("name", ["denoising", "inversion"])
+def test_a_published_file_needs_nothing_of_this_project(name):
+    """Keras loads a file without this project when all its classes are of Keras and it has no compile section."""
+    with zipfile.ZipFile(ROOT / "pretrained" / f"{name}.keras") as archive:
+        parts = [json.loads(archive.read("config.json"))]
+    assert "compile_config" not in parts[0]
+    modules = set()
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict) and "class_name" in part:
+            modules.add(part.get("module", "keras"))
+        parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    assert {str(module).split(".")[0] for module in modules} <= {"keras", "builtins", "None"}
