@@ -35,8 +35,8 @@ from networks.callbacks import CLR_CB, OPTIMIZERS, SCHEDULES, Dwell_CB, log_colu
 from networks.callbacks import Backup, BestModel, FirstEpoch, LossHistory, StopWhenAsked
 from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer, tcn_class
-from networks.prediction import LONGEST_MARGIN, LONGEST_PASS, QUANTILES, SAMPLES_PER_BATCH, SAMPLES_PER_BLOCK
-from networks.prediction import Findings, TracesWarning, TrainedOn, as_rows, check_interval, check_scale, converted
+from networks.prediction import LONGEST_MARGIN, LONGEST_PASS, SAMPLES_PER_BATCH, SAMPLES_PER_BLOCK
+from networks.prediction import Findings, TracesWarning, TrainedOn, as_rows, check_scale, converted
 from networks.prediction import in_windows, restored
 from networks.rows import NETWORKS, NetworkConfig
 from networks.tables import RunResult, SUMMARY_COLUMNS, append_results_to_file, init_results_file, labelled, summary_row
@@ -46,7 +46,7 @@ from plots.networks import plot_network
 from support.checks import check_choice, check_path, check_whole, unmasked
 from support.files import mend_table, replace_file, replacing, whole_lines
 from support.startup import load_keras
-from traces.checks import SHORTEST_TRACE, check_block
+from traces.checks import SHORTEST_TRACE, check_block, check_time
 from traces.live import Live, examine
 
 keras = load_keras()
@@ -377,7 +377,7 @@ class BaseMLClass:
 
     def answer(self, rows: np.ndarray, live: Live, dt: float, scale: float = 1.0) -> np.ndarray:
         """`predict` for floats (n_traces, n_samples) whose live samples were found before, without its warnings."""
-        dt, scale = check_interval(dt), check_scale(scale)
+        (dt, _), scale = check_time(dt, 0.0), check_scale(scale)
         trained = self.training_data()
         margin = min(estimate(self.config, LONGEST_PASS).receptive_field, LONGEST_MARGIN)
 
@@ -392,7 +392,7 @@ class BaseMLClass:
 
         if not trained.answers_traces:
             return converted(rows, live, dt, self.dt, scale, outputs)
-        return restored(rows, live, dt, self.dt, margin, trained.deviation[len(QUANTILES) // 2], outputs)
+        return restored(rows, live, dt, self.dt, margin, trained.median_deviation, outputs)
 
     @property
     def dt(self) -> float:
@@ -420,9 +420,8 @@ class BaseMLClass:
             rows, _, shape = as_rows(x)
             options = dict(self.transform)
             if "level" in TRANSFORMS[options["transform_type"]].options:
-                options.setdefault(
-                    "level", self.n_channels - 1
-                )  # Traces of other lengths have other levels by default.
+                # Traces of other lengths have other levels by default.
+                options.setdefault("level", self.n_channels - 1)
             x = transform_traces(check_block("traces", rows).astype(np.float32), **options)
         else:
             shape = x.shape[:-1]

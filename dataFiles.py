@@ -21,7 +21,7 @@ from typing import Self
 
 import numpy as np
 
-from support.checks import check_choice, check_path, check_whole
+from support.checks import check_choice, check_path, check_whole, unmasked
 from support.command_line import OneSentenceParser
 from support.files import replacing
 from traces.arrays import ArchivedTraces, ArrayTraces, new_array
@@ -142,7 +142,7 @@ class TraceWriter:
         Raises ValueError for another shape, and for a value that the sample format of the file cannot hold: one beyond
         its range, NaN and infinity in integers and IBM floats.
         """
-        traces = np.asarray(traces)
+        traces = unmasked("traces", traces)
         if traces.ndim != 2 or traces.shape[1] != self.n_samples or not are_real(traces):
             valid = f"numbers (n_traces, {self.n_samples})"
             raise ValueError(f"traces to be written must be {valid}, not {traces.dtype} of shape {traces.shape}")
@@ -202,7 +202,7 @@ def write_traces(path: str | Path, traces: np.ndarray, dt: float) -> Path:
     path = check_path("path", path)
     kind = _kind(path)
     dt, _ = check_time(dt, 0.0)
-    traces = np.asarray(traces)
+    traces = unmasked("traces", traces)
     if traces.ndim != 2 or traces.size == 0 or not are_real(traces):
         raise ValueError(f"traces must be numbers (n_traces, n_samples), not {traces.dtype} of shape {traces.shape}")
     with contextlib.ExitStack() as stack:

@@ -80,7 +80,7 @@ def plan_for(network: BaseMLClass, file: TraceFile, scale: float | None, reverse
         raise UserError("only networks that answer with a trace or a velocity can be applied to a file")
     if scale is None:
         of_pairs = (network.provenance.get("pairs") or {}).get("scale")
-        scale = of_pairs or trained.deviation[len(trained.deviation) // 2] / _median_deviation(file)
+        scale = of_pairs or trained.median_deviation / _median_deviation(file)
     return Plan(network, file, -scale if reverse else scale, UNITS[unit])
 
 

@@ -188,9 +188,8 @@ def swt_bayes_shrink(noisy: np.ndarray, dt: float) -> np.ndarray:
     level = _level(noisy.shape[1])
     continued = _continued(noisy, 2**level)
     approximation, *details = pywt.swt(continued, WAVELET_BASIS, level, axis=1, trim_approx=True, norm=False)
-    restored = pywt.iswt(
-        [approximation, *_bayes_shrink(details, live_samples(continued))], WAVELET_BASIS, axis=1, norm=False
-    )
+    shrunk = _bayes_shrink(details, live_samples(continued))
+    restored = pywt.iswt([approximation, *shrunk], WAVELET_BASIS, axis=1, norm=False)
     return restored[:, : noisy.shape[1]]
 
 

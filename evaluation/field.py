@@ -14,6 +14,7 @@ import numpy as np
 from scipy import signal
 
 from evaluation.baselines import DENOISING_BASELINES, ratio
+from support.checks import unmasked
 from traces.live import Live
 
 LEFT_OUT = ("Noisy input",)  # a baseline that removes nothing
@@ -41,7 +42,7 @@ def neighbour_correlation(traces: np.ndarray) -> float:
     >>> round(neighbour_correlation(section), 6)
     1.0
     """
-    centred = np.asarray(traces, np.float64)
+    centred = unmasked("traces", traces).astype(np.float64)
     centred = centred - centred.mean(axis=1, keepdims=True)
     largest = np.max(np.abs(centred), axis=1, keepdims=True)
     centred = ratio(centred, largest)  # Squares of tiny or huge amplitudes are no numbers.
@@ -59,7 +60,7 @@ def mean_spectrum(traces: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray
     25
     """
     segment = min(SPECTRUM_SEGMENT, np.shape(traces)[1])
-    frequency, power = signal.welch(np.asarray(traces, np.float64), 1 / dt, nperseg=segment, axis=1)
+    frequency, power = signal.welch(unmasked("traces", traces).astype(np.float64), 1 / dt, nperseg=segment, axis=1)
     return frequency, power.mean(axis=0)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from dataPreProcessing import CustomDataGen, Range, TraceProtocol, normalize_data
 from dataGeneration import stream_generator
 from support.checks import check_number
-from traces.checks import SHORTEST_TRACE, check_time
+from traces.checks import SHORTEST_TRACE, are_real
 from traces.live import Live, examine
 from traces.resampling import interpolate, resample
 
@@ -48,7 +48,7 @@ class TrainedOn:
     unit: str  # of y; empty for a number without unit
     scale: tuple[Range, Range] | None  # range of y in its unit, and range of the network's output; None if these agree
     answers: tuple[float, float]  # the lowest and the highest y, in its unit
-    deviation: tuple[float, ...]  # of the live samples of a trace: its QUANTILES over traces; empty for x with channels
+    deviation: tuple[float, ...]  # of the live samples of a trace: its QUANTILES over traces; zeros for x with channels
     level: float  # the largest mean of a trace but 1 %, in deviations, without its sign
     muted: float  # the largest share of a trace that is muted, but 1 %
 
@@ -84,6 +84,11 @@ class TrainedOn:
         scale = part["scale"] and tuple((float(low), float(high)) for low, high in part["scale"])
         tuples = {name: tuple(map(float, part[name])) for name in ("answers", "deviation")}
         return cls(**{**part, **tuples, "scale": scale})
+
+    @property
+    def median_deviation(self) -> float:
+        """The deviation of a usual trace of the training."""
+        return self.deviation[len(QUANTILES) // 2]
 
     def in_data_units(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs of the network in the unit of the data, with the dtype that they have."""
@@ -129,7 +134,7 @@ class Findings:
             f"{len(self.dead)} of {self.n_traces} traces are dead or hold values that are not numbers (traces {first}, "
             f"counted from 0); they {kept}": bool(self.dead)
         }
-        if not trained.answers_traces and trained.deviation and self.deviation.size:
+        if not trained.answers_traces and self.deviation.size:
             deviation = self.deviation * abs(scale)
             low, usual_low, middle, usual_high, high = trained.deviation
             found, level = np.median(deviation), np.quantile(np.abs(self.level), QUANTILES[-1])
@@ -162,8 +167,7 @@ def as_rows(traces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, tuple[in
     Raises ValueError for something else than real numbers, and for traces that are too short.
     """
     array = np.asanyarray(traces)
-    real = np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
-    if array.ndim == 0 or array.size == 0 or not real or array.shape[-1] < SHORTEST_TRACE:
+    if array.ndim == 0 or array.size == 0 or not are_real(array) or array.shape[-1] < SHORTEST_TRACE:
         raise ValueError(
             f"traces must be real numbers (.., n_samples), with at least {SHORTEST_TRACE} samples per trace, not "
             f"{array.dtype} of shape {array.shape}"
@@ -244,7 +248,7 @@ def in_windows(rows: np.ndarray, margin: int, answer: Answer) -> np.ndarray:
     if n_samples <= LONGEST_PASS:
         return answer(rows)
     made = np.empty(rows.shape, np.float32)
-    first, kept = 0, 0
+    kept = 0
     while kept < n_samples:
         first = min(max(kept - margin, 0), n_samples - LONGEST_PASS)
         end = first + LONGEST_PASS
@@ -260,8 +264,3 @@ def check_scale(scale: object) -> float:
     if scale == 0:
         raise ValueError("scale must be a number other than 0, not 0")
     return scale
-
-
-def check_interval(dt: object) -> float:
-    """``dt`` in s as a float. Raises ValueError outside of the limits of traces."""
-    return check_time(dt, 0.0)[0]

@@ -7,8 +7,12 @@ import dataGeneration
 import dataPlotting
 import dataPreProcessing as dpp
 import evaluation.baselines as cb
+from dataFiles import open_traces, write_traces
+from evaluation.field import mean_spectrum, neighbour_correlation
 from evaluation.scores import AMPLITUDE_RMSE, score, trace_rmse
+from traces.live import live_samples
 from traces.noise import Gap, data_average, data_gaps, data_noise
+from traces.own_wavelet import estimate_wavelet
 from traces.resampling import resample
 from traces.wavelets import wavelet_convolution
 
@@ -82,3 +86,22 @@ def test_what_is_no_real_number_is_refused(function, wrong):
     traces[1, 5] = wrong
     with pytest.raises(ValueError, match="must be numbers|first in trace 1"):
         function(traces)
+
+
+@pytest.mark.parametrize("name", ["neighbour_correlation", "mean_spectrum", "live_samples", "estimate", "new", "copy"])
+def test_masked_traces_are_refused_where_others_may_be_missing(name, tmp_path):
+    """These take traces that hold a NaN, or write them, but what lies under a mask is no data for them either."""
+    path = write_traces(tmp_path / "line.sgy", PLAIN, 0.004)
+    with pytest.raises(ValueError, match="must not be masked, but 2 samples are, the first in trace 1"):
+        if name == "copy":
+            with open_traces(path) as file, file.copying(tmp_path / "copy.sgy") as copy:
+                copy.write(0, masked(PLAIN))
+        else:
+            {
+                "neighbour_correlation": neighbour_correlation,
+                "mean_spectrum": lambda x: mean_spectrum(x, 0.001),
+                "live_samples": live_samples,
+                "estimate": lambda x: estimate_wavelet(x, 0.001),
+                "new": lambda x: write_traces(tmp_path / "copy.sgy", x, 0.004),
+            }[name](masked(PLAIN))
+    assert not (tmp_path / "copy.sgy").exists()

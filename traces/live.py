@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from support.checks import unmasked
+
 MUTED = 16  # samples of one value, in a row: clipping makes shorter rows, a mute longer ones
 
 
@@ -17,7 +19,7 @@ def live_samples(traces: np.ndarray) -> np.ndarray:
     >>> np.flatnonzero(live_samples(trace[None])).tolist()
     [20, 21]
     """
-    traces = np.asarray(traces)
+    traces = unmasked("traces", traces)
     is_equal = np.zeros(traces.shape, np.uint8)  # to the sample before
     np.equal(traces[:, 1:], traces[:, :-1], out=is_equal[:, 1:], casting="unsafe")
     row = max(min(MUTED, traces.shape[1]) - 1, 1)

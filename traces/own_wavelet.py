@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import fft
 
-from support.checks import check_path
+from support.checks import check_path, unmasked
 from traces.checks import SHORTEST_TRACE, are_real, check_block, check_time
 from traces.resampling import interval_ratio, resample
 from traces.spectra import WAVELET_SEGMENT, power_spectrum
@@ -95,7 +95,7 @@ def wavelet_from(amplitudes: Sequence[float], dt: float, centre: int | None = No
     >>> wavelet_from([0, 1, 4, -2, 0], 0.002).samples
     (0.0, 0.25, 1.0, -0.5, 0.0)
     """
-    values = check_block("a wavelet", np.asarray(amplitudes)[None])[0].astype(np.float64)
+    values = check_block("a wavelet", unmasked("a wavelet", amplitudes)[None])[0].astype(np.float64)
     if not SHORTEST_TRACE <= values.size <= MOST_SAMPLES:
         raise ValueError(f"a wavelet must have {SHORTEST_TRACE} to {MOST_SAMPLES} samples, not {values.size}")
     largest = np.abs(values).max()
