@@ -12,13 +12,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock
 
 UNFINISHED = ".unfinished-"  # begins the names of folders that hold a file until it is whole
 LEFTOVER_AGE = 3600.0  # s, longer than the writing of any file takes
+LARGEST_TEXT = 1_000_000  # bytes of a text that a user wrote
 LONGEST_QUOTE = 200  # characters of a line in a note
 
 
@@ -68,6 +70,30 @@ def remove_unfinished(folder: str | Path, names: Sequence[str]) -> None:
     for path in Path(folder).glob(f"{UNFINISHED}*/*"):
         if path.name in names:
             shutil.rmtree(path.parent, ignore_errors=True)
+
+
+# --- Text
+
+T = TypeVar("T")
+
+
+def parsed_text(what: str, path: Path, parse: Callable[[str], T]) -> T:
+    """What ``parse`` makes of a text file in UTF-8 that a user wrote; ``what`` is the first word of a message.
+
+    Raises ValueError, one sentence with the file's name, for a file that cannot be read, and where ``parse`` does.
+    """
+    try:
+        if path.stat().st_size > LARGEST_TEXT:
+            raise ValueError(f"it has more than {LARGEST_TEXT} bytes")
+        return parse(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"{what} {str(path)!r} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{what} {str(path)!r} is not a text in UTF-8: {error.reason}") from error
+    except RecursionError as error:
+        raise ValueError(f"{what} {str(path)!r} is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"{what} {str(path)!r}: {error}") from error
 
 
 # --- Tables

@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 
 from support.checks import check_path
+from support.files import parsed_text
 from traces.earth import LITHOLOGY_LIMITS, Earth
 
-LARGEST_FILE = 1_000_000  # bytes: that of 100 lithologies has less than a tenth of it
 HEADING = """\
 # An earth from which traces are made: python run_InversionML_HPO_Paper.py --earth THIS_FILE.toml
 # Edit what you need. What you remove is the paper's again, but a table of lithologies or sequences counts as a whole.
@@ -48,19 +48,7 @@ def read_earth(path: str | Path) -> Earth:
     ...     read_earth(Path(folder, "thin.toml")).layer_thickness
     (5.0, 20.0)
     """
-    path = check_path("an earth", path)
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"it has more than {LARGEST_FILE} bytes")
-        return Earth.from_dict(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except OSError as error:
-        raise ValueError(f"earth {str(path)!r} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"earth {str(path)!r} is not a text in UTF-8: {error.reason}") from error
-    except RecursionError as error:
-        raise ValueError(f"earth {str(path)!r} is nested too deeply") from error
-    except ValueError as error:
-        raise ValueError(f"earth {str(path)!r}: {error}") from error
+    return parsed_text("earth", check_path("an earth", path), lambda text: Earth.from_dict(tomllib.loads(text)))
 
 
 def earth_text(earth: Earth) -> str:

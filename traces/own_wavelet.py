@@ -9,12 +9,12 @@ import numpy as np
 from scipy import fft
 
 from support.checks import check_path, unmasked
+from support.files import parsed_text
 from traces.checks import SHORTEST_TRACE, are_real, check_block, check_time
 from traces.resampling import interval_ratio, resample
 from traces.spectra import WAVELET_SEGMENT, power_spectrum
 
 MOST_SAMPLES = 2001  # of a wavelet
-LARGEST_FILE = 1_000_000  # bytes
 DIGITS = 6  # after the point, of samples whose largest absolute value is 1
 UNEVEN = 0.01  # share of the sampling interval by which times may be off
 # Shares of the largest absolute value: an end above the first is tapered, and one above the second is refused.
@@ -132,17 +132,7 @@ def read_wavelet(path: str | Path) -> OwnWavelet:
     ...     read_wavelet(Path(folder, "mine.txt"))
     <a given wavelet of 5 samples at 4 ms, largest at 0 ms>
     """
-    path = check_path("a wavelet", path)
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"it has more than {LARGEST_FILE} bytes")
-        return _wavelet_of_text(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ValueError(f"wavelet {str(path)!r} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"wavelet {str(path)!r} is not a text in UTF-8: {error.reason}") from error
-    except ValueError as error:
-        raise ValueError(f"wavelet {str(path)!r}: {error}") from error
+    return parsed_text("wavelet", check_path("a wavelet", path), _wavelet_of_text)
 
 
 def _wavelet_of_text(text: str) -> OwnWavelet:
