@@ -174,7 +174,8 @@ class Run:
     """A run that is under way, below ``folder``; what it prints goes to files named ``printed``.
 
     ``prepare`` is called in the run's process before the run starts; it may return a function, which is called when
-    the run has ended.
+    the run has ended. Every process of a run that is ``held`` waits in the second epoch of its first training until
+    `release` is called, so that the run cannot be over before a test has done something to it.
     """
 
     def __init__(
@@ -184,17 +185,24 @@ class Run:
         *options: str,
         prepare: Callable[[], object] | None = None,
         printed: Path | None = None,
+        held: bool = False,
     ) -> None:
         printed = printed or folder / "printed"
         printed.parent.mkdir(parents=True, exist_ok=True)
+        self._released = printed.with_suffix(".released") if held else None
         self._printed = [printed.with_suffix(suffix) for suffix in (".out", ".err")]
         for path in self._printed:
             path.touch()
         command = [*TOY, "--output", str(folder / "Results"), *COMMANDS[mode], *options]
         if mode == "model_update" and "--model" not in options:
             command += ["--model", str(saved_network(folder))]
-        self.process = forks().Process(target=_run, args=(mode, command, *self._printed, prepare))
+        self.process = forks().Process(target=_run, args=(mode, command, *self._printed, prepare, self._released))
         self.process.start()
+
+    def release(self) -> None:
+        """Let it go on, if it is held."""
+        if self._released:
+            self._released.touch()
 
     def end(self, timeout: float = 120) -> Ended:
         """Wait for its end."""
@@ -210,7 +218,16 @@ class Run:
         return [path.read_text(encoding="utf-8") for path in self._printed]
 
 
-def _run(mode: str, command: Sequence[str], printed: Path, errors: Path, prepare: Callable[[], object] | None) -> None:
+def _run(
+    mode: str,
+    command: Sequence[str],
+    printed: Path,
+    errors: Path,
+    prepare: Callable[[], object] | None,
+    released: Path | None,
+) -> None:
+    if released:
+        os.environ["TOY_HELD"] = str(released)
     for descriptor, path in ((1, printed), (2, errors)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # The tests may run under nohup.
@@ -228,9 +245,17 @@ def _main(problem: Problem, command: Sequence[str]) -> int:
     sys.argv = [__file__, *command]
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    if released := os.environ.get("TOY_HELD"):
+        listen_to_calls("baseML:Dwell_CB.on_epoch_end", partial(_wait_for, Path(released)))
     gc.freeze()  # Nothing that is imported is garbage.
     with hastily():
         return hpo.command.main(problem, "toy", command)
+
+
+def _wait_for(released: Path, n_calls: int, when: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while (n_calls, when) == (2, "before") and not released.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 class Worker:

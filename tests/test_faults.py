@@ -96,9 +96,10 @@ def is_alive(pid):
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_stops_a_run_and_says_how_to_go_on(tmp_path, whole, name):
-    run = Run("optuna", tmp_path)
+    run = Run("optuna", tmp_path, held=True)
     wait_until(lambda: works_on(tmp_path), run)
     os.kill(run.process.pid, getattr(signal, name))
+    run.release()
     ended = run.end()
     assert ended.status == 130 and "Traceback" not in ended.errors
     assert "everything that was finished is kept" in ended.errors and "--study-name toy" in ended.errors
@@ -127,9 +128,11 @@ def test_a_training_in_which_a_stop_was_asked_has_no_result(tmp_path):
 
 
 def test_nohup_keeps_a_run_going_when_its_terminal_is_closed(tmp_path):
-    run = Run("optuna", tmp_path, "--n-trials", "1", prepare=partial(signal.signal, signal.SIGHUP, signal.SIG_IGN))
+    ignore = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    run = Run("optuna", tmp_path, "--n-trials", "1", prepare=ignore, held=True)
     wait_until(lambda: works_on(tmp_path), run)
     os.kill(run.process.pid, signal.SIGHUP)
+    run.release()
     assert run.end().status == 0
 
 
@@ -157,9 +160,10 @@ def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, n
     assert ended.status == 0, ended.errors
     for name in names:
         tree = tmp_path / name
-        run = Run(mode, tree, *options, prepare=forked.with_small_networks)
+        run = Run(mode, tree, *options, prepare=forked.with_small_networks, held=True)
         wait_until(lambda tree=tree: list(tree.rglob("*_backup/state.npz")), run)
         os.kill(run.process.pid, getattr(signal, name))
+        run.release()
         assert run.end().status in (130, -signal.SIGKILL)
         assert len(list(tree.rglob("*_backup/state.npz"))) == 1
         ended = Run(mode, tree, *options, prepare=forked.with_small_networks).end()

@@ -128,9 +128,10 @@ def locked(folder):
 
 
 def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path, whole):
-    run = Run("optuna", tmp_path)
+    run = Run("optuna", tmp_path, held=True)
     wait_until(lambda: works_on(tmp_path), run)
     with locked(tmp_path):
+        run.release()
         time.sleep(LOCKED)
         assert run.process.is_alive()
     ended = run.end()
@@ -139,9 +140,10 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path, whole):
 
 
 def test_a_database_that_stays_locked_ends_the_run_with_a_sentence(tmp_path, whole):
-    run = Run("optuna", tmp_path, prepare=partial(set_constant, "hpo.storage:SQLITE_TIMEOUT", 0.5))
+    run = Run("optuna", tmp_path, prepare=partial(set_constant, "hpo.storage:SQLITE_TIMEOUT", 0.5), held=True)
     wait_until(lambda: works_on(tmp_path), run)
     with locked(tmp_path):
+        run.release()
         ended = run.end()
     assert ended.status == 1 and "Traceback" not in ended.errors
     assert "another process keeps the study's database in" in ended.errors and "to go on" in ended.errors
@@ -174,6 +176,16 @@ def study_of(server):
     return read
 
 
+@contextlib.contextmanager
+def away(server):
+    """The server, stopped; it is started again whatever happens, as other tests need it."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
 def trains(study):
     return study is not None and any("run_name" in trial.user_attrs for trial in study.trials)
 
@@ -182,11 +194,11 @@ def trains(study):
 def test_a_server_that_is_restarted_is_waited_for(tmp_path, whole, server, study_of, n_workers):
     name = f"restarted-{n_workers}"
     options = ("--storage", server.url, "--study-name", name, "--workers", str(n_workers))
-    run = Run("optuna", tmp_path, *options)
+    run = Run("optuna", tmp_path, *options, held=True)
     wait_until(lambda: trains(study_of(name)), run)
-    server.stop()
-    wait_until(lambda: "it is waited for, 600 s at most" in run.texts()[0], run)
-    server.start()
+    with away(server):
+        run.release()
+        wait_until(lambda: "it is waited for, 600 s at most" in run.texts()[0], run)
     ended = run.end()
     assert ended.status == 0, ended
     assert ended.printed.count("is away (") == ended.printed.count("is back") == 1
@@ -198,13 +210,12 @@ def test_a_server_that_is_restarted_is_waited_for(tmp_path, whole, server, study
 
 def test_a_server_that_stays_away_ends_the_run_with_a_sentence(tmp_path, server, study_of):
     options = ("--storage", server.url, "--study-name", "away")
-    run = Run("optuna", tmp_path, *options, prepare=partial(set_constant, "hpo.storage:LONGEST_ABSENCE", 1.0))
+    impatient = partial(set_constant, "hpo.storage:LONGEST_ABSENCE", 1.0)
+    run = Run("optuna", tmp_path, *options, prepare=impatient, held=True)
     wait_until(lambda: trains(study_of("away")), run)
-    server.stop()
-    try:
+    with away(server):
+        run.release()
         ended = run.end()
-    finally:
-        server.start()
     assert ended.status == 1 and "Traceback" not in ended.errors
     assert "is still away after 1 s; to go on:\n" in ended.errors
     go_on("optuna", tmp_path, *options)
@@ -212,7 +223,7 @@ def test_a_server_that_stays_away_ends_the_run_with_a_sentence(tmp_path, server,
 
 
 def test_a_server_without_a_free_connection_is_waited_for(tmp_path, server, study_of):
-    run = Run("optuna", tmp_path, "--storage", server.url, "--study-name", "busy")
+    run = Run("optuna", tmp_path, "--storage", server.url, "--study-name", "busy", held=True)
     wait_until(lambda: trains(study_of("busy")), run)
     engine = sqlalchemy.create_engine(server.url, poolclass=sqlalchemy.pool.NullPool)
     with contextlib.ExitStack() as held:
@@ -225,6 +236,7 @@ def test_a_server_without_a_free_connection_is_waited_for(tmp_path, server, stud
             with contextlib.suppress(sqlalchemy.exc.OperationalError):
                 while True:
                     held.enter_context(engine.connect())
+            run.release()
     ended = run.end()
     assert ended.status == 0, ended
     assert_whole(study_of("busy"), N_TRIALS)
