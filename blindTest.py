@@ -3,6 +3,8 @@
 python blindTest.py --traces 500              classical methods, all problems
 python blindTest.py --model NETWORK.keras     beside a network, on traces such as it was trained on
 python blindTest.py --by noise                at one noise level after the other; --by wavelet
+python blindTest.py --section LINE.sgy        a real section with noise that is added
+python blindTest.py --model-file MODEL.npy --cell-size 4m    traces of a velocity model in depth
 pip install pylops                            for the total-variation inversion
 """
 
@@ -14,14 +16,36 @@ from pathlib import Path
 from baseML import BaseMLClass, labelled
 from dataPreProcessing import TraceProtocol
 from evaluation.blind import VARIANTS, blind_test, blind_tests
-from evaluation.comparison import missing_packages, report, text_table_of_all, write_csv
+from evaluation.comparison import Row, missing_packages, report, text_table_of_all, write_csv
 from evaluation.given_wavelet import given_wavelet
+from evaluation.outside import (
+    AXES,
+    SNR_DB,
+    VELOCITY_UNITS,
+    ModelFile,
+    OutsidePairs,
+    length_in_feet,
+    model_pairs,
+    outside_test,
+    read_section,
+    with_noise,
+)
 from hpo.pairs import tested_on
 from hpo.problem import Problem, known_problems
+from problems.own_pairs import OwnTraces, OwnVelocities
 from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, converter, whole_number
 from support.errors import UserError
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, interval
 from traces.earth_files import read_earth
+
+OUTSIDE = {"section": OwnTraces, "model_file": OwnVelocities}  # the pairs of the problems that these tests are for
+MEANING = {  # options that have a meaning in some tests only; None stands for generated traces
+    **dict.fromkeys(("samples", "earth", "noisy_data", "by"), (None,)),
+    "wavelet": (None, "model_file"),
+    "snr_db": ("section",),
+    "array": ("section", "model_file"),
+    **dict.fromkeys(("cell_size", "velocity_unit", "depth_axis", "density", "density_array"), ("model_file",)),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     samples = whole_number(SHORTEST_TRACE, LONGEST_TRACE)
     add("--samples", type=samples, metavar="N", help="samples of each trace (default: the networks', else 4096)")
     default = "(default: the networks', else the paper's)"
-    add("--dt", type=converter(interval), metavar="S", help=f"sampling interval in s {default}")
+    text = f"sampling interval in s {default}; with --section, of a file that does not say its own"
+    add("--dt", type=converter(interval), metavar="S", help=text)
     add("--earth", type=converter(read_earth), metavar="FILE", help=f"own earth, a TOML file {default}")
     add("--wavelet", type=Path, metavar="FILE", help=f"own wavelet, a text file or traces that show it {default}")
     add("--noisy-data", action="store_true", default=None, help="inversion from noisy traces with a gap")
@@ -42,15 +67,56 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--seed", type=seed, default=0, metavar="N", help="seed of the traces and the intervals (default 0)")
     add("--by", choices=VARIANTS, help="one test of each wavelet, or of each noise level (default: one test of all)")
     add("--csv", type=Path, metavar="DIR", help="folder to which one CSV file is written for each test")
+    _add_outside(parser)
     options = parser.parse_args(arguments)
     try:
+        kind = _kind(options)
         if options.csv:
             check_output(options.csv, option="--csv")
         networks = _named([(path, BaseMLClass.load_model(path)) for path in options.model])
-        for problem in _problems(options.problem, networks):
-            _test(problem, networks, options)
+        for problem in _problems(options.problem, networks, kind):
+            (_test_outside if kind else _test)(problem, networks, options)
     except (UserError, ValueError, OSError) as error:
         parser.error(str(error))
+
+
+def _add_outside(parser: argparse.ArgumentParser) -> None:
+    """Add the options of tests on traces that are not of the generator."""
+    add = parser.add_argument_group("traces that nobody here generated").add_argument
+    add("--section", type=Path, metavar="FILE", help="denoise a real section: .sgy, .segy, .su, .npy or .npz")
+    text = f"levels of the noise that is added to the section, in dB (default {SNR_DB:g})"
+    add("--snr-db", type=float, nargs="+", metavar="DB", help=text)
+    add("--model-file", type=Path, metavar="FILE", help="invert traces of a velocity model in depth, such a file too")
+    add("--cell-size", type=converter(length_in_feet), metavar="H", help="of the model along depth: 4m, 10ft")
+    text = "of the model (default: the only one in which its values are velocities of rocks)"
+    add("--velocity-unit", choices=VELOCITY_UNITS, help=text)
+    text = "which axis of an array is depth; all others count columns (default last)"
+    add("--depth-axis", choices=AXES, help=text)
+    add("--array", metavar="NAME", help="which of several arrays in an .npz file")
+    text = "density of the model's cells, g/cm3 or kg/m3 (default: from velocity, by Gardner's relation)"
+    add("--density", type=Path, metavar="FILE", help=text)
+    add("--density-array", metavar="NAME", help="which of several arrays in an .npz file of densities")
+
+
+def _option(name: str | None) -> str:
+    """The option of a key of OUTSIDE or MEANING, in words."""
+    return "--" + name.replace("_", "-") if name else "generated traces"
+
+
+def _kind(options: argparse.Namespace) -> str | None:
+    """The key of OUTSIDE that is asked for, None for generated traces. UserError for options that do not fit it."""
+    kinds = [name for name in OUTSIDE if getattr(options, name) is not None]
+    if len(kinds) > 1:
+        raise UserError("--section and --model-file are two tests; one of them is needed")
+    kind = kinds[0] if kinds else None
+    for name, tests in MEANING.items():
+        if getattr(options, name) is not None and kind not in tests:
+            raise UserError(f"{_option(name)} is for {' and '.join(map(_option, tests))}, not for {_option(kind)}")
+    if kind == "model_file" and options.cell_size is None:
+        raise UserError("--model-file needs --cell-size, such as 4m or 10ft")
+    if options.density_array and not options.density:
+        raise UserError("--density-array needs --density")
+    return kind
 
 
 def _test(problem: Problem, networks: Mapping[str, BaseMLClass], options: argparse.Namespace) -> None:
@@ -69,10 +135,52 @@ def _test(problem: Problem, networks: Mapping[str, BaseMLClass], options: argpar
         tests = {"": blind_test(problem, networks, n_traces, options.seed, protocol)}
         text = report(problem, tests[""], networks, options.seed)
     print(text, end="\n\n", flush=True)
-    if options.csv:
-        options.csv.mkdir(parents=True, exist_ok=True)
+    _write(options.csv, problem, tests)
+
+
+def _test_outside(problem: Problem, networks: Mapping[str, BaseMLClass], options: argparse.Namespace) -> None:
+    """The same on traces that are not of the generator."""
+    protocol = _protocol(options, networks)
+    every = _outside_pairs(options, protocol)
+    first = next(iter(every.values()))
+    size = f"{len(first.y)} traces of {first.y.shape[1]} samples at {1000 * first.dt:g} ms"
+    levels = f", with noise of {' and '.join(every)}" if options.section else ""
+    print("\n".join([f"{problem.name.capitalize()}, {size}{levels}", *first.words]), flush=True)
+    tests, warnings = {}, []
+    for name, pairs in every.items():
+        tests[name], found = outside_test(problem, networks, pairs, options.seed, protocol)
+        warnings += found
+    if len(tests) > 1:
+        sentences = [text_table_of_all(problem, tests), *missing_packages(problem)]
+    else:
+        sentences = [report(problem, *tests.values(), networks, options.seed)]
+    print("\n".join([*sentences, *dict.fromkeys(warnings)]), end="\n\n", flush=True)
+    _write(options.csv, problem, tests, (options.section or options.model_file).stem)
+
+
+def _outside_pairs(options: argparse.Namespace, protocol: TraceProtocol) -> dict[str, OutsidePairs]:
+    """The pairs of each test, by the heading of its column in a table of several tests."""
+    if options.section:
+        section = read_section(options.section, protocol.dt, options.traces, options.dt, options.array)
+        return {f"{level:g} dB": with_noise(section, level, options.seed) for level in options.snr_db or [SNR_DB]}
+    model = ModelFile(
+        options.model_file,
+        options.cell_size,
+        options.velocity_unit,
+        options.array,
+        options.depth_axis or AXES[0],
+        options.density,
+        options.density_array,
+    )
+    return {"": model_pairs(model, protocol.dt, options.traces, protocol.own_wavelet)}
+
+
+def _write(folder: Path | None, problem: Problem, tests: Mapping[str, Sequence[Row]], source: str = "") -> None:
+    """Write one CSV file for each test, if that was asked for; ``source`` is what the traces are from."""
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
         for name, rows in tests.items():
-            path = options.csv / f"blind_test_{'_'.join(f'{problem.name} {name}'.split())}.csv"
+            path = folder / f"blind_test_{'_'.join(f'{problem.name} {source} {name}'.split())}.csv"
             write_csv(path, problem, rows)
 
 
@@ -85,8 +193,11 @@ def _named(networks: Sequence[tuple[Path, BaseMLClass]]) -> dict[str, BaseMLClas
     }
 
 
-def _problems(asked: str | None, networks: Mapping[str, BaseMLClass]) -> list[Problem]:
-    """The problems to be tested. Raises ValueError when networks are of another problem, or of several."""
+def _problems(asked: str | None, networks: Mapping[str, BaseMLClass], kind: str | None) -> list[Problem]:
+    """The problems to be tested, with a ``kind`` those that this key of OUTSIDE is for.
+
+    Raises ValueError when networks are of another problem, or of several, and where no problem is left.
+    """
     known = known_problems()
     trained_for = {network.provenance.get("problem", asked) for network in networks.values()} - {None}
     if len(trained_for | ({asked} - {None})) > 1:
@@ -97,7 +208,13 @@ def _problems(asked: str | None, networks: Mapping[str, BaseMLClass]) -> list[Pr
     unknown = trained_for - known.keys()
     if unknown:
         raise ValueError(f"the networks are for {unknown.pop()!r}, which no run script has; valid: {', '.join(known)}")
-    return [known[name] for name in (trained_for or ([asked] if asked else known))]
+    problems = [known[name] for name in (trained_for or ([asked] if asked else known))]
+    if kind is None:
+        return problems
+    fitting = [name for name, one in known.items() if one.own_stream and issubclass(one.own_stream, OUTSIDE[kind])]
+    if not any(one.name in fitting for one in problems):
+        raise ValueError(f"{_option(kind)} is not for {problems[0].name}; it is for {' and '.join(fitting)}")
+    return [one for one in problems if one.name in fitting]
 
 
 def _protocol(options: argparse.Namespace, networks: Mapping[str, BaseMLClass]) -> TraceProtocol:
@@ -106,7 +223,8 @@ def _protocol(options: argparse.Namespace, networks: Mapping[str, BaseMLClass]) 
     if len(set(protocols.values())) > 1:
         raise ValueError("the networks were trained on different traces: " + "; ".join(map(str, protocols.values())))
     asked = {"n_samples": options.samples}
-    asked |= {name: getattr(options, name) for name in ("dt", "earth", "noisy_data")}
+    asked |= {name: getattr(options, name) for name in ("earth", "noisy_data")}
+    asked["dt"] = None if options.section else options.dt  # else it is the interval of the section
     asked["own_wavelet"] = options.wavelet and given_wavelet(options.wavelet, options.dt)
     start = next(iter(protocols.values()), TraceProtocol())
     return replace(start, **{name: value for name, value in asked.items() if value is not None})

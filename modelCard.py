@@ -112,7 +112,7 @@ def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Pa
 
 
 def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple[float, Interval]]:
-    """Every metric as the card has it, over all traces, and as the network gets it here over the first of them.
+    """Every metric that the card has, over all traces, and as the network gets it here over the first of them.
 
     Raises ValueError when there is no card beside the network, or when the file there is not a card.
     """
@@ -122,7 +122,11 @@ def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple
         on_card = {name: float(value) for name, (value, _, _) in card["metrics"]["all"]["all"].items()}
         n_traces = min(n_traces, card["traces"])
         found = _metrics(network, n_traces, card["seed"], TraceProtocol.of(network))
-        return {name: (on_card[name], interval) for name, interval in found.items()}
+        # A card may be older than a metric of its problem, but one without any says nothing.
+        compared = {name: (on_card[name], interval) for name, interval in found.items() if name in on_card}
+        if not compared:
+            raise ValueError("it has none of the metrics of its problem")
+        return compared
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{str(path)!r} is not the card of a network ({error}); --output writes one") from error
 

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from baseML import NetworkConfig
 from dataPreProcessing import CustomDataGen
 from evaluation.baselines import INVERSION_BASELINES, fit_inversion_reference
-from evaluation.scores import CORRELATION, R2, VELOCITY_RMSE
+from evaluation.scores import CORRELATION, R2, VELOCITY_BIAS, VELOCITY_RMSE
 from hpo.command import main
 from hpo.problem import EXTENDED_BASE, EXTENDED_SPACE, PAPER_BASE, PAPER_SPACE, Problem
 from problems.own_pairs import OwnVelocities
@@ -26,7 +26,7 @@ PROBLEM = Problem(
     stream=functools.partial(CustomDataGen, gen_type="ML_VEL"),
     net_type="SEQ",
     own_stream=OwnVelocities,
-    metrics=(VELOCITY_RMSE, R2, CORRELATION),
+    metrics=(VELOCITY_RMSE, R2, CORRELATION, VELOCITY_BIAS),
     baselines=INVERSION_BASELINES,
     known=fit_inversion_reference,
     variants=("wavelet", "noise"),

@@ -58,21 +58,10 @@ def plan_for(network: BaseMLClass, file: TraceFile, scale: float | None, reverse
     """How a network is to be applied; ``unit`` is one of UNITS, ``reverse`` is for traces of the other polarity.
 
     ``scale`` None is the scale of the pairs from files that the network was trained on; without such pairs it makes the
-    median deviation of the traces that of the training. Raises UserError for a file in depth, without an interval, or
-    with traces that are too short or too long, and for a network whose answer is neither a trace nor a velocity.
+    median deviation of the traces that of the training. Raises UserError as `check_in_time` does, and for a network
+    whose answer is neither a trace nor a velocity.
     """
-    if file.domain == "depth":
-        raise UserError(
-            f"{str(file.path)!r} is in depth, and the networks are for traces in two-way time; convert it to time first"
-        )
-    if file.dt is None:
-        raise UserError(f"{str(file.path)!r} has no sampling interval; --dt gives it, in s")
-    n_samples = int(file.n_samples * max(1.0, float(interval_ratio(file.dt, network.dt))))
-    if file.n_samples < SHORTEST_TRACE or n_samples > MOST_SAMPLES:
-        raise UserError(
-            f"the traces of {str(file.path)!r} have {file.n_samples} samples, {n_samples} at the network's interval; "
-            f"{SHORTEST_TRACE} to {MOST_SAMPLES} are valid"
-        )
+    check_in_time(file, network.dt)
     trained = network.training_data()
     if trained.answers_traces:
         return Plan(network, file)
@@ -84,10 +73,38 @@ def plan_for(network: BaseMLClass, file: TraceFile, scale: float | None, reverse
     return Plan(network, file, -scale if reverse else scale, UNITS[unit])
 
 
+def check_in_time(file: TraceFile, network_dt: float) -> None:
+    """UserError for a file in depth, without an interval, or with traces that are too short or too long.
+
+    ``network_dt`` is the interval (s) to which its traces are resampled.
+    """
+    if file.domain == "depth":
+        raise UserError(
+            f"{str(file.path)!r} is in depth, and the networks are for traces in two-way time; convert it to time first"
+        )
+    if file.dt is None:
+        raise UserError(f"{str(file.path)!r} has no sampling interval; --dt gives it, in s")
+    n_samples = int(file.n_samples * max(1.0, float(interval_ratio(file.dt, network_dt))))
+    if file.n_samples < SHORTEST_TRACE or n_samples > MOST_SAMPLES:
+        raise UserError(
+            f"the traces of {str(file.path)!r} have {file.n_samples} samples, {n_samples} at the network's interval; "
+            f"{SHORTEST_TRACE} to {MOST_SAMPLES} are valid"
+        )
+
+
+def evenly_spread(n_traces: int, at_most: int) -> np.ndarray:
+    """The numbers of traces that are evenly spread over ``n_traces``, the first and the last one among them.
+
+    >>> evenly_spread(10, 4).tolist(), evenly_spread(2, 4).tolist()
+    ([0, 3, 6, 9], [0, 1])
+    """
+    return np.unique(np.linspace(0, n_traces - 1, min(n_traces, at_most)).astype(int))
+
+
 def _median_deviation(file: TraceFile) -> float:
     """The median deviation of traces that are evenly spaced over the file; 1 where all of them are dead."""
-    places = np.unique(np.linspace(0, file.n_traces - 1, min(file.n_traces, SCALED_ON)).astype(int))
-    found = [float(examine(file.read(place, place + 1)).deviation[0]) for place in map(int, places)]
+    places = map(int, evenly_spread(file.n_traces, SCALED_ON))
+    found = [float(examine(file.read(place, place + 1)).deviation[0]) for place in places]
     return float(np.median([deviation for deviation in found if deviation > 0] or [1.0]))
 
 

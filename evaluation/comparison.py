@@ -26,13 +26,20 @@ class Row:
 
 
 def compare(
-    task: Task, x: np.ndarray, y: np.ndarray, predictions: Mapping[str, np.ndarray], known: object, seed: int = 0
+    task: Task,
+    x: np.ndarray,
+    y: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    known: object,
+    seed: int = 0,
+    scored: np.ndarray | None = None,
 ) -> list[Row]:
     """All classical methods of a task that can run here, then ``predictions`` (name -> array) of networks.
 
     ``x`` are the inputs, ``y`` and predictions (n_traces, n_values) in the data's unit; ``known`` is what
-    ``task.known`` gives, ``seed`` that of the bootstrap. Raises ValueError for the seed, for arrays that do not belong
-    together, and for a network that has the name of a classical method.
+    ``task.known`` gives, ``seed`` that of the bootstrap. With ``scored``, bool of the shape of ``y``, only these
+    samples count. Raises ValueError for the seed, for arrays that do not belong together, and for a network that has
+    the name of a classical method.
     """
     taken = ", ".join(sorted(task.baselines.keys() & predictions.keys()))
     if taken:
@@ -40,8 +47,8 @@ def compare(
 
     def row(name: str, kind: str, predicted: np.ndarray, milliseconds: float | None = None) -> Row:
         checked = same_shape(y=y, predicted=predicted)
-        scores = score(task.columns, *checked, x, seed)
-        return Row(name, kind, scores, task.columns[0].statistics(*checked, x), milliseconds)
+        scores = score(task.columns, *checked, x, seed, scored)
+        return Row(name, kind, scores, task.columns[0].of_traces(*checked, x, scored), milliseconds)
 
     rows = []
     for name, baseline in task.baselines.items():

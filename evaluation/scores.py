@@ -46,6 +46,21 @@ class Metric(NamedTuple):
         """The heading of its column, with the unit."""
         return f"{self.heading} ({self.unit})" if self.unit else self.heading
 
+    def of_traces(
+        self, y: np.ndarray, predicted: np.ndarray, x: np.ndarray | None, scored: np.ndarray | None = None
+    ) -> Sequence[np.ndarray]:
+        """Its statistics over all samples, or over those that are ``scored``, bool (n_traces, n_samples).
+
+        With ``scored``, each trace is by itself: `R2` is about the mean of each trace then.
+        """
+        if scored is None:
+            return self.statistics(y, predicted, x)
+        parts = [
+            self.statistics(*(part if part is None else part[i : i + 1, samples] for part in (y, predicted, x)))
+            for i, samples in enumerate(scored)
+        ]
+        return [np.concatenate(each) for each in zip(*parts, strict=True)]
+
 
 def trace_rmse(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Root mean squared error of each trace, (n_traces,) in the data's unit. Raises ValueError for unequal shapes."""
@@ -92,6 +107,15 @@ AMPLITUDE_RMSE = Metric(
 VELOCITY_RMSE = AMPLITUDE_RMSE._replace(unit="ft/s", decimals=0)
 SNR = Metric("snr_db", "SNR", "dB", 2, lambda y, predicted, x: [_snr_db(y, predicted)])
 SNR_GAIN = Metric("gain_db", "Gain", "dB", 2, lambda y, predicted, x: [_gain_db(y, predicted, x)])
+# No measure of quality: a method that is wrong everywhere may have none.
+VELOCITY_BIAS = Metric(
+    "bias",
+    "Bias",
+    "ft/s",
+    0,
+    lambda y, predicted, x: [np.mean(predicted - y, axis=1)],
+    higher_is_better=False,
+)
 CORRELATION = Metric("correlation", "Correlation", "", 3, lambda y, predicted, x: [_trace_correlation(y, predicted)])
 R2 = Metric("r2", "R2", "", 3, _squares, _r2)  # pooled over all samples of all traces
 
@@ -115,12 +139,20 @@ def interval(values: np.ndarray) -> Interval:
 
 
 def score(
-    metrics: Sequence[Metric], y: np.ndarray, predicted: np.ndarray, x: np.ndarray | None = None, seed: int = 0
+    metrics: Sequence[Metric],
+    y: np.ndarray,
+    predicted: np.ndarray,
+    x: np.ndarray | None = None,
+    seed: int = 0,
+    scored: np.ndarray | None = None,
 ) -> dict[str, Interval]:
     """Metrics by name, each with its 95 % bootstrap interval over traces.
 
-    ``y`` is true, ``x`` the input that `SNR_GAIN` is counted from. ``seed`` is that of the bootstrap. Raises ValueError
-    for arrays that are not (n_traces, n_values), for unequal shapes, and for the seed.
+    ``y`` is true, ``x`` the input that `SNR_GAIN` is counted from. ``seed`` is that of the bootstrap, and ``scored``
+    that of `Metric.of_traces`. Raises ValueError for arrays that are not (n_traces, n_values), for unequal shapes, and
+    for the seed.
     """
     y, predicted = same_shape(y=y, predicted=predicted)
-    return {metric.name: interval(resampled(metric, metric.statistics(y, predicted, x), seed)) for metric in metrics}
+    return {
+        metric.name: interval(resampled(metric, metric.of_traces(y, predicted, x, scored), seed)) for metric in metrics
+    }

@@ -31,7 +31,7 @@ from evaluation.baselines import REFERENCE_TRACES, InversionReference, blocky_ve
 from evaluation.blind import stream_pairs
 from evaluation.task import Task
 from networks.prediction import SAMPLES_PER_BLOCK, continued
-from traces.checks import SHORTEST_TRACE
+from traces.checks import ROCK_VELOCITIES, SHORTEST_TRACE, WATER_VELOCITY
 from traces.live import Live, examine
 from traces.noise import data_noise
 from traces.resampling import interpolate, resample
@@ -43,8 +43,6 @@ BLOCKS += (TRAINING, TRAINING, VALIDATION, TRAINING, TRAINING, BLIND)
 MARGIN = 5  # traces at the edge of a training block that are for no part, where its neighbour is of another part
 FEWEST = 2 * len(BLOCKS)  # places along the line: fewer leave blocks of one trace
 DEVIATION = 0.055  # of a trace: the median of the generator's clean traces, as pretrained/inversion.json has it
-VELOCITIES = (1000.0, 30_000.0)  # ft/s, from dry sand to more than any rock
-WATER = 4900.0  # ft/s
 FEET = 3.28084  # in a metre
 SHUFFLE = 10**9  # numbers of blocks from here on stand for the order of the traces of an epoch
 
@@ -231,16 +229,16 @@ class OwnVelocities(OwnPairs):
     @classmethod
     def check_targets(cls, file: TraceFile, low: float, high: float, mean: float) -> list[str]:
         """ValueError for values that are no velocities in ft/s, and a sentence for those that are hardly any."""
-        if not VELOCITIES[0] <= low <= high <= VELOCITIES[1]:
+        if not ROCK_VELOCITIES[0] <= low <= high <= ROCK_VELOCITIES[1]:
             raise ValueError(
-                "velocities of {:g} to {:g} ft/s are needed".format(*VELOCITIES)
+                "velocities of {:g} to {:g} ft/s are needed".format(*ROCK_VELOCITIES)
                 + f", and {file.path} holds values of {low:g} to {high:g}; km/s times {1000 * FEET:g}, and m/s times "
                 f"{FEET:g}, are ft/s"
             )
-        if mean < WATER:
+        if mean < WATER_VELOCITY:
             return [
-                f"The velocities have a mean of {mean:.0f} ft/s, which is below that of water ({WATER:g} ft/s); if "
-                f"they are m/s, multiply them by {FEET:g} first."
+                f"The velocities have a mean of {mean:.0f} ft/s, which is below that of water ({WATER_VELOCITY:g} "
+                f"ft/s); if they are m/s, multiply them by {FEET:g} first."
             ]
         return []
 

@@ -84,6 +84,21 @@ def test_a_card_that_is_not_true_is_told(copy, capsys):
     assert [line.endswith(": not so") for line in capsys.readouterr().out.splitlines()].count(True) == 1
 
 
+def test_a_card_that_is_older_than_a_metric_is_checked_without_it(copy, capsys):
+    path = copy.with_suffix(".json")
+    card = json.loads(path.read_text(encoding="utf-8"))
+    metrics = card["blind_test"]["metrics"]["all"]["all"]
+    del metrics["gain_db"]
+    path.write_text(json.dumps(card), encoding="utf-8")
+    assert modelCard.main([str(copy), "--traces", "20"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(metrics) == len(DENOISING.columns) - 1
+    metrics.clear()
+    path.write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(SystemExit):
+        modelCard.main([str(copy), "--traces", "20"])
+    assert "none of the metrics" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("card", [{}, {"blind_test": 3}, {"blind_test": {"metrics": {"all": {"all": {"rmse": 1}}}}}])
 def test_what_is_no_card_is_refused(copy, capsys, card):
     path = copy.with_suffix(".json")
