@@ -1,6 +1,7 @@
 """What several test files need: a PostgreSQL server and a browser, or the reason why there is none."""
 
 import functools
+import gc
 import os
 import shutil
 import tempfile
@@ -21,6 +22,12 @@ LONG = {f"test_{name}" for name in ("faults", "faults_storage", "modes", "result
 def pytest_collection_modifyitems(items):
     """Files of long tests first, so that no process of the tests is left alone with one at the end."""
     items.sort(key=lambda item: item.path.stem not in LONG)
+
+
+def pytest_collection_finish():
+    """Every training has Keras look for garbage in all that there is, and what is imported by now is none."""
+    gc.collect()
+    gc.freeze()
 
 
 def first_on_path(*names):

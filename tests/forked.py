@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -36,7 +37,7 @@ import tensorflow  # noqa: E402
 from optuna.artifacts import get_all_artifact_meta  # noqa: E402
 from postgresql import SECONDS  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
-from toys import DENOISING, LISTED, TOY, hastily, pid_of, toy  # noqa: E402
+from toys import DENOISING, LISTED, TOY, eagerly, hastily, pid_of, toy  # noqa: E402
 
 import hpo.command  # noqa: E402
 import hpo.workers  # noqa: E402
@@ -138,10 +139,15 @@ def count_calls(path: Path) -> Callable[[], object]:
 
 def in_a_fork(function: Callable, *arguments: object, **options: object) -> int:
     """Call a function in a process of its own; returns that one's exit status, minus the signal that killed it."""
-    process = forks().Process(target=function, args=arguments, kwargs=options)
+    process = forks().Process(target=_call, args=(function, arguments, options))
     process.start()
     process.join(SECONDS)
     return process.exitcode
+
+
+def _call(function: Callable, arguments: Sequence[object], options: Mapping[str, object]) -> None:
+    gc.freeze()  # Nothing that is imported is garbage.
+    function(*arguments, **options)
 
 
 # --- Runs
@@ -228,8 +234,7 @@ def _run(
 ) -> None:
     if released:
         os.environ["TOY_HELD"] = str(released)
-    for descriptor, path in ((1, printed), (2, errors)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
+    _print_to(printed, errors)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # The tests may run under nohup.
     finish = prepare and prepare()
     with patch("hpo.workers.subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": Worker})):
@@ -238,6 +243,25 @@ def _run(
         finish()
     sys.stdout.flush()
     sys.exit(status)
+
+
+def _print_to(printed: Path, errors: Path) -> None:
+    for descriptor, path in ((1, printed), (2, errors)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
+
+
+def run_script(script: str | Path, *arguments: str | Path, folder: Path) -> Ended:
+    """``python script arguments`` in a fork, which need not load Keras; what it prints goes to files in ``folder``."""
+    texts = [folder / name for name in ("script.out", "script.err")]
+    status = in_a_fork(_run_script, [str(script), *map(str, arguments)], *texts)
+    return Ended(status, *(path.read_text(encoding="utf-8") for path in texts))
+
+
+def _run_script(command: Sequence[str], printed: Path, errors: Path) -> None:
+    _print_to(printed, errors)
+    sys.argv = list(command)
+    with eagerly():
+        runpy.run_path(command[0], run_name="__main__")
 
 
 def _main(problem: Problem, command: Sequence[str]) -> int:

@@ -22,7 +22,7 @@ import run_DenoisingML_HPO_Paper as denoising
 import run_InversionML_HPO_Paper as inversion
 from dataPreProcessing import CustomDataGen
 
-N_SAMPLES = 64
+N_SAMPLES = 32
 DRAWN = "CNN_AE"
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 STREAMS = {module.PROBLEM.net_type: module.PROBLEM.stream for module in (denoising, inversion)}
@@ -30,7 +30,7 @@ STREAMS = {module.PROBLEM.net_type: module.PROBLEM.stream for module in (denoisi
 
 def streams(net_type: str) -> tuple[CustomDataGen, CustomDataGen]:
     """Training and validation traces, scaled, so that few steps change something."""
-    options = {"n": 4, "scaling_flag": True, "n_samples": N_SAMPLES}
+    options = {"n": 2, "scaling_flag": True, "n_samples": N_SAMPLES}
     return STREAMS[net_type](**options), STREAMS[net_type](**options, stream="validation")
 
 
@@ -45,7 +45,7 @@ def try_network(path: Path, backend: str) -> None:
     options = {"resumable": False, "plot_learning": is_drawn}
     losses = network.fit_model(training, validation, 3, folder, path.stem, **options)["val_loss"]
     # So many traces are answered in compiled batches.
-    asked = network.predict(np.tile(traces[..., 0], (3, 1))[:, :50], dt=0.002) if is_drawn else stored
+    asked = network.predict(np.tile(traces[..., 0], (6, 1))[:, :25], dt=0.002) if is_drawn else stored
     trained = network.predict_result(traces)
     loaded = baseML.BaseMLClass.load_model(folder / path.name).predict_result(traces)
     found = {"stored": stored, "asked": asked, "losses": losses, "trained": trained, "loaded": loaded}

@@ -39,7 +39,7 @@ def backend(request, here):
     if importlib.util.find_spec(request.param) is None:
         pytest.skip(f"no {request.param} here: pip install {request.param} brings it")
     script = Path(__file__).with_name("other_backend.py")
-    quick_to_compile = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    quick_to_compile = {"XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"}
     environment = os.environ | {"KERAS_BACKEND": request.param} | quick_to_compile
     subprocess.run([sys.executable, script, here], env=environment, check=True, timeout=300)
     return request.param

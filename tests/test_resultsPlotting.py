@@ -4,15 +4,13 @@ import contextlib
 import dataclasses
 import json
 import math
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import forked
 import matplotlib.pyplot as plt
 import numpy as np
 import optuna
@@ -85,13 +83,12 @@ def tree(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(tree, tmp_path_factory):
     """What the script wrote for that tree, and what it printed."""
-    output = tmp_path_factory.mktemp("made") / "Figs of a test"
-    options = ["--results", str(tree), "--output", str(output), "--format", "png,pdf", "--html"]
-    command = [sys.executable, ROOT / "resultsPlotting.py", *options]
-    environment = os.environ | {"MPLBACKEND": "agg"}
-    finished = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-    assert finished.returncode == 0 and "Traceback" not in finished.stderr, finished.stderr
-    return output, finished.stdout
+    folder = tmp_path_factory.mktemp("made")
+    output = folder / "Figs of a test"
+    options = ("--results", tree, "--output", output, "--format", "png,pdf", "--html")
+    ended = forked.run_script(ROOT / "resultsPlotting.py", *options, folder=folder)
+    assert ended.status == 0 and "Traceback" not in ended.errors, ended.errors
+    return output, ended.printed
 
 
 def source(problem, root):
