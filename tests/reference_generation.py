@@ -5,6 +5,7 @@ shares neither code nor numbers with it and is written for the eye, not for spee
 as in the paper. Units: ft, ft/s, g/cm3, s. `rng` is a numpy.random.Generator.
 """
 
+import itertools
 import warnings
 
 import numpy as np
@@ -215,3 +216,20 @@ class ReferenceRow:
 
     def _write(self, i, layer):
         self.velocity[i], self.density[i] = layer["velocity"], layer["density"]
+
+
+class DrawnAhead:
+    """A generator whose uniform and normal numbers are drawn thousands at a time, which is several times faster."""
+
+    def __init__(self, rng):
+        self.integers = rng.integers
+        self._uniform, self._normal = (
+            itertools.chain.from_iterable(draw(4096).tolist() for draw in itertools.repeat(kind))
+            for kind in (rng.random, rng.standard_normal)
+        )
+
+    def uniform(self, low, high):
+        return low + (high - low) * next(self._uniform)
+
+    def normal(self, mean, deviation):
+        return mean + deviation * next(self._normal)

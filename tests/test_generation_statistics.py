@@ -74,7 +74,7 @@ def reference_trace(rng):
 def reference_data(kind):
     if kind == "wavelets":
         return reference_data("traces")
-    rng = np.random.default_rng((SEED, KINDS.index(kind)))
+    rng = reference.DrawnAhead(np.random.default_rng((SEED, KINDS.index(kind))))
     if kind in ("layers", "random density"):
         return as_rows([reference.reference_layers(rng, kind == "layers") for _ in range(N)])
     return stacked((reference_log if kind == "logs" else reference_trace)(rng) for _ in range(N))

@@ -132,7 +132,7 @@ def test_rows_that_are_used_for_the_first_time_have_the_published_statistics(nam
 @functools.cache
 def plain_rows(n_rows=100, ages=(0, 1, 12)):
     """Age -> velocity and density of rows of the plain reference."""
-    rng = np.random.default_rng(4)
+    rng = reference.DrawnAhead(np.random.default_rng(4))
     rows = [reference.ReferenceRow(**SMALL) for _ in range(n_rows)]
     found = {}
     for age in range(max(ages) + 1):
