@@ -120,6 +120,7 @@ def test_what_is_no_budget_is_refused(tmp_path, capsys, text):
     assert end.value.code == 2 and f"{text!r} is not a budget" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_budget_ends_a_search_of_several_processes(tmp_path, capsys, monkeypatch):
     """The worker processes are started as a user's are; those of other tests are forks."""
     monkeypatch.setattr(sys, "argv", [toys.__file__])

@@ -155,7 +155,7 @@ def test_workers_end_with_the_run_that_started_them(tmp_path, name):
 
 @pytest.mark.parametrize(("mode", "names"), [("optuna", ("SIGKILL", "SIGINT")), ("final_model", ("SIGINT",))])
 def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, names):
-    options = ("--num-epochs", "8", *(("--preset", "published", "--n-trials", "1") if mode == "optuna" else ()))
+    options = ("--num-epochs", "4", *(("--preset", "published", "--n-trials", "1") if mode == "optuna" else ()))
     ended = Run(mode, tmp_path / "whole", *options, prepare=forked.with_small_networks).end()
     assert ended.status == 0, ended.errors
     for name in names:
@@ -167,7 +167,7 @@ def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, n
         assert run.end().status in (130, -signal.SIGKILL)
         assert len(list(tree.rglob("*_backup/state.npz"))) == 1
         ended = Run(mode, tree, *options, prepare=forked.with_small_networks).end()
-        assert ended.status == 0 and "goes on after epoch 1 of 8" in ended.printed, ended
+        assert ended.status == 0 and "goes on after epoch 1 of 4" in ended.printed, ended
         assert left(tree) == left(tmp_path / "whole")
         assert not list(tree.rglob("*_backup"))
 

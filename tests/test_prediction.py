@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from toys import DENOISING, INVERSION, ROOT
+from toys import DENOISING, INVERSION, ROOT, eagerly
 
 import baseML
 import networks.prediction
@@ -20,6 +20,13 @@ from traces.live import examine
 
 N_TRACES = 12
 GAP = slice(1000, 1100)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_graphs():
+    """A graph for each length of traces would take longer than the predictions."""
+    with eagerly():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -91,4 +91,5 @@ def hastily():
 
 if __name__ == "__main__":
     problems = {problem.name: toy(problem) for problem in (DENOISING, INVERSION)}
-    sys.exit(hpo.command.main(problems[os.environ["TOY_PROBLEM"]], "toy"))
+    with hastily():
+        sys.exit(hpo.command.main(problems[os.environ["TOY_PROBLEM"]], "toy"))
