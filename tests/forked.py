@@ -170,7 +170,7 @@ def forks() -> multiprocessing.context.BaseContext:
     from multiprocessing import forkserver
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["forked"])
+    context.set_forkserver_preload(["forked", "warmed"])
     with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):  # Its server does not get sys.path.
         forkserver.ensure_running()
     return context

@@ -1,0 +1,30 @@
+"""What each fork of `forked` would import, compile and look up for the first time, done once before they begin."""
+
+import io
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import matplotlib.figure
+import optuna
+import PIL.PngImagePlugin  # noqa: F401 - a picture would import it
+from tensorflow.python.data.ops import from_generator_op, rebatch_op  # noqa: F401 - a training would import them
+
+from hpo.urls import sqlite_url
+
+level = optuna.logging.get_verbosity()
+optuna.logging.set_verbosity(logging.WARNING)
+with TemporaryDirectory() as folder:
+    storage = optuna.storages.RDBStorage(sqlite_url(Path(folder) / "warm.db"))
+    study = optuna.create_study(storage=storage)
+    trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+    study.tell(trial, 1.0)
+    storage.remove_session()
+    storage.engine.dispose()
+optuna.logging.set_verbosity(level)
+
+axes = matplotlib.figure.Figure(dpi=30, layout="constrained").subplots()
+axes.plot([0, 1], label="line")
+axes.set_title("text")
+axes.legend()
+axes.figure.savefig(io.BytesIO())
