@@ -130,7 +130,7 @@ def _test(problem: Problem, networks: Mapping[str, BaseMLClass], options: argpar
     print(f"{problem.name.capitalize()}, {n_traces} blind traces of seed {options.seed}, {size}{made}", flush=True)
     if options.by:
         tests = blind_tests(problem, networks, n_traces, options.by, options.seed, protocol)
-        text = "\n".join([text_table_of_all(problem, tests), *missing_packages(problem)])
+        text = "\n".join([text_table_of_all(problem, tests), *missing_packages(problem, next(iter(tests.values())))])
     else:
         tests = {"": blind_test(problem, networks, n_traces, options.seed, protocol)}
         text = report(problem, tests[""], networks, options.seed)
@@ -151,7 +151,7 @@ def _test_outside(problem: Problem, networks: Mapping[str, BaseMLClass], options
         tests[name], found = outside_test(problem, networks, pairs, options.seed, protocol)
         warnings += found
     if len(tests) > 1:
-        sentences = [text_table_of_all(problem, tests), *missing_packages(problem)]
+        sentences = [text_table_of_all(problem, tests), *missing_packages(problem, next(iter(tests.values())))]
     else:
         sentences = [report(problem, *tests.values(), networks, options.seed)]
     print("\n".join([*sentences, *dict.fromkeys(warnings)]), end="\n\n", flush=True)

@@ -8,6 +8,7 @@ import numpy as np
 from baseML import BaseMLClass
 from dataGeneration import TRACES_PER_BLOCK, WAVELETS
 from dataPreProcessing import TraceProtocol
+from evaluation.baselines import pairs_of
 from evaluation.comparison import Row, compare
 from evaluation.task import Task
 from support.checks import check_choice
@@ -41,9 +42,7 @@ def stream_pairs(
     stream = task.stream(
         batch_size=TRACES_PER_BLOCK, n=n_traces, seed=seed, stream=stream, validation="fixed", **protocol.options
     )
-    batches = zip(*(stream[index] for index in range(len(stream))), strict=True)
-    x, y = (np.concatenate(parts) for parts in batches)
-    return tuple(part[..., 0] if part.shape[-1] == 1 else part for part in (x, y))
+    return pairs_of(stream)
 
 
 def blind_test(

@@ -34,7 +34,7 @@ def compare(
     seed: int = 0,
     scored: np.ndarray | None = None,
 ) -> list[Row]:
-    """All classical methods of a task that can run here, then ``predictions`` (name -> array) of networks.
+    """All classical methods of a task that can run here on such an x, then ``predictions`` (name -> array) of networks.
 
     ``x`` are the inputs, ``y`` and predictions (n_traces, n_values) in the data's unit; ``known`` is what
     ``task.known`` gives, ``seed`` that of the bootstrap. With ``scored``, bool of the shape of ``y``, only these
@@ -52,7 +52,7 @@ def compare(
 
     rows = []
     for name, baseline in task.baselines.items():
-        if not baseline.can_run:
+        if not (baseline.can_run and baseline.takes(x)):
             continue
         started = time.perf_counter()
         predicted = baseline.estimate(x, known, *([y] if baseline.knows_answer else []))
@@ -61,12 +61,14 @@ def compare(
     return [*rows, *(row(name, "network", predicted) for name, predicted in predictions.items())]
 
 
-def missing_packages(task: Task) -> list[str]:
-    """One sentence for each classical method whose optional package is missing."""
+def missing_packages(task: Task, rows: Iterable[Row]) -> list[str]:
+    """One sentence for each classical method that rows lack because its optional package is missing."""
+    judged = [task.baselines[row.name].background for row in rows if row.name in task.baselines]
+    has_background = True in judged
     return [
-        f"{name} is left out, as {baseline.package} is not installed: pip install {baseline.package}"
+        baseline.why_left_out(name)
         for name, baseline in task.baselines.items()
-        if not baseline.can_run
+        if not baseline.can_run and baseline.background in (None, has_background)
     ]
 
 
@@ -159,7 +161,7 @@ def write_csv(path: Path, task: Task, rows: Sequence[Row]) -> None:
 
 def report(task: Task, rows: Sequence[Row], networks: Iterable[str], seed: int = 0) -> str:
     """The table, what was left out, and a sentence on every network, or on the best classical method without any."""
-    sentences = [text_table(task, rows), *missing_packages(task)]
+    sentences = [text_table(task, rows), *missing_packages(task, rows)]
     if any(row.kind == "baseline" for row in rows):
         verdicts = [verdict(task, rows, name, seed) for name in networks]
         sentences += verdicts or [f"The best classical method is {best_baseline(task, rows).name}."]

@@ -26,12 +26,19 @@ pytestmark = pytest.mark.filterwarnings("error")
 needs_pylops = pytest.mark.skipif(
     importlib.util.find_spec("pylops") is None, reason="PyLops is not installed: pip install pylops"
 )
+needs_background = pytest.mark.skipif(
+    "background" not in TraceProtocol.__dataclass_fields__, reason="no generated traces with a background yet"
+)
 DENOISERS = [name for name, row in cb.DENOISING_BASELINES.items() if not row.knows_answer]
 FILTERS = [name for name in DENOISERS if name not in ("Noisy input", "Local Wiener")]
-NO_PYLOPS = [name for name, row in cb.INVERSION_BASELINES.items() if not row.package]
-INVERSIONS = [
-    pytest.param(name, marks=needs_pylops if row.package else ()) for name, row in cb.INVERSION_BASELINES.items()
+NO_PYLOPS = [name for name, row in cb.INVERSION_BASELINES.items() if not row.package and not row.background]
+INVERSIONS = [  # a method, and whether its x has a background
+    pytest.param(name, background, marks=needs_pylops if row.package else (), id=f"{name}, {words}")
+    for name, row in cb.INVERSION_BASELINES.items()
+    for background, words in ((False, "without background"), (True, "with background"))
+    if row.background in (None, background)
 ]
+WITH_BACKGROUND = [param.values[0] for param in INVERSIONS if param.values[1]]
 
 
 def rng(seed=0):
@@ -51,6 +58,24 @@ def denoise(name, noisy, dt=0.001):
 
 def reference_for(n_samples, dt=0.001):
     return cb.fit_inversion_reference(0, TraceProtocol(n_samples, dt), 20)
+
+
+def with_background(traces, velocity, dt=0.001, seed=3):
+    """An x of traces and backgrounds: velocity below 3 Hz, with errors of 5 % and 20 ms at most."""
+    smooth = cb._butterworth(velocity.astype(float), dt, 3.0, "lowpass")
+    time, draw = np.arange(velocity.shape[1]) * dt, rng(seed)
+    shifted = [np.interp(time - draw.uniform(-0.02, 0.02), time, row) for row in smooth]
+    return np.stack([traces, shifted * (1 + draw.uniform(-0.05, 0.05, (len(smooth), 1)))], axis=-1)
+
+
+def x_for(background, n_traces, n_samples, dt=0.001):
+    """An x of the generator, with a background where one is needed, and a reference of the same kind."""
+    data = cb.stream_traces(1, "training", n_traces, ("CONV_REFL_CLEAN", "VEL"), n_samples=n_samples, dt=dt)
+    x, velocity = data["CONV_REFL_CLEAN"].astype(float), data["VEL"]
+    if not background:
+        return x, reference_for(n_samples, dt)
+    x = with_background(x, velocity, dt)
+    return x, cb.reference_of(x, velocity, dt, 0.79)
 
 
 def score(y, predicted, x=None, seed=0):
@@ -229,12 +254,12 @@ def test_the_wavelets_spectrum_is_found_in_white_reflectivity():
     np.testing.assert_allclose(w.mean(axis=0), true[: w.shape[1]], atol=0.15 * true.max())
 
 
-@pytest.mark.parametrize("name", INVERSIONS)
-def test_a_block_is_inverted_as_its_traces_are_one_by_one(name):
-    traces, reference = pair(3, 301)[1], reference_for(301)
+@pytest.mark.parametrize("name, background", INVERSIONS)
+def test_a_block_is_inverted_as_its_traces_are_one_by_one(name, background):
+    x, reference = x_for(background, 3, 301)
     invert = cb.INVERSION_BASELINES[name].estimate
-    one_by_one = np.concatenate([invert(trace[None], reference) for trace in traces])
-    np.testing.assert_allclose(invert(traces, reference), one_by_one, rtol=1e-6)
+    one_by_one = np.concatenate([invert(trace[None], reference) for trace in x])
+    np.testing.assert_allclose(invert(x, reference), one_by_one, rtol=1e-6)
 
 
 def test_noise_and_gaps_are_inverted_too():
@@ -252,11 +277,109 @@ def test_without_pylops_one_sentence_says_what_to_type(monkeypatch, capsys):
     traces, reference = pair(2, 100)[1], reference_for(100)
     with pytest.raises(ModuleNotFoundError, match="needs PyLops, which is not installed: pip install pylops"):
         cb.blocky_velocity(traces, reference)
-    assert missing_packages(INVERSION) == [
+    rows = compare(INVERSION, traces, traces, {}, reference)
+    assert [row.name for row in rows] == NO_PYLOPS
+    assert missing_packages(INVERSION, rows) == [
         "Blocky total variation is left out, as pylops is not installed: pip install pylops"
     ]
-    assert missing_packages(DENOISING) == []
-    assert [row.name for row in compare(INVERSION, traces, traces, {}, reference)] == NO_PYLOPS
+    assert missing_packages(DENOISING, []) == []
+    x, reference = x_for(True, 2, 100)
+    rows = compare(INVERSION, x, x[..., 1], {}, reference)
+    assert [row.name for row in rows] == ["Background alone", "Band-limited"]
+    assert [sentence.split(" is ")[0] for sentence in missing_packages(INVERSION, rows)] == [
+        name for name in WITH_BACKGROUND if cb.INVERSION_BASELINES[name].package
+    ]
+
+
+# --- Inversion with a background
+
+
+@pytest.fixture(scope="module")
+def backed():
+    """An x with backgrounds, its velocity, and a reference of other traces."""
+    names = ("CONV_REFL_CLEAN", "VEL")
+    training, data = (
+        cb.stream_traces(5, stream, n_traces, names, n_samples=2048)
+        for stream, n_traces in (("training", 40), ("validation", 8))
+    )
+    reference = cb.reference_of(
+        with_background(*(training[name] for name in names), seed=4), training["VEL"], 0.001, 0.79
+    )
+    return with_background(*(data[name] for name in names)), data["VEL"], reference
+
+
+@needs_pylops
+def test_with_a_background_each_method_is_as_good_as_it_was_measured(backed):
+    x, velocity, reference = backed
+    rows = compare(INVERSION, x, velocity, {}, reference)
+    assert [row.name for row in rows] == WITH_BACKGROUND
+    alone, band_limited, least_squares, blocky, spikes = (row.scores["rmse"].value for row in rows)
+    assert alone > 1.3 * max(band_limited, least_squares)
+    assert 0.8 * min(band_limited, least_squares) > blocky > spikes
+    assert best_baseline(INVERSION, rows).name == "Sparse spikes"
+
+
+@pytest.mark.parametrize("name, background", [param for param in INVERSIONS if param.values[1]][1:])
+def test_below_its_band_the_background_stays_as_it_is(backed, name, background):
+    x, _, reference = backed
+    change = cb.INVERSION_BASELINES[name].estimate(x, reference) - x[..., 1]
+    power = np.abs(np.fft.rfft(change * np.hanning(x.shape[1]), axis=1)).mean(axis=0)
+    frequency = np.fft.rfftfreq(x.shape[1], 0.001)
+    assert power[frequency < 1.5].max() < 0.05 * power[(frequency > 4) & (frequency < 20)].max()
+
+
+@needs_pylops
+def test_sparse_spikes_find_each_interface_of_a_blocky_earth():
+    n_samples, places, steps = 1024, np.array([200, 330, 500, 610, 850]), np.array([0.3, -0.2, 0.25, -0.3, 0.2])
+    r = np.zeros((1, n_samples))
+    r[0, places] = steps / 2
+    trace = dg.convolve(r, dg.ricker(np.arange(-128, 129) * 0.001, np.array([[25.0]])))
+    found = np.diff(cb.spiky_impedance(trace, 0.001)[0])
+    near = [found[place - 4 : place + 5].sum() for place in places]
+    np.testing.assert_allclose(near, steps, rtol=0.3)
+    assert np.abs(np.delete(found, np.add.outer(places, np.arange(-8, 9)).ravel())).max() < 0.02
+    assert np.count_nonzero(found) < 100
+
+
+def test_a_level_of_the_traces_changes_nothing_with_a_background(backed):
+    x, _, reference = backed
+    raised = x + [0.02, 0]
+    expected = cb.band_limited_velocity(x, reference)
+    np.testing.assert_allclose(cb.band_limited_velocity(raised, reference), expected, rtol=1e-6)
+
+
+@needs_background
+def test_the_reference_of_a_protocol_with_a_background_is_of_its_own_traces():
+    reference = cb.fit_inversion_reference(0, TraceProtocol(1024, background=True), 60)
+    # About Gardner's exponent, ln(v) = 0.8 ln(AI) + a constant.
+    assert 0.7 < reference.impedance_slope < 0.9
+    assert 0.7 < reference.band_limited_slope < 1.2
+    x, velocity = blind_traces(INVERSION, 10, protocol=TraceProtocol(1024, background=True))
+    errors = [
+        trace_rmse(velocity, method(x, reference)).mean() for method in (cb.background_alone, cb.band_limited_velocity)
+    ]
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_a_background_that_is_no_velocity_is_refused(backed):
+    x, _, reference = (part[:2] if isinstance(part, np.ndarray) else part for part in backed)
+    wrong = x.copy()
+    wrong[1, 9, 1] = -3
+    with pytest.raises(ValueError, match="backgrounds must be velocities above 0 ft/s, and the lowest is -3"):
+        cb.band_limited_velocity(wrong, reference)
+    wrong[1, 9, 1] = np.nan
+    with pytest.raises(ValueError, match="backgrounds must be finite, but 1 samples are not, the first in trace 1"):
+        cb.background_alone(wrong, reference)
+    with pytest.raises(
+        ValueError, match="without a background need a reference of such traces, not of traces with one"
+    ):
+        cb.band_limited_velocity(x[..., 0], reference)
+    with pytest.raises(
+        ValueError, match="with a background need a reference of such traces, not of traces without one"
+    ):
+        cb.band_limited_velocity(x, reference_for(2048))
+    with pytest.raises(ValueError, match=r"must have a background, .* not the shape \(2, 2048\)"):
+        cb.background_alone(x[..., 0], reference)
 
 
 # --- Short, odd and empty traces
@@ -277,10 +400,11 @@ def test_every_length_works(n_samples, dt):
         assert np.isfinite(predicted).all(), name
 
 
-@needs_pylops
-@pytest.mark.parametrize(("n_samples", "dt"), [(3, 0.001), (5, 0.008), (48, 0.001), (97, 0.004)])
-def test_every_length_works_with_pylops(n_samples, dt):
-    predicted = cb.blocky_velocity(pair(2, n_samples, dt)[1], reference_for(n_samples, dt))
+@pytest.mark.parametrize(("n_samples", "dt"), [(3, 0.001), (5, 0.008), (48, 0.001), (97, 0.004), (64, 0.1)])
+@pytest.mark.parametrize("name, background", INVERSIONS)
+def test_every_length_and_interval_is_inverted(name, background, n_samples, dt):
+    x, reference = x_for(background, 2, n_samples, dt)
+    predicted = cb.INVERSION_BASELINES[name].estimate(x, reference)
     assert predicted.shape == (2, n_samples)
     assert np.isfinite(predicted).all()
 
@@ -301,14 +425,16 @@ def test_the_shortest_and_longest_time_steps_work(name, dt):
     assert np.isfinite(denoise(name, noisy, dt)).all()
 
 
-@pytest.mark.parametrize("name", INVERSIONS)
-def test_a_trace_without_signal_gives_no_more_than_the_trend(name):
-    reference = reference_for(48)
-    flat = cb.INVERSION_BASELINES[name].estimate(np.zeros((2, 48)), reference)
-    expected = reference.mean_velocity if name == "Mean velocity" else reference.velocity_trend
-    np.testing.assert_allclose(flat, np.broadcast_to(expected, (2, 48)))
-    constant = cb.INVERSION_BASELINES[name].estimate(np.full((2, 48), 0.1), reference)
-    assert np.isfinite(constant).all()
+@pytest.mark.parametrize("name, background", INVERSIONS)
+def test_a_trace_without_signal_gives_no_more_than_what_is_known_before(name, background):
+    x, reference = x_for(background, 2, 48)
+    estimate = cb.INVERSION_BASELINES[name].estimate
+    expected = x[..., 1] if background else reference.velocity_trend
+    (x[..., 0] if background else x)[:] = 0
+    expected = reference.mean_velocity if name == "Mean velocity" else expected
+    np.testing.assert_allclose(estimate(x, reference), np.broadcast_to(expected, (2, 48)))
+    (x[..., 0] if background else x)[:] = 0.1
+    assert np.isfinite(estimate(x, reference)).all()
 
 
 def test_an_oracle_of_silence_is_silent():

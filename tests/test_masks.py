@@ -26,7 +26,8 @@ OF_TRACES = {
     "oracle_wiener": lambda x: cb.oracle_wiener(x, 0.001, PLAIN),
     "oracle_wiener's clean traces": lambda x: cb.oracle_wiener(PLAIN, 0.001, x),
     **{name: lambda x, row=row: row.estimate(x, REFERENCE) for name, row in cb.INVERSION_BASELINES.items()
-       if row.can_run},
+       if row.can_run and row.takes(PLAIN)},
+    "background_alone": lambda x: cb.background_alone(np.ma.stack([PLAIN, x + 9000], axis=-1), REFERENCE),
     "wavelet_spectrum": lambda x: cb.wavelet_spectrum(x, 0.001),
     "band_limited_impedance": lambda x: cb.band_limited_impedance(x, 0.001),
     "same_shape": lambda x: cb.same_shape(y=PLAIN, predicted=x),
