@@ -36,8 +36,8 @@ from networks.callbacks import Backup, BestModel, FirstEpoch, LossHistory, StopW
 from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer, tcn_class
 from networks.prediction import LONGEST_MARGIN, LONGEST_PASS, SAMPLES_PER_BATCH, SAMPLES_PER_BLOCK
-from networks.prediction import Findings, TracesWarning, TrainedOn, as_rows, check_scale, converted
-from networks.prediction import in_windows, restored
+from networks.prediction import Findings, TracesWarning, TrainedOn, as_rows, background_rows, check_scale
+from networks.prediction import converted, in_windows, restored
 from networks.rows import NETWORKS, NetworkConfig
 from networks.tables import RunResult, SUMMARY_COLUMNS, append_results_to_file, init_results_file, labelled, summary_row
 from networks.size import VALIDATION_BATCH, Size, count_parameters, estimate, with_outputs
@@ -347,24 +347,31 @@ class BaseMLClass:
         check_choice("pretrained network", name, sorted(path.stem for path in PRETRAINED.glob("*.keras")))
         return cls.load_model(PRETRAINED / f"{name}.keras")
 
-    def predict(self, traces: np.ndarray, dt: float, scale: float = 1.0) -> np.ndarray:
+    def predict(
+        self, traces: np.ndarray, dt: float, scale: float = 1.0, background: np.ndarray | None = None
+    ) -> np.ndarray:
         """What the network makes of traces (.., n_samples) of any shape and length, sampled at ``dt`` (s).
 
         A denoised trace is of the input's shape, interval, level and scale. Its samples that are muted, and whole
         traces that are dead or hold a NaN, stay as they are. Any other answer is in the data's unit, such as ft/s, of
         the input's shape or of that of the network's output; there, traces are multiplied by ``scale`` first, and dead
-        ones become NaN. Masked samples are left out, and stay masked. A TracesWarning says what is outside of what the
-        network was trained on. Raises ValueError for traces that are not real numbers, and for an invalid ``dt``.
+        ones become NaN. Masked samples are left out, and stay masked. A network that was trained with a background
+        needs it: the velocity below 3 Hz in ft/s at the samples of the traces, of their shape or one log for all. A
+        TracesWarning says what is outside of what the network was trained on. Raises ValueError for traces that are not
+        real numbers, for an invalid ``dt``, and for a background that is missing, not needed, or not above 0.
         """
         rows, masked, shape = as_rows(traces)
         trained, findings = self.training_data(), Findings()
+        logs = background_rows(background, shape, trained)
         n_rows = max(1, SAMPLES_PER_BLOCK // rows.shape[1])
         made = np.empty(0)
         for first in range(0, len(rows), n_rows):
             block = slice(first, first + n_rows)
             live = examine(rows[block], None if masked is None else masked[block])
-            answer = self.answer(rows[block], live, dt, scale)
+            log = None if logs is None else logs[block]
+            answer = self.answer(rows[block], live, dt, scale, log)
             findings.add(live)
+            findings.add_background(log, live, trained)
             findings.add_answers(answer, trained)
             if first == 0:  # now the shape is known
                 made = np.empty((len(rows), *answer.shape[1:]), answer.dtype)
@@ -375,23 +382,26 @@ class BaseMLClass:
         made = made.reshape(shape[:-1] + made.shape[1:])
         return np.ma.array(made, mask=masked.reshape(shape)) if masked is not None and is_sampled else made
 
-    def answer(self, rows: np.ndarray, live: Live, dt: float, scale: float = 1.0) -> np.ndarray:
+    def answer(
+        self, rows: np.ndarray, live: Live, dt: float, scale: float = 1.0, background: np.ndarray | None = None
+    ) -> np.ndarray:
         """`predict` for floats (n_traces, n_samples) whose live samples were found before, without its warnings."""
         (dt, _), scale = check_time(dt, 0.0), check_scale(scale)
         trained = self.training_data()
+        background = background_rows(background, rows.shape, trained, live)
         margin = min(estimate(self.config, LONGEST_PASS).receptive_field, LONGEST_MARGIN)
 
         def outputs(traces: np.ndarray) -> np.ndarray:
             # A transform of fewer samples may have fewer channels.
-            missing = max(self.n_samples - traces.shape[1], 0) if self.n_channels > 1 else 0
-            longer = np.pad(traces, ((0, 0), (0, missing)), "reflect")
+            missing = 0 if self.transform["transform_type"] == "NA" else max(self.n_samples - traces.shape[1], 0)
+            longer = np.pad(traces, ((0, 0), (0, missing)), "reflect") if missing else traces
             made = in_windows(longer, margin, self.predict_result)
             if trained.answers_traces and self.n_outputs > 1:  # an autoencoder of transformed traces
                 made = restore_traces(made, self.transform["transform_type"], self.dt)
-            return made[:, : traces.shape[1]] if made.shape == longer.shape else made
+            return made[:, : traces.shape[1]] if made.shape == longer.shape[:2] else made
 
         if not trained.answers_traces:
-            return converted(rows, live, dt, self.dt, scale, outputs)
+            return converted(rows, live, dt, self.dt, scale, outputs, background)
         return restored(rows, live, dt, self.dt, margin, trained.median_deviation, outputs)
 
     @property

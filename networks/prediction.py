@@ -5,17 +5,18 @@
            -> network -> the traces' interval -> scale and level put back
 
 An inversion gets its traces with the scale that they have, because it reads impedance from their amplitudes. What it
-was trained on says whether that scale can be right.
+was trained on says whether that scale can be right. If it was trained with a background, it gets the velocity at low
+frequencies beside each trace.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dataPreProcessing import CustomDataGen, Range, TraceProtocol, normalize_data
 from dataGeneration import stream_generator
-from support.checks import check_number
+from support.checks import check_number, unmasked
 from traces.checks import SHORTEST_TRACE, are_real
 from traces.live import Live, examine
 from traces.resampling import interpolate, resample
@@ -30,7 +31,8 @@ LONGEST_PASS = 32_768  # samples that a network gets at once; longer traces pass
 SAMPLES_PER_BATCH = 40_000  # that a network gets at once: more do not stay in a processor's cache
 SAMPLES_PER_BLOCK = 1_000_000  # of traces that are prepared at a time, which bounds the memory
 OLDER_PROBLEMS = {"denoising": "DeNoise", "inversion": "ML_VEL"}  # pairs of networks whose description lacks the data
-Answer = Callable[[np.ndarray], np.ndarray]  # from traces to outputs, (n_traces, n_samples) float32 each
+# From traces to outputs, (n_traces, n_samples) float32 each; traces with a background are (n_traces, n_samples, 2).
+Answer = Callable[[np.ndarray], np.ndarray]
 
 
 class TracesWarning(UserWarning):
@@ -48,17 +50,21 @@ class TrainedOn:
     unit: str  # of y; empty for a number without unit
     scale: tuple[Range, Range] | None  # range of y in its unit, and range of the network's output; None if these agree
     answers: tuple[float, float]  # the lowest and the highest y, in its unit
-    deviation: tuple[float, ...]  # of the live samples of a trace: its QUANTILES over traces; zeros for x with channels
+    # Of the live samples of a trace: its QUANTILES over traces; zeros for an x with other channels than a background.
+    deviation: tuple[float, ...]
     level: float  # the largest mean of a trace but 1 %, in deviations, without its sign
     muted: float  # the largest share of a trace that is muted, but 1 %
+    background: tuple[float, float] | None = None  # the lowest and the highest velocity of the backgrounds, ft/s
 
     @classmethod
     def of(cls, stream: CustomDataGen) -> "TrainedOn":
         """What the pairs of a stream are like: statistics of EXAMINED traces, as they are before scaling."""
         x, y = stream.make_block(stream_generator(stream.seed, stream.stream), min(EXAMINED, stream.n))
-        found = Findings()
-        if np.ndim(x) == 2:
-            found.add(examine(np.asarray(x)))
+        found, x = Findings(), np.asarray(x)
+        # Without a background, the x of an inversion is a trace alone.
+        traces, background = (x[..., 0], x[..., 1]) if stream.gen_type == "ML_VEL" and x.ndim == 3 else (x, None)
+        if traces.ndim == 2:
+            found.add(examine(traces))
         return cls(
             answers_traces=stream.answers_traces,
             unit=stream.unit,
@@ -67,6 +73,7 @@ class TrainedOn:
             deviation=tuple(found.quantiles(found.deviation)),
             level=found.quantiles(np.abs(found.level))[-1],
             muted=found.quantiles(found.muted)[-1],
+            background=None if background is None else (float(background.min()), float(background.max())),
         )
 
     @classmethod
@@ -82,7 +89,8 @@ class TrainedOn:
     def stored(cls, part: Mapping[str, object]) -> "TrainedOn":
         """The part of a network's description that has it. Raises ValueError or TypeError for something else."""
         scale = part["scale"] and tuple((float(low), float(high)) for low, high in part["scale"])
-        tuples = {name: tuple(map(float, part[name])) for name in ("answers", "deviation")}
+        names = ("answers", "deviation", *(["background"] if part.get("background") else []))
+        tuples = {name: tuple(map(float, part[name])) for name in names}
         return cls(**{**part, **tuples, "scale": scale})
 
     @property
@@ -102,7 +110,16 @@ class Findings:
         self.n_traces = 0
         self.dead: list[int] = []  # numbers of dead traces, from 0
         self.n_answers, self.n_strange = 0, 0  # values that a network gave, and those beyond what it was trained on
+        self.n_backgrounds, self.n_foreign = 0, 0  # values of backgrounds, and those beyond the training's
         self.deviation, self.level, self.muted = np.empty((3, 0))  # of the live traces; levels are in deviations
+
+    def add_background(self, background: np.ndarray | None, live: Live, trained: TrainedOn) -> None:
+        """Add the background of the next traces, (n_traces, n_samples); None where the network takes none."""
+        if background is not None:
+            low, high = trained.background
+            used = background[~live.is_dead]
+            self.n_backgrounds += used.size
+            self.n_foreign += np.count_nonzero((used < low) | (used > high))
 
     def add_answers(self, made: np.ndarray, trained: TrainedOn) -> None:
         """Add what the network made of traces where that is another quantity than theirs."""
@@ -139,6 +156,7 @@ class Findings:
             low, usual_low, middle, usual_high, high = trained.deviation
             found, level = np.median(deviation), np.quantile(np.abs(self.level), QUANTILES[-1])
             outliers, strange = np.mean((deviation < low) | (deviation > high)), self.n_strange / max(self.n_answers, 1)
+            foreign = self.n_foreign / max(self.n_backgrounds, 1)
             sentences |= {
                 f"the traces have a deviation of {found:.3g} (median), and the training's have {middle:.3g} "
                 f"({usual_low:.3g} to {usual_high:.3g}): this network reads velocity from amplitudes, so that its "
@@ -155,6 +173,12 @@ class Findings:
                 f"{trained.answers[1]:.0f} {trained.unit}, which is all that the network was trained on: these "
                 "traces are not such as it knows": strange > MOST_STRANGE,
             }
+            if trained.background:
+                lowest, highest = trained.background
+                sentences[
+                    f"{100 * foreign:.0f} % of the background is outside of {lowest:.0f} to {highest:.0f} ft/s, which "
+                    "is all that the network was trained on; a background is in ft/s"
+                ] = foreign > MOST_STRANGE
         return [sentence for sentence, is_true in sentences.items() if is_true]
 
 
@@ -177,6 +201,38 @@ def as_rows(traces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, tuple[in
     rows = np.ma.getdata(array).reshape(-1, array.shape[-1])
     rows = rows.astype(np.float64 if rows.dtype.itemsize > 4 or rows.dtype.kind in "iu" else np.float32, copy=False)
     return (rows if masked is None else np.where(masked, 0, rows)), masked, array.shape
+
+
+def background_rows(
+    background: object, shape: Sequence[int], trained: TrainedOn, live: Live | None = None
+) -> np.ndarray | None:
+    """The background of traces of this shape, (n_traces, n_samples); None where the network takes none.
+
+    Raises ValueError for a background that does not belong to the traces, where the network was trained without one,
+    and for None where it was trained with one; also for values that are not above 0, in the traces that are ``live``.
+    """
+    if trained.background is None:
+        if background is not None:
+            raise ValueError("the network was trained without a background, so that it takes none")
+        return None
+    if background is None:
+        raise ValueError(
+            "the network was trained with a background, so that it needs one: the velocity below 3 Hz, ft/s"
+        )
+    values = unmasked("background", background)
+    # A log for all traces is (n_samples,), and one for each is of the traces' shape; axes of length 1 are repeated.
+    fits = all(length in (1, wanted) for length, wanted in zip(values.shape[::-1], shape[::-1], strict=False))
+    if not are_real(values) or values.ndim > len(shape) or not fits:
+        raise ValueError(
+            f"background must be velocities in ft/s for traces of shape {tuple(shape)}, or one log of {shape[-1]} "
+            f"samples for all of them, not {values.dtype} of shape {values.shape}"
+        )
+    rows = np.broadcast_to(values, shape).reshape(-1, shape[-1])
+    used = rows[:0] if live is None else rows[~live.is_dead]
+    invalid = used[~(np.isfinite(used) & (used > 0))]
+    if invalid.size:
+        raise ValueError(f"background must be velocities above 0 ft/s, but that of a live trace holds {invalid[0]:g}")
+    return rows
 
 
 def continued(traces: np.ndarray, live: np.ndarray, margin: int) -> np.ndarray:
@@ -222,19 +278,31 @@ def restored(
     return made
 
 
-def converted(rows: np.ndarray, live: Live, dt: float, network_dt: float, scale: float, answer: Answer) -> np.ndarray:
+def converted(
+    rows: np.ndarray,
+    live: Live,
+    dt: float,
+    network_dt: float,
+    scale: float,
+    answer: Answer,
+    background: np.ndarray | None = None,
+) -> np.ndarray:
     """What a network makes of traces when its output is another quantity, (n_traces, n_outputs) float32.
 
     The traces lose their level and are multiplied by ``scale``. Dead traces become NaN. An output with a value for
-    each sample of the network's interval gets one for each sample of the traces', by linear interpolation.
+    each sample of the network's interval gets one for each sample of the traces', by linear interpolation. With a
+    ``background``, (n_traces, n_samples) in ft/s, the network gets (n_traces, n_samples, 2).
     """
     alive = ~live.is_dead
     level = live.level[alive, None]
     scaled = np.where(live.samples[alive], (rows[alive] - level) * scale, 0.0).astype(np.float32)
+    log = None if background is None else background[alive].astype(np.float32)
     if not alive.any():
         scaled = np.zeros((1, rows.shape[1]), np.float32)  # for the length of an answer
+        log = None if background is None else np.ones_like(scaled)
     given = resample(scaled, dt, network_dt)
-    answered = answer(given)
+    x = given if log is None else np.stack([given, interpolate(log, dt, network_dt, given.shape[1])], axis=-1)
+    answered = answer(x)
     if answered.shape[1] == given.shape[1] and given is not scaled:
         answered = interpolate(answered, network_dt, dt, rows.shape[1])
     made = np.full((len(rows), *answered.shape[1:]), np.nan, np.float32)
@@ -243,11 +311,14 @@ def converted(rows: np.ndarray, live: Live, dt: float, network_dt: float, scale:
 
 
 def in_windows(rows: np.ndarray, margin: int, answer: Answer) -> np.ndarray:
-    """The outputs for traces that may be longer than LONGEST_PASS samples: in windows that overlap by 2 ``margin``."""
+    """The outputs for traces that may be longer than LONGEST_PASS samples: in windows that overlap by 2 ``margin``.
+
+    ``rows`` are (n_traces, n_samples), or have channels behind that.
+    """
     n_samples = rows.shape[1]
     if n_samples <= LONGEST_PASS:
         return answer(rows)
-    made = np.empty(rows.shape, np.float32)
+    made = np.empty(rows.shape[:2], np.float32)
     kept = 0
     while kept < n_samples:
         first = min(max(kept - margin, 0), n_samples - LONGEST_PASS)

@@ -290,10 +290,127 @@ def test_velocity_has_the_interval_of_the_traces(inverter, trace_and_velocity):
     assert predicted.min() > 0.9 * fine.min() and predicted.max() < 1.1 * fine.max()  # interpolation overshoots nothing
 
 
-# --- What a network knows of its training
+# --- Inversion with a background
 
 
 TINY = NetworkConfig("CNN", "SEQ", 1, 4, num_filt=4, krnl_size=3)
+
+
+class Backed(CustomDataGen):
+    """Pairs for an inversion whose x has a background: here, the mean velocity of each trace."""
+
+    def make_block(self, rng, n_traces):
+        x, y = super().make_block(rng, n_traces)
+        return np.stack([x, np.broadcast_to(y.mean(axis=1, keepdims=True), y.shape)], axis=-1), y
+
+
+@pytest.fixture
+def backed():
+    """A network with new weights, as if it had been trained with a background."""
+    network = create_model(TINY, 64, n_channels=2)
+    network.trained_on = TrainedOn.of(Backed(gen_type="ML_VEL", n=20, n_samples=500))
+    return network
+
+
+@pytest.fixture
+def echo(backed):
+    """The same with a network that answers with its background."""
+    backed.predict_result = lambda x: x[..., 1]
+    return backed
+
+
+def ramps(n_traces, n_samples, dt):
+    """Random traces, and backgrounds whose values between two samples are on the line between them."""
+    time, slope = np.arange(n_samples) * dt, np.linspace(500, 2000, n_traces)[:, None]
+    return np.random.default_rng(0).normal(0, 0.05, (n_traces, n_samples)), 9000 + slope * time
+
+
+@pytest.mark.parametrize("dt", [0.0005, 0.001, 0.002, 0.003])
+@pytest.mark.parametrize("n_samples", [5, 76, 1501])
+def test_a_background_goes_with_its_traces(echo, monkeypatch, n_samples, dt):
+    traces, background = ramps(4, n_samples, dt)
+    expected = background.copy()
+    traces[1], background[1, 2], expected[1] = 0, np.nan, np.nan  # A dead trace needs no background.
+    whole, _ = warned(echo, traces, dt=dt, background=background)
+    monkeypatch.setattr(networks.prediction, "LONGEST_PASS", 300)
+    windows, _ = warned(echo, traces, dt=dt, background=background)
+    n_beyond = 1 if dt < 0.001 else 0  # The network's last sample may lie before the traces' last one.
+    for predicted in (whole, windows):
+        np.testing.assert_allclose(predicted[:, : n_samples - n_beyond], expected[:, : n_samples - n_beyond], rtol=1e-6)
+
+
+def test_a_network_gets_the_background_as_its_second_channel(backed):
+    traces, background = ramps(6, 90, 0.001)
+    expected = backed.predict_result(np.stack([traces - traces.mean(axis=1, keepdims=True), background], axis=-1))
+    predicted, _ = warned(backed, traces.reshape(2, 3, 90), dt=0.001, background=background.reshape(2, 3, 90))
+    np.testing.assert_allclose(predicted.reshape(6, 90), expected, rtol=1e-4)
+    assert np.abs(backed.predict_result(np.stack([traces, background + 500], axis=-1)) - expected).max() > 1
+
+
+@pytest.mark.parametrize("shape", [(90,), (3, 90), (2, 1, 90), (1, 1, 90), ()], ids=str)
+def test_one_log_may_be_for_several_traces(echo, shape):
+    traces, _ = ramps(6, 90, 0.001)
+    log = np.linspace(9000, 9500, int(np.prod(shape))).reshape(shape)
+    predicted, _ = warned(echo, traces.reshape(2, 3, 90), dt=0.001, background=log)
+    np.testing.assert_allclose(predicted, np.broadcast_to(log, (2, 3, 90)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (np.nan, "must be velocities above 0 ft/s, but that of a live trace holds nan"),
+        (np.inf, "holds inf"),
+        (0, "holds 0"),
+        (-4921.0, "holds -4921"),
+        (np.ones(91), r"must be velocities in ft/s for traces of shape \(6, 90\), or one log of 90 .* shape \(91,\)"),
+        (np.ones((1, 6, 90)), "not float64 of shape"),
+        (np.full((6, 90), "9000"), "must be velocities in ft/s"),
+        (np.ma.masked_greater(np.arange(90.0) + 9000, 9088), "must not be masked, but 1 samples are"),
+        (None, "was trained with a background, so that it needs one"),
+    ],
+    ids=["nan", "inf", "zero", "negative", "length", "axes", "text", "mask", "none"],
+)
+def test_what_is_no_background_is_refused(backed, wrong, words):
+    traces, background = ramps(6, 90, 0.001)
+    if np.isscalar(wrong):
+        background[4, 80] = wrong
+        wrong = background
+    with pytest.raises(ValueError, match=words):
+        backed.predict(traces, dt=0.001, background=wrong)
+
+
+def test_a_network_without_a_background_takes_none(inverter, denoiser):
+    traces, background = ramps(2, 90, 0.001)
+    for network in (inverter, denoiser):
+        with pytest.raises(ValueError, match="was trained without a background, so that it takes none"):
+            network.predict(traces, dt=0.001, background=background)
+
+
+def test_a_background_in_another_unit_is_warned_of(echo):
+    traces, background = ramps(6, 90, 0.001)
+    low, high = echo.training_data().background
+    assert 6000 < low < high < 20_000
+    _, sentences = warned(echo, traces, dt=0.001, background=background)
+    assert not any("background" in sentence for sentence in sentences)
+    _, sentences = warned(echo, traces, dt=0.001, background=0.3048 * background)
+    assert any("100 % of the background is outside of" in sentence for sentence in sentences)
+
+
+def test_a_network_with_a_background_knows_what_its_traces_were_like(tmp_path):
+    stream = Backed(4, 8, "ML_VEL", n_samples=64)
+    baseML.run_model(TINY, stream, stream, 1, tmp_path, "backed", 0, provenance={"problem": "inversion"})
+    trained = BaseMLClass.load_model(tmp_path / "backed.keras").training_data()
+    plain = TrainedOn.of(CustomDataGen(4, 8, "ML_VEL", n_samples=64))
+    assert trained.background is not None and plain.background is None
+    assert dataclasses.replace(trained, background=None) == plain
+    path = tmp_path / "backed.json"
+    description = json.loads(path.read_text(encoding="utf-8"))
+    del description["trained_on"]["background"]  # as descriptions were before networks had a background
+    path.write_text(json.dumps(description), encoding="utf-8")
+    assert BaseMLClass.load_model(tmp_path / "backed.keras").training_data() == plain
+
+
+# --- What a network knows of its training
 
 
 def test_outputs_of_a_network_of_scaled_data_are_in_the_datas_unit(tmp_path):
