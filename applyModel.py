@@ -4,12 +4,14 @@ python applyModel.py LINE.sgy --task denoise               noise off, with the n
 python applyModel.py LINE.sgy --task invert --unit m/s     velocity, with the network of pretrained/
 python applyModel.py LINE.sgy --model NETWORK.keras        a network of your own
 python applyModel.py LINE.npy --dt 0.004 --task denoise    a file that does not hold its sampling interval
+python applyModel.py LINE.sgy --model NETWORK.keras --background VELOCITY.sgy    a network with a background
 
 The answer is a copy of the file with other samples, LINE_denoised.sgy or LINE_velocity.sgy in this folder; the file
 itself stays as it is. Beside it come a picture, and with --html a page with the report.
 """
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +23,12 @@ from tqdm import tqdm
 import dataPlotting
 from baseML import BaseMLClass
 from dataFiles import DOMAINS, TraceFile, open_traces
-from evaluation.apply import UNITS, Applied, Plan, apply, plan_for, shown_traces
+from dataPreProcessing import TraceProtocol
+from evaluation.apply import UNITS, Applied, Background, Plan, apply, plan_for, shown_traces
+from evaluation.baselines import INVERSION_BASELINES
 from evaluation.comparison import aligned
-from evaluation.field import RIVAL, field_rows, field_table, field_verdict, mean_spectrum
+from evaluation.field import INVERSION_RIVALS, RIVAL, field_rows, field_table, field_verdict, mean_spectrum
+from evaluation.field import velocity_rows, velocity_table
 from hpo.problem import known_problems
 from support.command_line import OneSentenceParser, check_output
 from support.errors import UserError
@@ -39,6 +44,10 @@ TRUST = {  # what no figure of a report shows, by task
     "invert": "Nothing here tests the velocities: the network knows the earth models that it was trained on, and no "
     "others. Compare them with a well or with stacking velocities before you use them.",
 }
+CHANGES = (
+    "Where the network and a classical inversion add the same to the background, the trace says so; where they differ, "
+    "nothing here says which of them is right."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,14 +66,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = "reversed: for an inversion, a positive amplitude is a decrease of impedance"
     add("--polarity", choices=("normal", "reversed"), default="normal", help=text)
     add("--unit", choices=UNITS, default="ft/s", help="unit of velocities (default ft/s)")
+    text = (
+        "velocities below 3 Hz for a network that was trained with them: a file with one log for each trace, or for all"
+    )
+    add("--background", type=Path, metavar="FILE", help=text)
+    text = "unit of the --background (default ft/s)"
+    add("--background-unit", choices=UNITS, default="ft/s", help=text)
     add("--picture", type=Path, metavar="PNG", help="file of the picture (default: the name of OUT with .png)")
     add("--html", type=Path, metavar="HTML", help="file of a page with the report and the picture")
     options = parser.parse_args(arguments)
     stop_on_signals()
     try:
         known_problems()  # Their modules may bring networks of their own, which the file may be of.
-        with open_traces(options.input, options.dt, options.array, options.domain) as file:
-            _run(options, file)
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(open_traces(options.input, options.dt, options.array, options.domain))
+            background = options.background and stack.enter_context(open_traces(options.background))
+            _run(options, file, background and Background(background, options.background_unit))
     except (UserError, ValueError, OSError) as error:
         parser.error(" ".join(str(error).split()))
     except KeyboardInterrupt:
@@ -86,10 +103,12 @@ def _network(options: argparse.Namespace) -> tuple[str, BaseMLClass]:
     return task, network
 
 
-def _run(options: argparse.Namespace, file: TraceFile) -> None:
+def _run(options: argparse.Namespace, file: TraceFile, background: Background | None) -> None:
     task, network = _network(options)
     if task == "denoise" and (options.scale is not None or options.polarity == "reversed" or options.unit != "ft/s"):
         raise UserError("--scale, --polarity and --unit are for an inversion; a denoised trace has its input's scale")
+    if background is None and options.background_unit != "ft/s":
+        raise UserError("--background-unit is the unit of the velocities in --background FILE")
     output = options.output or Path(f"{file.path.stem}_{TASKS[task][1]}{file.path.suffix}")
     picture = options.picture or output.with_suffix(".png")
     if picture.suffix.lower() != ".png":
@@ -97,7 +116,7 @@ def _run(options: argparse.Namespace, file: TraceFile) -> None:
     for path in (output, picture, options.html or picture):
         check_output(path, path.parent)
     print(file.describe())
-    plan = plan_for(network, file, options.scale, options.polarity == "reversed", options.unit)
+    plan = plan_for(network, file, options.scale, options.polarity == "reversed", options.unit, background)
     print(" ".join(_intentions(plan, options.model or f"pretrained/{TASKS[task][0]}.keras")), flush=True)
     with tqdm(total=file.n_traces, unit="trace", dynamic_ncols=True) as bar:
         applied = apply(plan, output, bar.update)
@@ -128,6 +147,10 @@ def _intentions(plan: Plan, model: Path | str) -> list[str]:
             f"Amplitudes are multiplied by {plan.scale:.4g} (--scale), and a positive amplitude in the file is taken "
             f"for {polarity} of impedance (--polarity)."
         )
+        if plan.background:
+            logs = "one log for all traces" if plan.background.file.n_traces == 1 else "one log for each trace"
+            path, unit = plan.background.file.path, plan.background.unit
+            sentences.append(f"The background is {path}, {logs}, in {unit} (--background-unit).")
         seconds, longest = file.n_samples * file.dt, network.n_samples * network.dt
         if seconds > 1.01 * longest:
             sentences.append(f"The traces are {seconds:.3g} s long, and those of its training {longest:.3g} s.")
@@ -156,8 +179,9 @@ def _report(task: str, plan: Plan, unit: str) -> tuple[Figure | None, list[str],
     file = plan.file
     first, end = shown_traces(file)
     traces = file.read(first, end)
-    live = examine(traces)
-    made = plan.in_unit(plan.answer(traces, live))
+    live, background = examine(traces), plan.background_of(first, traces)
+    answered = plan.answer(traces, live, background)
+    made = plan.in_unit(answered)
     where = [f"The report is on traces {first} to {end - 1}, counted from 0."] if end - first < file.n_traces else []
     time = np.arange(file.n_samples) * file.dt
     if live.is_dead.all():
@@ -167,7 +191,14 @@ def _report(task: str, plan: Plan, unit: str) -> tuple[Figure | None, list[str],
         table = [["Velocity", f"5 % ({unit})", f"median ({unit})", f"95 % ({unit})"]]
         table.append(["of all samples", *(f"{value:.0f}" for value in quantiles)])
         picture = dataPlotting.plot_velocity_section(time, np.nan_to_num(traces), made, unit=unit, title=file.path.name)
-        return picture, [*where, TRUST[task]], table
+        if background is None:
+            return picture, [*where, TRUST[task]], table
+        alive, rivals = ~live.is_dead, {name: INVERSION_BASELINES[name] for name in INVERSION_RIVALS}
+        centred = np.where(live.samples, (traces - live.level[:, None]) * plan.scale, 0.0)[alive]
+        protocol = TraceProtocol.of(plan.network)
+        rows = velocity_rows(centred, background[alive], file.dt, protocol, "Network", answered[alive])
+        missing = [f"{row.why_left_out(name)}." for name, row in rivals.items() if not row.can_run]
+        return picture, [*where, TRUST[task], CHANGES, *missing], velocity_table(rows, unit, plan.per_unit)
     rows = field_rows(traces, live, file.dt, "Network", made)
     shown = np.where(live.samples, traces - live.level[:, None], 0.0)
     kept = {row.name: _on_all(row.kept, live) for row in rows if row.name in ("Network", RIVAL)}

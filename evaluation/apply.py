@@ -1,5 +1,6 @@
 """A network applied to a whole file of traces, block by block: the answer goes into a copy of the file."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,33 @@ UNITS = {"ft/s": 1.0, "m/s": 0.3048}  # in ft/s
 
 
 @dataclass(frozen=True)
+class Background:
+    """The background velocities of the traces of a file: a log for each of them, or one for all."""
+
+    file: TraceFile
+    unit: str = "ft/s"  # of the file, one of UNITS
+
+    def check(self, traces: TraceFile) -> None:
+        """Raise UserError unless the logs belong to these traces."""
+        file, path = self.file, str(self.file.path)
+        if file.domain == "depth":
+            raise UserError(f"the background {path!r} is in depth, and the traces are in two-way time")
+        if file.n_samples != traces.n_samples or file.n_traces not in (1, traces.n_traces):
+            raise UserError(
+                f"the background {path!r} holds {file.n_traces} logs of {file.n_samples} samples, and the traces of "
+                f"{str(traces.path)!r} need {traces.n_traces}, or one for all, of {traces.n_samples} samples"
+            )
+        if file.dt is not None and not math.isclose(file.dt, traces.dt, rel_tol=1e-6):
+            raise UserError(
+                f"the background {path!r} has a sampling interval of {file.dt:g} s, and the traces have {traces.dt:g} s"
+            )
+
+    def read(self, first: int, end: int) -> np.ndarray:
+        """The logs of the traces from number ``first`` to before ``end``, in ft/s: as many, or one for all of them."""
+        return self.file.read(*((0, 1) if self.file.n_traces == 1 else (first, end))) / UNITS[self.unit]
+
+
+@dataclass(frozen=True)
 class Plan:
     """How a network is applied to a file."""
 
@@ -31,14 +59,20 @@ class Plan:
     file: TraceFile
     scale: float = 1.0  # that traces are multiplied by, for an answer in another quantity
     per_unit: float = 1.0  # by which that answer is multiplied, to be in the unit asked for
+    background: Background | None = None
 
     @property
     def answers_traces(self) -> bool:
         return self.network.training_data().answers_traces
 
-    def answer(self, traces: np.ndarray, live: Live) -> np.ndarray:
-        """What the network makes of traces (n_traces, n_samples), in its own unit."""
-        return self.network.answer(traces, live, self.file.dt, self.scale)
+    def background_of(self, first: int, traces: np.ndarray) -> np.ndarray | None:
+        """The backgrounds of traces from number ``first`` on, of their shape, in ft/s; None where there are none."""
+        logs = self.background and self.background.read(first, first + len(traces))
+        return None if logs is None else np.broadcast_to(logs, traces.shape)
+
+    def answer(self, traces: np.ndarray, live: Live, background: np.ndarray | None) -> np.ndarray:
+        """What the network makes of traces (n_traces, n_samples) and their background, in its own unit."""
+        return self.network.answer(traces, live, self.file.dt, self.scale, background)
 
     def in_unit(self, made: np.ndarray) -> np.ndarray:
         """An answer in the unit asked for."""
@@ -54,15 +88,29 @@ class Applied:
     n_clipped: int  # samples beyond what the file's format holds, which became its largest or smallest value
 
 
-def plan_for(network: BaseMLClass, file: TraceFile, scale: float | None, reverse: bool, unit: str) -> Plan:
+def plan_for(
+    network: BaseMLClass,
+    file: TraceFile,
+    scale: float | None,
+    reverse: bool,
+    unit: str,
+    background: Background | None = None,
+) -> Plan:
     """How a network is to be applied; ``unit`` is one of UNITS, ``reverse`` is for traces of the other polarity.
 
     ``scale`` None is the scale of the pairs from files that the network was trained on; without such pairs it makes the
-    median deviation of the traces that of the training. Raises UserError as `check_in_time` does, and for a network
-    whose answer is neither a trace nor a velocity.
+    median deviation of the traces that of the training. Raises UserError as `check_in_time` does, for a network whose
+    answer is neither a trace nor a velocity, and for a background that is missing, not needed, or does not belong to
+    the traces.
     """
     check_in_time(file, network.dt)
     trained = network.training_data()
+    if background is None and trained.background is not None:
+        raise UserError("the network was trained with a background: --background FILE with velocities is needed")
+    if background is not None:
+        if trained.background is None:
+            raise UserError("--background is for networks that were trained with one, and this network was not")
+        background.check(file)
     if trained.answers_traces:
         return Plan(network, file)
     if trained.unit not in UNITS:
@@ -70,7 +118,7 @@ def plan_for(network: BaseMLClass, file: TraceFile, scale: float | None, reverse
     if scale is None:
         of_pairs = (network.provenance.get("pairs") or {}).get("scale")
         scale = of_pairs or trained.median_deviation / _median_deviation(file)
-    return Plan(network, file, -scale if reverse else scale, UNITS[unit])
+    return Plan(network, file, -scale if reverse else scale, UNITS[unit], background)
 
 
 def check_in_time(file: TraceFile, network_dt: float) -> None:
@@ -129,7 +177,9 @@ def apply(plan: Plan, output: Path, progress: Callable[[int], object] = lambda n
             check_stop()
             live = examine(traces)
             findings.add(live)
-            made = plan.answer(traces, live)
+            background = plan.background_of(first, traces)
+            findings.add_background(background, live, plan.network.training_data())
+            made = plan.answer(traces, live, background)
             findings.add_answers(made, plan.network.training_data())
             made = plan.in_unit(made)
             if format_of_output:

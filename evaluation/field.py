@@ -8,17 +8,21 @@ order of the line. No number here is a signal-to-noise ratio, because that needs
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy import signal
 
-from evaluation.baselines import DENOISING_BASELINES, ratio
+from dataPreProcessing import TraceProtocol
+from evaluation.baselines import DENOISING_BASELINES, INVERSION_BASELINES, fit_inversion_reference, ratio
 from support.checks import unmasked
 from traces.live import Live
 
 LEFT_OUT = ("Noisy input",)  # a baseline that removes nothing
 RIVAL = "Spectral Wiener"  # the best classical method on traces of the generator
+INVERSION_RIVALS = ("Background alone", "Band-limited", "Sparse spikes")  # nothing, the simplest and the best
+SLOPE_TRACES = 100  # generated traces that the inversions are fitted to
 SPECTRUM_SEGMENT = 256  # samples
 LITTLE = 0.005  # share of the energy that is not worth a comparison
 ALIKE = 0.02  # differences of correlations, or of shares of energy, that count as none
@@ -112,3 +116,51 @@ def field_verdict(rows: Sequence[FieldRow]) -> str:
         "the network takes away less, and no less of it looks like signal": lambda: True,
     }
     return f"{figures}: {next(words for words, is_true in verdicts.items() if is_true())}."
+
+
+# --- Inversion with a background
+
+
+class VelocityRow(NamedTuple):
+    """What an inversion makes of a section whose velocity is known at low frequencies."""
+
+    name: str
+    velocity: np.ndarray  # (n_traces, n_samples), ft/s
+    change: float  # RMS of what it adds to the background, ft/s
+    coherence: float  # correlation of that between neighbouring traces
+    likeness: float  # correlation of that with what the network adds
+
+
+def velocity_rows(
+    traces: np.ndarray, background: np.ndarray, dt: float, protocol: TraceProtocol, network: str, velocity: np.ndarray
+) -> list[VelocityRow]:
+    """What a network made of live traces with a background, and what INVERSION_RIVALS make of them that can run here.
+
+    ``traces``, with the scale of the network's training, ``background`` and ``velocity``, in ft/s, are (n_traces,
+    n_samples) at ``dt`` (s). The classical methods are fitted to traces of the ``protocol``, that of the network.
+    """
+    x = np.stack([traces, background], axis=-1)
+    known = replace(fit_inversion_reference(0, protocol, SLOPE_TRACES), dt=dt)
+    rivals = {name: INVERSION_BASELINES[name] for name in INVERSION_RIVALS if INVERSION_BASELINES[name].can_run}
+    made = {network: velocity} | {name: rival.estimate(x, known) for name, rival in rivals.items()}
+    ours = (velocity - background).ravel()
+
+    def row(name: str, found: np.ndarray) -> VelocityRow:
+        change = found - background
+        likeness = neighbour_correlation(np.stack([change.ravel(), ours]))
+        return VelocityRow(name, found, float(np.sqrt(np.mean(change**2))), neighbour_correlation(change), likeness)
+
+    return [row(name, found) for name, found in made.items()]
+
+
+def velocity_table(rows: Sequence[VelocityRow], unit: str, per_unit: float) -> list[list[str]]:
+    """The rows as cells of text, headings first; velocities are in ``unit``, ``per_unit`` of which are 1 ft/s."""
+    headings = ["Method", *(f"{words} ({unit})" for words in ("5 %", "Median", "95 %", "RMS change of the background"))]
+    headings += ["Correlation of the change between neighbours", "Correlation with the network's change"]
+    lines = []
+    for row in rows:
+        numbers = per_unit * np.array([*np.percentile(row.velocity, (5, 50, 95)), row.change])
+        lines.append(
+            [row.name, *(f"{number:.0f}" for number in numbers), f"{row.coherence:.3f}", f"{row.likeness:.3f}"]
+        )
+    return [headings, *lines]

@@ -9,8 +9,10 @@ from pathlib import Path
 import forked
 import numpy as np
 import pytest
+from matplotlib import pyplot
+from test_baselines import needs_background
 from test_dataFiles import DATA, damaged, segy, small_files, values_of
-from test_prediction import snr
+from test_prediction import TINY, Backed, snr, warned
 from toys import DENOISING, INVERSION, ROOT
 
 import applyModel
@@ -20,7 +22,9 @@ from dataPreProcessing import TraceProtocol
 from evaluation.apply import apply as apply_network
 from evaluation.apply import plan_for
 from evaluation.blind import blind_traces
-from evaluation.field import field_rows, field_verdict, mean_spectrum, neighbour_correlation
+from evaluation.field import field_rows, field_verdict, mean_spectrum, neighbour_correlation, velocity_rows
+from evaluation.field import velocity_table
+from networks.prediction import TrainedOn
 from traces.live import examine
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value")
@@ -36,6 +40,8 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("plots.style.DPI", 30)
     monkeypatch.setattr(BaseMLClass, "from_pretrained", PRETRAINED)
+    yield
+    pyplot.close("all")
 
 
 def apply(*words):
@@ -168,6 +174,117 @@ def test_small_and_dead_files_have_a_report(tmp_path, capsys, n_traces, n_sample
     printed = capsys.readouterr().out
     assert np.isfinite(read("out.sgy")).all() and Path("out.png").exists() == (dead < n_traces)
     assert ("no live trace to report on" in printed) == (dead == n_traces)
+
+
+# --- With a background
+
+
+@pytest.fixture(scope="module")
+def backed():
+    """A network with new weights, as if it had been trained with a background."""
+    network = create_model(TINY, 400, n_channels=2)
+    network.trained_on = TrainedOn.of(Backed(gen_type="ML_VEL", n=100, n_samples=400))
+    network.provenance = {"problem": "inversion", "background": True}
+    return network
+
+
+@pytest.fixture
+def backed_line(backed, tmp_path):
+    """A line of the generator, one of its traces dead, its velocity, and a network's file beside it."""
+    backed.save_model(tmp_path / "backed.keras")
+    trace, velocity = blind_traces(INVERSION, 8, protocol=PROTOCOL)
+    trace[3] = 0
+    write_traces(tmp_path / "line.sgy", trace, 0.001)
+    return trace, velocity
+
+
+@needs_background
+def test_velocity_is_found_with_the_background_of_each_trace_or_one_for_all(backed, backed_line, tmp_path, capsys):
+    trace, velocity = backed_line
+    background = np.repeat(velocity.mean(axis=1, keepdims=True).clip(8000, 14_000), 400, axis=1)
+    background[3] = 0  # A dead trace needs none.
+    write_traces(tmp_path / "metres.sgy", 0.3048 * background, 0.001)
+    options = ["--model", "backed.keras", "--scale", "1"]
+    assert apply("line.sgy", *options, "--background", "metres.sgy", "--background-unit", "m/s") == 0
+    printed = capsys.readouterr().out
+    assert "The background is metres.sgy, one log for each trace, in m/s" in printed
+    alive = np.arange(8) != 3
+    made = read("line_velocity.sgy")
+    assert not made[3].any()
+    expected, _ = warned(backed, trace[alive], dt=0.001, background=background[alive])
+    np.testing.assert_allclose(made[alive], expected, rtol=1e-4)
+    for words in (
+        "Network",
+        "Background alone",
+        "Band-limited",
+        "RMS change of the background (ft/s)",
+        "add the same to the background",
+    ):
+        assert words in printed, words
+    assert "of the background is outside" not in printed
+    np.save("one.npy", background[0])
+    assert apply("line.sgy", *options, "--background", "one.npy", "--output", "out.sgy", "--html", "report.html") == 0
+    assert "one log for all traces, in ft/s" in capsys.readouterr().out
+    expected, _ = warned(backed, trace[alive], dt=0.001, background=background[0])
+    np.testing.assert_allclose(read("out.sgy")[alive], expected, rtol=1e-4)
+    assert "Background alone" in Path("report.html").read_text(encoding="utf-8")
+    assert apply("line.sgy", *options, "--background", "metres.sgy", "--output", "out.sgy") == 0
+    assert "% of the background is outside of" in capsys.readouterr().out
+
+
+@needs_background
+def test_a_network_whose_change_is_that_of_a_classical_inversion_is_like_it():
+    protocol = TraceProtocol(n_samples=400, background=True)
+    x, _ = blind_traces(INVERSION, 6, protocol=protocol)
+    trace, background = x[..., 0], x[..., 1].astype(float)
+    rival = next(row for row in rows_of(trace, background, protocol, background) if row.name == "Band-limited")
+    network, alone, same, *_ = rows_of(trace, background, protocol, rival.velocity)
+    assert (network.name, alone.name, same.name) == ("Network", "Background alone", "Band-limited")
+    assert alone.change == alone.likeness == 0 < network.change == same.change
+    assert same.likeness == pytest.approx(1)
+    headings, *lines = velocity_table([network, alone], "m/s", 0.3048)
+    assert lines[1][1] == f"{0.3048 * np.percentile(background, 5):.0f}" and lines[1][4] == "0"
+    assert len(headings) == len(lines[0]) and headings[1] == "5 % (m/s)"
+
+
+def rows_of(trace, background, protocol, velocity):
+    return velocity_rows(trace, background, 0.001, protocol, "Network", velocity)
+
+
+OF_BACKGROUNDS = [
+    ([], "with a background: --background FILE with velocities is needed"),
+    (["--background", "none.sgy"], "does not exist"),
+    (["--background", "few.npy"], "holds 5 logs of 400 samples, and the traces of 'line.sgy' need 8, or one for all"),
+    (["--background", "short.npy"], "holds 8 logs of 399 samples"),
+    (["--background", "slow.sgy"], "has a sampling interval of 0.002 s, and the traces have 0.001 s"),
+    (["--background", "depth.sgy"], "is in depth"),
+    (["--background", "nan.npy"], "but that of a live trace holds nan"),
+    (["--background", "zero.npy"], "but that of a live trace holds 0"),
+    (["--background", "few.npy", "--background-unit", "km/s"], "'km/s'"),
+    (["--background-unit", "m/s"], "--background-unit is the unit of the velocities"),
+]
+
+
+@pytest.mark.parametrize("words, part", OF_BACKGROUNDS, ids=[" ".join(words) for words, _ in OF_BACKGROUNDS])
+def test_a_background_that_does_not_fit_is_refused_in_one_sentence(backed_line, capsys, words, part):
+    _, velocity = backed_line
+    np.save("few.npy", velocity[:5])
+    np.save("short.npy", velocity[:, :399])
+    np.save("zero.npy", velocity * (np.arange(8) != 5)[:, None])
+    np.save("nan.npy", np.where(np.arange(400) == 7, np.nan, velocity))
+    write_traces("slow.sgy", velocity, 0.002)
+    Path("depth.sgy").write_bytes(segy(values_of(5), text="C 9 Depth min: -4502.00 max: -2.00".ljust(3200)))
+    before = sorted(Path().iterdir())
+    assert apply("line.sgy", "--model", "backed.keras", *words) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ") and part in error
+    assert sorted(Path().iterdir()) == before
+
+
+def test_a_network_without_a_background_refuses_one(line, capsys):
+    for task in applyModel.TASKS:
+        assert apply("line.sgy", "--task", task, "--background", "line.sgy") == 2
+        assert "is for networks that were trained with one, and this network was not" in capsys.readouterr().err
 
 
 # --- What goes wrong
