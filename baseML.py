@@ -118,7 +118,7 @@ class BaseMLClass:
     def connect(self, n_samples: int) -> keras.Model:
         """A new model of this configuration for traces of ``n_samples``, with new weights, that is not compiled."""
         inputs = keras.Input((n_samples, self.n_channels))
-        x, in_data_units = self.config.units.convert(inputs)
+        x, in_data_units = self.config.units.convert(self.config, inputs)
         with computing_in(self.precision):
             outputs = self._connected(x, with_outputs(self.config.layers, self.n_outputs))
         if self.precision != "float32":

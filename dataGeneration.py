@@ -34,6 +34,8 @@ from traces.earth_files import earth_text, read_earth
 from traces.noise import Gap, data_average, data_gaps, data_noise, draw_gap
 from traces.own_wavelet import OwnWavelet, read_wavelet
 from traces.protocol import how_made
+from traces.variety import PAPER_VARIETY, VARIETIES, Variety, correlated, disturb, varied_noise, varied_traces
+from traces.variety import varied_wavelets, variety_of
 from traces.wavelets import FURTHER_WAVELETS, PUBLISHED_WAVELETS, TRACE_FAMILIES, WAVELETS, convolve, draw_wavelets
 from traces.wavelets import WAVELET_NAMES, klauder, ormsby, ricker, wavelet_convolution, wavelet_time
 
@@ -84,6 +86,7 @@ def generate_block(
     snr_db: NoiseLevel = None,
     earth: Earth = PAPER_EARTH,
     own_wavelet: OwnWavelet | None = None,
+    variety: Variety = PAPER_VARIETY,
 ) -> dict[str, np.ndarray]:
     """The data that ``names`` asks for, and only those: name -> (n_traces, n_samples) float32.
 
@@ -92,7 +95,8 @@ def generate_block(
     in depth to be used instead of random ones; ``logs`` are "VEL" and "DENS" in time to be used instead of those of
     layers, and then there is no "LITHOLOGY". ``add_noise=False`` leaves the traces with a gap without noise; ``snr_db``
     is the noise level, as in `data_noise`. ``earth`` is what models, noise and gaps are drawn from, and ``own_wavelet``
-    takes the place of random wavelets in CONV_REFL_... Raises ValueError for an invalid name, size, time or level.
+    takes the place of random wavelets in CONV_REFL_...; ``variety`` is what else differs from trace to trace, where
+    ``snr_db`` takes the place of its noise level. Raises ValueError for an invalid name, size, time or level.
 
     >>> block = generate_block(stream_generator(0, "training"), 2, ["VEL", "REFL_RW"], n_samples=500)
     >>> {name: (values.shape, values.dtype.name) for name, values in sorted(block.items())}
@@ -107,21 +111,32 @@ def generate_block(
     layer_rng, velocity_rng, density_rng, wavelet_rng, gap_rng, *noise_rngs = rng.spawn(6 + len(PUBLISHED_WAVELETS))
     noise_rngs += noise_rngs[0].spawn(len(FURTHER_WAVELETS))
     noise_rng = dict(zip(("random", *PUBLISHED_WAVELETS, *FURTHER_WAVELETS), noise_rngs, strict=True))
+    (variety_rng,) = layer_rng.spawn(1)  # so that the draws of a set do not change with its variety
+    drawn = variety.draw(variety_rng, n_traces)
+    if variety.has_noise and snr_db is not None:
+        drawn["snr_db"] = variety_rng.uniform(*snr_db, (n_traces, 1))
     if logs is None:
         layers = draw_layers(layer_rng, n_traces, density_empirical, earth) if layers is None else layers
         counts = samples_per_layer(layers, n_samples, dt, t0)
     elif "LITHOLOGY" in names:
         raise ValueError("LITHOLOGY cannot be made from logs of velocity and density; it needs layers")
     gap = draw_gap(gap_rng, n_traces, n_samples, earth.gap_share)
-    wavelets = draw_wavelets(wavelet_rng, n_traces, dt, families)
+    wavelets = draw_wavelets(wavelet_rng, n_traces, dt, families, drawn["stretch"])
     if own_wavelet is not None and "random" in wavelets:
         given = own_wavelet.at(dt)
         wavelets["random"] = np.broadcast_to(given, (n_traces, given.size))
+    if not variety.is_of_paper:
+        wavelets = {family: varied_wavelets(of_family, drawn, dt) for family, of_family in wavelets.items()}
 
     def log_of(rows: slice, name: str, of: str, log_rng: np.random.Generator, amplitude: float) -> np.ndarray:
         if logs is not None:
             return logs[name][rows]
-        return heterogeneous_log(log_rng, getattr(layers, of)[rows], counts[rows], amplitude)
+        blocky, some = getattr(layers, of)[rows], counts[rows]
+        if variety.is_of_paper:
+            return heterogeneous_log(log_rng, blocky, some, amplitude)
+        white = 2 * amplitude * log_rng.random((len(some), n_samples), np.float32) - amplitude
+        white *= drawn["heterogeneity"][rows].astype(np.float32)
+        return correlated(white, drawn["correlation"][rows], dt) + log_in_time(blocky.astype(np.float32), some)
 
     def some_traces(rows: slice) -> dict[str, np.ndarray]:
         data = {"LITHOLOGY": log_in_time(layers.lithology[rows], counts[rows])} if "LITHOLOGY" in names else {}
@@ -135,9 +150,18 @@ def generate_block(
             if f"{log}_GAPS" in names:
                 data[f"{log}_GAPS"] = data_average(data[log], muted)
         for family, (clean, noisy, gapped) in families.items():
-            data[clean] = convolve(data["REFL"], wavelets[family][rows])
+            of_rows = {name: values[rows] for name, values in drawn.items()}
+            if variety.is_of_paper:
+                data[clean] = convolve(data["REFL"], wavelets[family][rows])
+            else:
+                data[clean] = varied_traces(variety_rng, data["REFL"], wavelets[family][rows], of_rows, dt)
             if noisy in names or (gapped in names and add_noise):
-                data[noisy] = data_noise(data[clean], noise_rng[family], snr_db, earth.noise_range)
+                if variety.has_noise:
+                    data[noisy] = varied_noise(noise_rng[family], data[clean], of_rows, dt)
+                else:
+                    data[noisy] = data_noise(data[clean], noise_rng[family], snr_db, earth.noise_range)
+            if not variety.is_of_paper:
+                disturb(data[clean], data.get(noisy), of_rows, dt)
             if gapped in names:
                 data[gapped] = data_gaps(data[noisy] if add_noise else data[clean], muted)
         return {name: data[name] for name in names}
@@ -206,6 +230,7 @@ class DataGenerationClass:
     dt: float = TIME_STEPS[0]  # s, time step of all traces without ``variable_dt``
     earth: Earth = PAPER_EARTH  # what models, noise and gaps are drawn from
     own_wavelet: OwnWavelet | None = None  # takes the place of random wavelets in CONV_REFL_...
+    variety: Variety = PAPER_VARIETY  # what else differs from trace to trace
 
     def __post_init__(self) -> None:
         for option in fields(self):
@@ -256,7 +281,7 @@ class DataGenerationClass:
             if self.variable_data_length:
                 n_samples = int(self._rng.integers(*DATA_LENGTHS, endpoint=True))
             options = {"n_samples": n_samples, "dt": dt, "t0": self.t0, "snr_db": self.snr_db}
-            options |= {"earth": self.earth, "own_wavelet": self.own_wavelet}
+            options |= {"earth": self.earth, "own_wavelet": self.own_wavelet, "variety": self.variety}
             n_traces = len(layers.n_layers)
             block = generate_block(self._rng, n_traces, wanted, layers=layers, add_noise=self.add_noise, **options)
             block["TIME"] = self.t0 + np.arange(n_samples) * dt
@@ -396,6 +421,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--earth", type=converter(read_earth), default=PAPER_EARTH, metavar="FILE", help=earth)
     wavelet = "own wavelet instead of random ones: a text file of times in s and amplitudes"
     parser.add_argument("--wavelet", type=converter(read_wavelet), metavar="FILE", dest="own_wavelet", help=wavelet)
+    field = "what differs from trace to trace: as in the paper (default), or also what does in field data"
+    parser.add_argument("--variety", choices=VARIETIES, default="paper", help=field)
     printed = "print the earth as a TOML file that can be edited and given back with --earth, and end"
     parser.add_argument("--print-earth", action="store_true", help=printed)
     for option, name, meaning in (
@@ -409,6 +436,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     del options.print_earth
     options.save_data_to_file |= options.save_data_as_txt
+    name, options.variety = options.variety, variety_of(options.variety, "DeNoise")
     try:
         check_output(Path(options.path_to_save))
         data_set = DataGenerationClass(**vars(options))
@@ -417,8 +445,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (UserError, ValueError, OSError) as error:
         parser.error(str(error))
     print(f"{len(figures)} pictures of trace {data_set.run_number} are in {data_set.path_to_save}")
-    if data_set.earth != PAPER_EARTH or data_set.own_wavelet is not None:
-        print(f"Traces: {how_made('described', data_set.earth, data_set.own_wavelet)}")
+    if data_set.earth != PAPER_EARTH or data_set.own_wavelet is not None or name != "paper":
+        print(f"Traces: {how_made('described', data_set.earth, data_set.own_wavelet, name)}")
     if data_set.save_data_to_file:
         print(f"{data_set.n_traces} traces are in {data_set.path_to_save}, in one folder per kind of data")
     show_figures()

@@ -25,6 +25,7 @@ from traces.earth import PAPER_EARTH, Earth
 from traces.noise import check_level
 from traces.own_wavelet import OwnWavelet
 from traces.protocol import GENERATIONS, TraceProtocol
+from traces.variety import Variety, background_of, variety_of
 from traces.published import PublishedRows
 from traces.wavelets import of_wavelet
 
@@ -334,6 +335,9 @@ class CustomDataGen(keras.utils.PyDataset):
     ``earth``, ``own_wavelet``: what models, noise and gaps are drawn from, and a wavelet in the place of "random" ones
     ``generation``: "described" for fresh logs of velocity and density in every epoch, as the paper describes them, or
         "published" for the rows of the published scripts, one per trace, which every epoch uses again (`PublishedRows`)
+    ``variety``: what else differs from trace to trace, a key of `traces.variety.VARIETIES` or a `Variety`; where it has
+        noise of its own, ML_VEL goes from noisy traces
+    ``background``: the x of ML_VEL has a second channel, the velocity at low frequencies (`background_of`)
     ``starting_age``: epochs that count as served before the first one; no two ages of a stream share draws
 
     `epoch` is the number of the epoch that is being served, from 0; every `fit` or `evaluate` pass begins the next.
@@ -370,6 +374,8 @@ class CustomDataGen(keras.utils.PyDataset):
         starting_age: int = 0,
         earth: Earth = PAPER_EARTH,
         own_wavelet: OwnWavelet | None = None,
+        variety: str | Variety = "paper",
+        background: bool = False,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         if type(self).make_block is CustomDataGen.make_block:
@@ -377,8 +383,14 @@ class CustomDataGen(keras.utils.PyDataset):
             check_choice("generation", generation, GENERATIONS)
         else:
             check_choice("generation of another problem's traces", generation, ["described"])
-            if earth != PAPER_EARTH or own_wavelet is not None:
-                raise ValueError("the traces of another problem have an earth and wavelets of their own")
+            if earth != PAPER_EARTH or own_wavelet is not None or variety != "paper":
+                raise ValueError("the traces of another problem have an earth, wavelets and a variety of their own")
+        self.variety = variety if isinstance(variety, Variety) else variety_of(variety, gen_type)
+        self.background = check_flag("background", background)
+        if self.background and (gen_type != "ML_VEL" or transform_type != "NA"):
+            raise ValueError("a background belongs to ML_VEL with transform_type 'NA', where x is a trace")
+        if generation == "published" and not self.variety.is_of_paper:
+            raise ValueError("the published scripts made traces of the paper's variety")
         if generation == "published" and earth != PAPER_EARTH:
             raise ValueError(f"the published scripts made traces of the paper's earth, not of {earth.words}")
         self.batch_size = check_whole("batch_size", batch_size, 1, MOST_TRACES)
@@ -398,6 +410,8 @@ class CustomDataGen(keras.utils.PyDataset):
         self.channel_names = channel_names(transform_type, self.n_samples, self.dt, **self.transform_options)
         names = PAIRS.get(gen_type, (("x", "y"), ("x", "y")))[self.noisy_data]
         self.x_name, self.y_name = (of_wavelet(name, wavelet) for name in names)
+        if self.variety.has_noise and names == PAIRS["ML_VEL"][False]:
+            self.x_name = of_wavelet("CONV_REFL_NOISY", wavelet)
         self.generation, self.earth, self.own_wavelet = generation, earth, own_wavelet
         self.starting_age = check_whole("starting_age", starting_age, 0, OLDEST)
         self._rows: dict[int, PublishedRows] = {}  # by block; only the background thread uses them
@@ -486,11 +500,14 @@ class CustomDataGen(keras.utils.PyDataset):
     def _pair(
         self, rng: np.random.Generator, n_traces: int, logs: Mapping[str, np.ndarray] | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        kind = TraceProtocol(
-            self.n_samples, self.dt, snr_db=self.snr_db, earth=self.earth, own_wavelet=self.own_wavelet
-        )
-        data = generate_block(rng, n_traces, (self.x_name, self.y_name), logs=logs, **kind.generated)
-        return data[self.x_name], data[self.y_name]
+        names = ("n_samples", "dt", "snr_db", "earth", "own_wavelet", "variety")
+        kind = {name: getattr(self, name) for name in names}
+        data = generate_block(rng, n_traces, (self.x_name, self.y_name), logs=logs, **kind)
+        x = data[self.x_name]
+        if self.background:
+            (background_rng,) = rng.spawn(1)
+            x = np.stack([x, background_of(background_rng, data[self.y_name], self.dt)], axis=-1)
+        return x, data[self.y_name]
 
     def _make(self, age: int, block: int, n_traces: int) -> tuple[np.ndarray, np.ndarray]:
         """A block of traces in the epoch of this age, as `make_block` gives it."""

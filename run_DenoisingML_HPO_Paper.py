@@ -12,6 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from baseML import NetworkConfig
 from dataPreProcessing import CustomDataGen
 from evaluation.baselines import DENOISING_BASELINES
+from evaluation.blind import VARIANTS
 from evaluation.scores import AMPLITUDE_RMSE, CORRELATION, SNR, SNR_GAIN
 from hpo.command import main
 from hpo.problem import EXTENDED_BASE, EXTENDED_SPACE, PAPER_BASE, PAPER_SPACE, Problem
@@ -28,7 +29,7 @@ PROBLEM = Problem(
     own_stream=OwnTraces,
     metrics=(SNR, AMPLITUDE_RMSE, SNR_GAIN, CORRELATION),
     baselines=DENOISING_BASELINES,
-    variants=("wavelet", "noise"),
+    variants=tuple(VARIANTS),
     always_noisy=True,
     paper_trials=260,
     search_space={
@@ -51,12 +52,17 @@ PROBLEM = Problem(
     },
     # Steps are small: fewer of them would take less time than it takes to compile them.
     quick_settings={"n_samples": 2048, "num_epochs": 9},
-    extended_space={"arch_type": CategoricalDistribution(["CNN", "TCN", "RES"]), **EXTENDED_SPACE},
+    extended_space={
+        "arch_type": CategoricalDistribution(["CNN", "TCN", "RES"]),
+        **EXTENDED_SPACE,
+        "unit_window": CategoricalDistribution([0, 512]),
+    },
     extended_base={
         **EXTENDED_BASE,
         "RES num_filt": 48,
         "RES num_dil": 16,
-        "RES pool_val": 2,
+        "RES pool_val": 4,
+        "unit_window": 512,
         "RES norm": "none",
         "adamw weight_decay": 1e-4,
     },

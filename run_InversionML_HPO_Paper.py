@@ -29,7 +29,7 @@ PROBLEM = Problem(
     metrics=(VELOCITY_RMSE, R2, CORRELATION, VELOCITY_BIAS),
     baselines=INVERSION_BASELINES,
     known=fit_inversion_reference,
-    variants=("wavelet", "noise"),
+    variants=("heterogeneity", "wavelet", "noise", "interval"),
     paper_trials=300,
     search_space={
         "arch_type": CategoricalDistribution(["DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN"]),
@@ -52,12 +52,14 @@ PROBLEM = Problem(
     extended_space={
         "arch_type": CategoricalDistribution(["DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN", "RES"]),
         **EXTENDED_SPACE,
+        "unit_window": CategoricalDistribution([0, 1024]),
     },
     extended_base={
         **EXTENDED_BASE,
         "RES num_filt": 48,
         "RES num_dil": 128,
         "RES pool_val": 4,
+        "unit_window": 1024,
         "RES norm": "none",
         "adamw weight_decay": 1e-2,
     },

@@ -71,7 +71,7 @@ def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
     problem, actual = run.problem, blind.in_data_units(y[..., 0])
     title = f"{problem.name.capitalize()}: traces that the network never saw"
     if actual.shape[1] == x.shape[1]:
-        predicted = network.predict_result(x[:1, :, 0])
+        predicted = network.predict_result(x[:1] if x.shape[-1] > 1 else x[:1, :, 0])
         figure = plot_ae_predict_raw(
             np.arange(x.shape[1]) * blind.dt,
             x[0, :, 0],

@@ -99,7 +99,8 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
         f"--preset published has no meaning for {problem.name}, which the paper does not have": (
             o.preset == "published" and not problem.paper_trials
         ),
-        "--preset published has the traces of the published scripts; --dt, --earth and --wavelet need another preset": (
+        "--preset published has the traces of the published scripts; --dt, --earth, --wavelet, --variety and "
+        "--background need another preset": (
             o.preset == "published" and any(getattr(o, name) is not None for name in OF_TRACES)
         ),
         "--preset published has the traces of the published scripts; --traces needs another preset": (
@@ -113,6 +114,13 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
             o.traces and (o.earth or o.wavelet)
         ),
         f"--snr-db {o.snr_db} has no meaning with --targets, as the traces have their noise": o.snr_db and o.targets,
+        f"--background has no meaning for {problem.name}": o.background and problem.name != "inversion",
+        "--background is for --preset extended, whose networks work in standard units": (
+            o.background and o.preset != "extended" and o.mode == "optuna"
+        ),
+        "--variety and --background have no meaning with --traces, as they are for traces that are made": (
+            o.traces and (o.variety or o.background)
+        ),
         f"--earth and --wavelet have no meaning for {problem.name}, whose traces are made in another way": (
             (o.earth or o.wavelet) and not problem.paper_trials
         ),

@@ -24,7 +24,6 @@ from tqdm import tqdm
 
 import baseML
 from baseML import SUMMARY_COLUMNS, RunResult
-from hpo.problem import network_config
 from hpo.run import Run, check_table, data_protocol, derived_seed, train
 from hpo.settings import DEFAULTS, PATHS, difference
 from hpo.study import best_configuration, stored_settings, with_traces_of_source
@@ -122,7 +121,7 @@ def grid_configurations(run: Run) -> list[NetworkConfig]:
         for architecture in architectures
         if run.problem.grid_owners.get(name, architecture) == architecture
     ]
-    return [network_config(run.problem, {**base, "arch_type": name, **change}) for name, change in points]
+    return [run.network_config({**base, "arch_type": name, **change}) for name, change in points]
 
 
 def _contains(distribution: BaseDistribution, value: object) -> bool:

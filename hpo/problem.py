@@ -34,7 +34,10 @@ PAPER_SPACE = {  # what both problems of the paper search alike; names as in the
 }
 RESIDUAL = "RES"  # the type of the residual networks
 # Parameters that have a meaning whatever the network.
-OF_EVERY_NETWORK = ("arch_type", "Learning Rate", "schedule", "optimizer", "standard_units", *SEARCHED_SETTINGS)
+OF_EVERY_NETWORK = (
+    *("arch_type", "Learning Rate", "schedule", "optimizer", "standard_units", "unit_window"),
+    *SEARCHED_SETTINGS,
+)
 EXTENDED_SPACE = {  # beyond the paper's networks; "RES num_filt" is drawn where RES was chosen
     "RES num_layers": IntDistribution(1, 3),
     "RES num_filt": IntDistribution(16, 64, step=8),
@@ -143,7 +146,8 @@ class Problem(Task):
         words = "not recorded with the results"
         with contextlib.suppress(ValueError):  # Files of results may come from anybody.
             check_choice("generation", generation, GENERATIONS)
-            words = how_made(generation, earth_of(settings.get("earth")), wavelet_of(settings.get("wavelet")))
+            own = earth_of(settings.get("earth")), wavelet_of(settings.get("wavelet"))
+            words = how_made(generation, *own, settings.get("variety", "paper"))
         return f"{heading}{words}"
 
     @property

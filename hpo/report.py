@@ -16,7 +16,6 @@ from evaluation.blind import blind_test
 from evaluation.comparison import report, write_csv
 from hpo.budget import trained_epochs, trained_minutes
 from hpo.dashboard import BLIND_TRACES, dashboard_command, draw_blind_trace
-from hpo.problem import network_config
 from hpo.run import Run, data_protocol, short_number, training_size, why_too_large
 from hpo.trials import finished_trials, result_of, run_name_of, trained_trials, trial_kind
 from networks.backends import hardware
@@ -131,7 +130,7 @@ def _estimated_trial_seconds(run: Run) -> float:
     operations = []
     for _ in range(NETWORKS_DRAWN):
         parameters = draws.ask(dict(run.search_space)).params
-        config = network_config(run.problem, parameters)
+        config = run.network_config(parameters)
         size = training_size(run.with_parameters(parameters), config)
         operations.append(0.0 if why_too_large(run, config, size) else size.operations)
     steps = s.num_epochs * s.num_datasets / s.batch_size

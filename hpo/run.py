@@ -13,8 +13,8 @@ import baseML
 from baseML import BaseMLClass, RunResult
 from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
-from hpo.problem import SEARCHED_SETTINGS, Problem
-from hpo.settings import FROM_FILES, MOST_TRIALS, MOST_WORKERS, OF_PAIRS, OF_TRACES, SEARCH, RunSettings
+from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
+from hpo.settings import DEFAULTS, FROM_FILES, MOST_TRIALS, MOST_WORKERS, OF_PAIRS, OF_TRACES, SEARCH, RunSettings
 from hpo.settings import checked, option
 from hpo.tree import ResultsTree, check_study_name
 from hpo.urls import public_url
@@ -83,6 +83,10 @@ class Run:
     def metric_name(self) -> str:
         return f"validation loss ({self.loss_unit})" if self.loss_unit else "validation loss"
 
+    def network_config(self, parameters: Mapping[str, object]) -> NetworkConfig:
+        """The network that the parameters of a trial stand for, for the traces of the run."""
+        return replace(network_config(self.problem, parameters), background=self.settings.background)
+
     def with_parameters(self, parameters: Mapping[str, object]) -> "Run":
         """The run with the settings that a trial has among its parameters."""
         searched = {name: parameters[name] for name in SEARCHED_SETTINGS if name in parameters}
@@ -98,7 +102,8 @@ class Run:
             names = {"dt"}
         elif not self.given.isdisjoint(FROM_FILES):
             names = {*OF_TRACES}
-        kept = {name: stored[name] for name in names if name in stored and name not in self.given}
+        # What is described without a setting is of the time before it came, when all were as it is by default.
+        kept = {name: stored.get(name, DEFAULTS[name]) for name in names if name not in self.given}
         return replace(self, settings=replace(self.settings, **kept))
 
     def may_begin(self, trials: Sequence[FrozenTrial]) -> bool:
@@ -207,6 +212,7 @@ def data_stream(
         validation="fixed" if fixed else "streaming",
         generation="described" if stream == "blind" else s.generation,
         starting_age=0 if fixed else starting_age,
+        background=own.background,
         **own.generated,
     )
 

@@ -14,7 +14,6 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 import baseML
 from baseML import RunResult
 from hpo.dashboard import upload_picture
-from hpo.problem import network_config
 from hpo.report import Progress, print_plan, print_result
 from hpo.run import Run, check_table, data_stream, derived_seed, train, training_size, why_too_large
 from hpo.samplers import PRUNERS, make_sampler, suggest
@@ -57,7 +56,7 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     of the paper's search, which may take hours, goes on after its last backup if this machine has it.
     """
     parameters = suggest(trial, run.search_space)
-    run, config = run.with_parameters(parameters), network_config(run.problem, parameters)
+    run, config = run.with_parameters(parameters), run.network_config(parameters)
     size = training_size(run, config)
     trial.set_user_attr("n_parameters", size.parameters)
     trial.set_user_attr("receptive_field", size.receptive_field)
@@ -179,7 +178,7 @@ def _summary_row(run: Run, trial: FrozenTrial) -> list[object] | None:
     if result is None:
         return None
     try:
-        config, own = network_config(run.problem, trial.params), run.with_parameters(trial.params)
+        config, own = run.network_config(trial.params), run.with_parameters(trial.params)
         data_stream(own, "training", 1, own.settings.seed)  # raises for an invalid transform
     except (ValueError, TypeError) as error:
         note(f"trial {trial.number} is of no network of these scripts, and has no row: {error}")

@@ -16,6 +16,7 @@ from support.errors import UserError
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, check_snr, interval
 from traces.earth_files import read_earth
 from traces.protocol import TraceProtocol, earth_of, wavelet_of
+from traces.variety import VARIETIES
 
 SEARCH = "search"  # stands for all modes that are searches, where the modes of an option are listed
 VALIDATION_SHARE = 0.3  # validation traces for each training trace: 75 for the paper's 250
@@ -29,6 +30,7 @@ QUICK_SETTINGS = {
     "validation": "fixed",  # with so few traces, fresh ones would make a low loss a matter of luck
 }
 EXTENDED_SETTINGS = {
+    "variety": "field",  # what only the generator does is nothing that a network may rely on
     "n_trials": 100,  # the budget ends the search before the last one
     "num_epochs": 20,
     "validation": "fixed",
@@ -158,6 +160,19 @@ class RunSettings:
     dt: float = option(
         0.001, "sampling interval in s (default {}, or that of --traces)", converter(interval), "S", before="transform"
     )
+    variety: str = option(
+        "paper",
+        "what differs from trace to trace: as in the paper, or also what does in field data (default {}; extended: "
+        "field)",
+        choices=VARIETIES,
+        before="transform",
+    )
+    background: bool = option(
+        False,
+        "the network gets the velocity below 3 Hz beside the trace, as an inversion of field data does; for --preset "
+        "extended",
+        before="transform",
+    )
     # The content of files of pairs is too large to be stored; their digests tell whether it is still the same.
     targets: str | None = option(
         None,
@@ -186,6 +201,7 @@ class RunSettings:
     def protocol(self) -> TraceProtocol:
         """What the traces are like. Raises ValueError for settings that no traces can have."""
         own = {"earth": earth_of(self.earth), "own_wavelet": wavelet_of(self.wavelet)}
+        own |= {"variety": self.variety, "background": self.background}
         return TraceProtocol(self.n_samples, self.dt, self.noisy_data, check_snr(self.snr_db), **own)
 
     @property
@@ -199,7 +215,8 @@ class RunSettings:
         return max(1, round(VALIDATION_SHARE * self.num_datasets))
 
 
-OF_TRACES = ("wavelet", "earth", "dt")  # settings that later runs take from a study or a network
+# Settings that later runs take from a study or a network.
+OF_TRACES = ("wavelet", "earth", "dt", "variety", "background")
 OF_PAIRS = ("traces", "targets", "pairs")  # and those of own pairs
 PATHS = OF_PAIRS[:2]  # settings that may differ, as files may be moved
 # Settings that are stored as what a file holds: how it is read, beside the interval that the command line gives.

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import MISSING, asdict, replace
 
 import optuna
 from optuna.distributions import distribution_to_json, json_to_distribution
@@ -11,7 +11,7 @@ from dataPreProcessing import GENERATIONS, VALIDATIONS
 from hpo.budget import Budget
 from hpo.dashboard import write_note
 from hpo.pairs import with_pairs
-from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
+from hpo.problem import SEARCHED_SETTINGS, Problem
 from hpo.run import Run, data_stream
 from hpo.samplers import PRUNERS, SAMPLERS
 from hpo.settings import DEFAULTS, MOST_EPOCHS, MOST_TRIALS, PATHS, PRESETS, difference
@@ -145,7 +145,9 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
                 f"study {run.study_name!r} was started with {difference(name, found, value)}; "
                 "resume it with the options that it was started with"
             )
-    kept = {name: stored[name] for name in asdict(run.settings) if name in stored}
+    # An older study lacks the settings that came later, and has what is their default now.
+    names = [name for name, default in DEFAULTS.items() if name in stored or default != MISSING]
+    kept = {name: stored.get(name, DEFAULTS[name]) for name in names}
     kept |= {name: asked[name] for name in FREE_TO_CHANGE if name in run.given}
     try:
         space = {name: json_to_distribution(text) for name, text in stored["search_space"].items()}
@@ -172,7 +174,7 @@ def _check_ranges(run: Run) -> None:
         Budget.of(s.budget)
     check_choice("validation", s.validation, VALIDATIONS)
     parameters = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask(dict(run.search_space)).params
-    network_config(run.problem, parameters)
+    run.network_config(parameters)
     data_stream(run.with_parameters(parameters), "training", s.num_datasets, s.seed)  # refuses the rest
 
 
@@ -213,7 +215,7 @@ def best_configuration(run: Run) -> tuple[NetworkConfig, dict[str, object]]:
     best = trained[0].params
     try:
         searched = {name: best[name] for name in SEARCHED_SETTINGS if name in best}
-        return network_config(run.problem, best), {"transform": found.settings.transform, **searched}
+        return found.network_config(best), {"transform": found.settings.transform, **searched}
     except (ValueError, TypeError) as error:
         raise UserError(
             f"the best trial of study {run.from_study!r} has a network that these scripts cannot build: {error}"

@@ -61,8 +61,7 @@ class TrainedOn:
         """What the pairs of a stream are like: statistics of EXAMINED traces, as they are before scaling."""
         x, y = stream.make_block(stream_generator(stream.seed, stream.stream), min(EXAMINED, stream.n))
         found, x = Findings(), np.asarray(x)
-        # Without a background, the x of an inversion is a trace alone.
-        traces, background = (x[..., 0], x[..., 1]) if stream.gen_type == "ML_VEL" and x.ndim == 3 else (x, None)
+        traces, background = (x[..., 0], x[..., 1]) if stream.background else (x, None)
         if traces.ndim == 2:
             found.add(examine(traces))
         return cls(

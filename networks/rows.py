@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from networks.callbacks import OPTIMIZERS, SCHEDULES
 from networks.layers import LAYER_KINDS, NORMALISATIONS, Layer, tcn_dilations
 from support.checks import check_choice, check_flag, check_number, check_whole
@@ -16,41 +18,94 @@ keras = load_keras()
 MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
 VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
 TRACE_UNIT, SUM_UNIT = 0.055, 0.5  # about the deviation of clean traces, and of their running sums
+LEAST_UNIT = 1e-9  # of a trace whose samples are zero
+LEVEL_SHARE = 0.1  # of the level of a trace is the least unit there
 
 
 # --- Standard units
+
+Convert = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 
 class StandardUnits(NamedTuple):
     """How a network works on numbers with a deviation of about 1.
 
-    ``convert`` takes the input (batch, samples, channels) and returns what the first layer gets, and the function that
-    brings the output of the last layer back to the data's unit.
+    ``convert`` takes the network's configuration and the input (batch, samples, channels); it returns what the first
+    layer gets, and the function that brings the output of the last layer back to the data's unit.
     """
 
-    convert: Callable[[keras.KerasTensor], tuple[keras.KerasTensor, Callable[[keras.KerasTensor], keras.KerasTensor]]]
-    channels: int = 1  # that the first layer gets for each channel of the input
+    convert: Callable[["NetworkConfig", keras.KerasTensor], tuple[keras.KerasTensor, Convert]]
+    # Channels that the first layer gets, for those of the input.
+    channels: Callable[["NetworkConfig", int], int] = lambda config, n_channels: n_channels
 
 
-def _velocity_units(x: keras.KerasTensor) -> tuple[keras.KerasTensor, Callable]:
+def _velocity_units(config: "NetworkConfig", x: keras.KerasTensor) -> tuple[keras.KerasTensor, Convert]:
     """Velocities are in the amplitudes, so that the unit is the same for all traces.
 
-    The network also gets the running sum of its input, which is nearer to velocity than the trace itself.
+    The network also gets the running sum of its input, which is nearer to velocity than the trace itself; with a window
+    it is counted from its own running mean, as the sum of a level and of low-frequency noise goes far. Where it gets a
+    background, its answer is what this lacks.
     """
     mean, spread = VELOCITY_UNITS
-    channels = [x / TRACE_UNIT, keras.ops.cumsum(x, axis=1) / SUM_UNIT]
-    return keras.ops.concatenate(channels, axis=-1), lambda outputs: outputs * spread + mean
+    background = x[..., 1:] if config.background else None
+    x = x[..., :1] if config.background else x
+    total = keras.ops.cumsum(x, axis=1)
+    if config.unit_window:
+        total = total - _running_mean(total, config.unit_window)
+    channels = [x / TRACE_UNIT, total / SUM_UNIT]
+    if background is not None:
+        channels.append((background - mean) / spread)
+    start = mean if background is None else background
+    return keras.ops.concatenate(channels, axis=-1), lambda outputs: outputs * spread + start
 
 
-def _trace_units(x: keras.KerasTensor) -> tuple[keras.KerasTensor, Callable]:
+def _running_mean(x: keras.KerasTensor, window: int) -> keras.KerasTensor:
+    """The mean of up to ``window`` samples around each sample, as differences of a running sum."""
+    n_samples = x.shape[1]
+    first = np.maximum(np.arange(n_samples) - window // 2, 0)
+    end = np.minimum(np.arange(n_samples) + (window + 1) // 2, n_samples)
+    total = keras.ops.pad(keras.ops.cumsum(x, axis=1), ((0, 0), (1, 0), (0, 0)))
+    difference = keras.ops.take(total, end, axis=1) - keras.ops.take(total, first, axis=1)
+    return difference / (end - first).astype(np.float32)[:, None]
+
+
+def _trace_units(config: "NetworkConfig", x: keras.KerasTensor) -> tuple[keras.KerasTensor, Convert]:
     """The unit is each trace's own deviation: noise and signal grow together."""
+    if config.unit_window:
+        return _running_units(x, config.unit_window)
     deviation = keras.ops.std(x, axis=(1, 2), keepdims=True) + keras.config.epsilon()
     return x / deviation, lambda outputs: outputs * deviation
 
 
-DATA_UNITS = StandardUnits(lambda x: (x, lambda outputs: outputs))
+def _running_units(x: keras.KerasTensor, window: int) -> tuple[keras.KerasTensor, Convert]:
+    """The unit is the deviation of the ``window`` samples around each sample, whatever the gain along a trace is.
+
+    The level of the trace is taken out, and put back.
+    """
+    ops, n_samples = keras.ops, x.shape[1]
+    window = min(window, n_samples)
+    n_whole, rest = divmod(n_samples, window)
+    framed = ops.concatenate([x[:, : n_whole * window], x[:, -window:]], axis=1) if rest else x
+    frames = ops.reshape(framed, (-1, framed.shape[1] // window, window * x.shape[2]))
+    variance = ops.var(frames, axis=2, keepdims=True)
+    # A level is constant along a trace, so that the parts with small amplitudes tell it best; muted ones do not.
+    weight = ops.where(variance > 0, 1 / ops.maximum(variance, LEAST_UNIT**2), 0.0)
+    level = ops.sum(weight * ops.mean(frames, axis=2, keepdims=True), axis=1, keepdims=True)
+    level = level / ops.maximum(ops.sum(weight, axis=1, keepdims=True), LEAST_UNIT)
+    steps = ops.repeat(ops.sqrt(variance), window, axis=1)[:, :n_samples]
+    # A running mean of the steps makes straight lines of them.
+    deviation = _running_mean(steps, window)
+    # Where a trace is muted, its deviation is zero, and what is left of it there is minus the level.
+    deviation = ops.maximum(deviation, LEVEL_SHARE * ops.abs(level) + LEAST_UNIT)
+    return (x - level) / deviation, lambda outputs: outputs * deviation + level
+
+
+DATA_UNITS = StandardUnits(lambda config, x: (x, lambda outputs: outputs))
 STANDARD_UNITS = {  # by type of network, for those types that have such units
-    "SEQ": StandardUnits(_velocity_units, channels=2),
+    # A trace with a background has its running sum and the background; other channels have a running sum each.
+    "SEQ": StandardUnits(
+        _velocity_units, channels=lambda config, n_channels: 3 if config.background else 2 * n_channels
+    ),
     "AE": StandardUnits(_trace_units),
 }
 
@@ -77,6 +132,8 @@ class NetworkConfig:
     learning_rate: float = 1e-4
     norm: str = "none"  # a key of NORMALISATIONS; of residual blocks
     standard_units: bool = False  # whether the layers work in the STANDARD_UNITS of the net_type
+    unit_window: int = 0  # samples over which the standard units of a trace are taken; 0: the whole trace
+    background: bool = False  # the second channel of the input is a background, in the unit of the output
     penalties: bool = True  # whether the loss has the penalties R
     optimizer: str = "adam"  # a key of OPTIMIZERS
     weight_decay: float = 0.0  # of the optimizer adamw
@@ -93,13 +150,16 @@ class NetworkConfig:
             )
         for name, valid in {"norm": NORMALISATIONS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}.items():
             check_choice(name, getattr(self, name), valid)
-        for name in ("standard_units", "penalties"):
+        object.__setattr__(self, "unit_window", check_whole("unit_window", self.unit_window, 0, LARGEST_SIZE))
+        for name in ("standard_units", "penalties", "background"):
             object.__setattr__(self, name, check_flag(name, getattr(self, name)))
         if self.standard_units and self.net_type not in STANDARD_UNITS:
             raise ValueError(
                 f"standard_units must be False for {self.arch_type} {self.net_type}, not True: of the types of "
                 f"networks, {', '.join(STANDARD_UNITS)} have such units"
             )
+        if self.background and not (self.standard_units and self.net_type == "SEQ"):
+            raise ValueError("a background needs standard_units and a network of type SEQ")
         positive, least = "a number above 0", "a number of at least 0"
         for name, lowest, valid in (("learning_rate", math.ulp(0.0), positive), ("weight_decay", 0.0, least)):
             value = check_number(name, getattr(self, name), lowest, sys.float_info.max, valid)

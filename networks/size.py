@@ -39,7 +39,7 @@ def estimate(
     is measured by `benchmarks/bench_size.py`.
     """
     length = n_samples + -n_samples % config.length_factor
-    channels = n_channels * config.units.channels
+    channels = config.units.channels(config, n_channels)
     parameters, operations, kept, largest, compiling, reach = 0, 0.0, 0, 0, 0.0, 0.0
     for layer in with_outputs(config.layers, n_outputs):
         kind = LAYER_KINDS[layer.kind]

@@ -10,7 +10,6 @@ import forked
 import numpy as np
 import pytest
 from matplotlib import pyplot
-from test_baselines import needs_background
 from test_dataFiles import DATA, damaged, segy, small_files, values_of
 from test_prediction import TINY, Backed, snr, warned
 from toys import DENOISING, INVERSION, ROOT
@@ -198,7 +197,6 @@ def backed_line(backed, tmp_path):
     return trace, velocity
 
 
-@needs_background
 def test_velocity_is_found_with_the_background_of_each_trace_or_one_for_all(backed, backed_line, tmp_path, capsys):
     trace, velocity = backed_line
     background = np.repeat(velocity.mean(axis=1, keepdims=True).clip(8000, 14_000), 400, axis=1)
@@ -232,7 +230,6 @@ def test_velocity_is_found_with_the_background_of_each_trace_or_one_for_all(back
     assert "% of the background is outside of" in capsys.readouterr().out
 
 
-@needs_background
 def test_a_network_whose_change_is_that_of_a_classical_inversion_is_like_it():
     protocol = TraceProtocol(n_samples=400, background=True)
     x, _ = blind_traces(INVERSION, 6, protocol=protocol)

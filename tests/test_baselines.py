@@ -26,9 +26,6 @@ pytestmark = pytest.mark.filterwarnings("error")
 needs_pylops = pytest.mark.skipif(
     importlib.util.find_spec("pylops") is None, reason="PyLops is not installed: pip install pylops"
 )
-needs_background = pytest.mark.skipif(
-    "background" not in TraceProtocol.__dataclass_fields__, reason="no generated traces with a background yet"
-)
 DENOISERS = [name for name, row in cb.DENOISING_BASELINES.items() if not row.knows_answer]
 FILTERS = [name for name in DENOISERS if name not in ("Noisy input", "Local Wiener")]
 NO_PYLOPS = [name for name, row in cb.INVERSION_BASELINES.items() if not row.package and not row.background]
@@ -348,7 +345,6 @@ def test_a_level_of_the_traces_changes_nothing_with_a_background(backed):
     np.testing.assert_allclose(cb.band_limited_velocity(raised, reference), expected, rtol=1e-6)
 
 
-@needs_background
 def test_the_reference_of_a_protocol_with_a_background_is_of_its_own_traces():
     reference = cb.fit_inversion_reference(0, TraceProtocol(1024, background=True), 60)
     # About Gardner's exponent, ln(v) = 0.8 ln(AI) + a constant.

@@ -80,6 +80,8 @@ STREAMS = {  # options of CustomDataGen
     "inversion": {"gen_type": "ML_VEL"},
     "inversion, scaled": {"gen_type": "ML_VEL", "scaling_flag": True, "dt": 0.002},
     "inversion, gaps": {"gen_type": "ML_VEL", "noisy_data": True, "seed": 5},
+    "denoising, field": {"gen_type": "DeNoise", "variety": "field"},
+    "inversion, field": {"gen_type": "ML_VEL", "variety": "field", "background": True},
     "autoencoder": {"gen_type": "AE"},
     "autoencoder, noisy, SWT": {"gen_type": "AE", "noisy_data": True, "transform_type": "SWT"},
 }

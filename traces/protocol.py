@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, fields
 
-from support.checks import check_flag
+from support.checks import check_choice, check_flag
 from traces.checks import check_snr, check_time
 from traces.earth import PAPER_EARTH, Earth
 from traces.own_wavelet import OwnWavelet
+from traces.variety import PAPER_VARIETY, VARIETIES, Variety, variety_of
 
 GENERATIONS = {  # how velocity and density are made, and what that is called
     "described": "fresh models for every trace, as the paper describes them",
@@ -24,6 +25,8 @@ class TraceProtocol:
     wavelet: str = "random"  # a key of TRACE_FAMILIES
     earth: Earth = PAPER_EARTH
     own_wavelet: OwnWavelet | None = None  # in the place of "random" ones
+    variety: str | Variety = "paper"  # what else differs from trace to trace: a key of VARIETIES, or one of its own
+    background: bool = False  # for an inversion, x has a second channel: the velocity at low frequencies
 
     @classmethod
     def of(cls, network: object) -> "TraceProtocol":
@@ -36,6 +39,8 @@ class TraceProtocol:
             check_snr(described.get("snr_db")),
             earth=earth_of(described.get("earth")),
             own_wavelet=wavelet_of(described.get("wavelet")),
+            variety=check_choice("variety", described.get("variety", "paper"), VARIETIES),
+            background=check_flag("background", described.get("background", False)),
         )
 
     @property
@@ -45,18 +50,22 @@ class TraceProtocol:
 
     @property
     def is_of_paper(self) -> bool:
-        """Whether earth and wavelets are the paper's."""
-        return self.earth == PAPER_EARTH and self.own_wavelet is None
+        """Whether earth, wavelets and variety are the paper's."""
+        return self.earth == PAPER_EARTH and self.own_wavelet is None and self.variety in ("paper", PAPER_VARIETY)
 
     @property
     def words(self) -> str:
         """How the traces are made, in words."""
-        return how_made("described", self.earth, self.own_wavelet)
+        return how_made("described", self.earth, self.own_wavelet, self.variety)
+
+    def variety_of(self, gen_type: str) -> Variety:
+        """What differs from trace to trace, for a ``gen_type`` of `CustomDataGen`."""
+        return self.variety if isinstance(self.variety, Variety) else variety_of(self.variety, gen_type)
 
     @property
     def generated(self) -> dict[str, object]:
-        """The options of `dataGeneration.generate_block`."""
-        names = ("n_samples", "dt", "snr_db", "earth", "own_wavelet")
+        """Those options that `dataGeneration.generate_block` has, too."""
+        names = ("n_samples", "dt", "snr_db", "earth", "own_wavelet", "variety")
         return {name: getattr(self, name) for name in names}
 
 
@@ -70,7 +79,7 @@ def wavelet_of(described: object) -> OwnWavelet | None:
     return None if described is None else OwnWavelet.from_dict(described)
 
 
-def how_made(generation: str, earth: Earth, own_wavelet: OwnWavelet | None) -> str:
+def how_made(generation: str, earth: Earth, own_wavelet: OwnWavelet | None, variety: str | Variety = "paper") -> str:
     """How traces are made, in words; ``generation`` is a key of GENERATIONS.
 
     >>> how_made("described", Earth(noise_range=(0, 0)), None)
@@ -79,4 +88,18 @@ def how_made(generation: str, earth: Earth, own_wavelet: OwnWavelet | None) -> s
     words = GENERATIONS[generation]
     if earth != PAPER_EARTH:
         words = f"fresh models for every trace, of {earth.words}"
-    return words if own_wavelet is None else f"{words}, with {own_wavelet.words}"
+    words = words if own_wavelet is None else f"{words}, with {own_wavelet.words}"
+    return words if variety == "paper" else f"{words}, with {variety_words(variety)}"
+
+
+def variety_words(variety: str | Variety) -> str:
+    """What differs from trace to trace, in words.
+
+    >>> from traces.variety import Draw
+    >>> variety_words("field"), variety_words(Variety(phase=Draw(30.0)))
+    ('the variety of field data', 'a variety of its own in phase')
+    """
+    if isinstance(variety, str):
+        return f"the variety of {variety} data"
+    names = [one.name for one in fields(variety) if getattr(variety, one.name) != getattr(PAPER_VARIETY, one.name)]
+    return f"a variety of its own in {', '.join(names)}"

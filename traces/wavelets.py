@@ -106,11 +106,14 @@ def of_wavelet(name: str, wavelet: str) -> str:
     return dict(zip(TRACE_FAMILIES["random"], TRACE_FAMILIES[wavelet], strict=True)).get(name, name)
 
 
-def draw_wavelets(rng: np.random.Generator, n_traces: int, dt: float, families: Iterable[str]) -> dict[str, np.ndarray]:
+def draw_wavelets(
+    rng: np.random.Generator, n_traces: int, dt: float, families: Iterable[str], stretch: np.ndarray | float = 1.0
+) -> dict[str, np.ndarray]:
     """Wavelets with random frequencies for keys of TRACE_FAMILIES: key -> (n_traces, n_times), float32.
 
     "random" draws one of the published wavelets for each trace. A trace's frequencies do not depend on which keys are
-    asked for. Raises ValueError for another key; ``dt`` is in s.
+    asked for; they are multiplied by ``stretch``, (n_traces, 1) or one number. Raises ValueError for another key;
+    ``dt`` is in s.
 
     >>> {key: drawn.shape for key, drawn in draw_wavelets(np.random.default_rng(0), 2, 0.004, ["random", "KW"]).items()}
     {'random': (2, 129), 'KW': (2, 129)}
@@ -118,7 +121,7 @@ def draw_wavelets(rng: np.random.Generator, n_traces: int, dt: float, families: 
     families = check_names("wavelet", families, TRACE_FAMILIES)
 
     def frequencies_of(code: str, rng: np.random.Generator) -> np.ndarray:
-        return np.stack([rng.uniform(*limits, n_traces) for limits in WAVELETS[code].bands], axis=1)
+        return stretch * np.stack([rng.uniform(*limits, n_traces) for limits in WAVELETS[code].bands], axis=1)
 
     frequencies = {code: frequencies_of(code, rng) for code in PUBLISHED_WAVELETS}
     picked = rng.integers(len(PUBLISHED_WAVELETS), size=n_traces)
