@@ -2,7 +2,7 @@
 
 python blindTest.py --traces 500              classical methods, all problems
 python blindTest.py --model NETWORK.keras     beside a network, on traces such as it was trained on
-python blindTest.py --by noise                at one noise level after the other; --by wavelet
+python blindTest.py --by noise                at one noise level after the other; --by heterogeneity, wavelet ..
 python blindTest.py --section LINE.sgy        a real section with noise that is added
 python blindTest.py --model-file MODEL.npy --cell-size 4m    traces of a velocity model in depth
 pip install pylops                            for the total-variation inversion
@@ -37,11 +37,12 @@ from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, 
 from support.errors import UserError
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, interval
 from traces.earth_files import read_earth
+from traces.variety import VARIETIES
 
 OUTSIDE = {"section": OwnTraces, "model_file": OwnVelocities}  # the pairs of the problems that these tests are for
 MEANING = {  # options that have a meaning in some tests only; None stands for generated traces
-    **dict.fromkeys(("samples", "earth", "noisy_data", "by"), (None,)),
-    "wavelet": (None, "model_file"),
+    **dict.fromkeys(("samples", "earth", "variety", "noisy_data", "by"), (None,)),
+    **dict.fromkeys(("wavelet", "background"), (None, "model_file")),
     "snr_db": ("section",),
     "array": ("section", "model_file"),
     **dict.fromkeys(("cell_size", "velocity_unit", "depth_axis", "density", "density_array"), ("model_file",)),
@@ -62,10 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--dt", type=converter(interval), metavar="S", help=text)
     add("--earth", type=converter(read_earth), metavar="FILE", help=f"own earth, a TOML file {default}")
     add("--wavelet", type=Path, metavar="FILE", help=f"own wavelet, a text file or traces that show it {default}")
+    add("--variety", choices=VARIETIES, help=f"what differs from trace to trace {default}")
     add("--noisy-data", action="store_true", default=None, help="inversion from noisy traces with a gap")
+    text = "inversion with a background, the velocity below 3 Hz"
+    add("--background", action="store_true", default=None, help=text)
     seed = whole_number(0, LARGEST_SEED)
     add("--seed", type=seed, default=0, metavar="N", help="seed of the traces and the intervals (default 0)")
-    add("--by", choices=VARIANTS, help="one test of each wavelet, or of each noise level (default: one test of all)")
+    add("--by", choices=VARIANTS, help="one test of each heterogeneity, wavelet, noise level .. (default: one test)")
     add("--csv", type=Path, metavar="DIR", help="folder to which one CSV file is written for each test")
     _add_outside(parser)
     options = parser.parse_args(arguments)
@@ -172,7 +176,8 @@ def _outside_pairs(options: argparse.Namespace, protocol: TraceProtocol) -> dict
         options.density,
         options.density_array,
     )
-    return {"": model_pairs(model, protocol.dt, options.traces, protocol.own_wavelet)}
+    seed = options.seed if protocol.background else None
+    return {"": model_pairs(model, protocol.dt, options.traces, protocol.own_wavelet, seed)}
 
 
 def _write(folder: Path | None, problem: Problem, tests: Mapping[str, Sequence[Row]], source: str = "") -> None:
@@ -223,7 +228,7 @@ def _protocol(options: argparse.Namespace, networks: Mapping[str, BaseMLClass]) 
     if len(set(protocols.values())) > 1:
         raise ValueError("the networks were trained on different traces: " + "; ".join(map(str, protocols.values())))
     asked = {"n_samples": options.samples}
-    asked |= {name: getattr(options, name) for name in ("earth", "noisy_data")}
+    asked |= {name: getattr(options, name) for name in ("earth", "noisy_data", "variety", "background")}
     asked["dt"] = None if options.section else options.dt  # else it is the interval of the section
     asked["own_wavelet"] = options.wavelet and given_wavelet(options.wavelet, options.dt)
     start = next(iter(protocols.values()), TraceProtocol())

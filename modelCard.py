@@ -5,8 +5,9 @@
 
 The file has the weights in half precision and nothing that only a training needs, so that Keras loads it without this
 project; every command that loads networks loads it too.
-The card stands beside it as JSON: hyperparameters, data and training, seed, versions, and the metrics over blind
-traces with their intervals, for all traces and for each wavelet and noise level.
+The card stands beside it as JSON. It begins with the kinds of traces for which the network is better than every
+classical method, and has hyperparameters, data and training, seed, versions, and the metrics over blind traces with
+their intervals: for all traces, and for each kind of wavelet, noise, heterogeneity and so on.
 """
 
 import argparse
@@ -21,7 +22,8 @@ import numpy as np
 
 from baseML import BaseMLClass
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import VARIANTS, blind_traces, variants_of
+from evaluation.blind import AS_TRAINED, VARIANTS, Variant, answer_of, blind_tests, blind_traces, variants_of
+from evaluation.comparison import lead
 from evaluation.scores import Interval, score
 from hpo.problem import Problem, known_problems
 from support.checks import check_choice
@@ -31,6 +33,7 @@ from support.files import replace_file, replacing
 from traces.checks import MOST_TRACES
 
 BLIND, CHECKED = 1000, 300  # traces of a new card, and traces that a card is checked with
+COMPARED = 100  # traces of a new card that classical methods get, too
 
 
 def publish(network: BaseMLClass, path: Path) -> BaseMLClass:
@@ -73,16 +76,33 @@ def _compress(path: Path) -> None:
 
 
 def blind_metrics(network: BaseMLClass, n_traces: int, seed: int = 0) -> dict[str, dict[str, dict[str, Interval]]]:
-    """Compute every metric over blind traces: over all of them, and for each wavelet and noise level.
+    """Compute every metric over blind traces: over all of them, and for each of the kinds in `evaluation.blind`.
 
     Raises ValueError when the network does not name its problem.
     """
     problem, protocol = problem_of(network), TraceProtocol.of(network)
-    kinds = {"all": {"all": {}}, **{by: VARIANTS[by] for by in variants_of(problem, protocol)}}
+    kinds = {"all": {"all": AS_TRAINED}, **{by: VARIANTS[by] for by in variants_of(problem, protocol)}}
     return {
-        by: {name: _metrics(network, n_traces, seed, replace(protocol, **change)) for name, change in changes.items()}
-        for by, changes in kinds.items()
+        by: {name: _metrics(network, n_traces, seed, variant) for name, variant in variants.items()}
+        for by, variants in kinds.items()
     }
+
+
+def valid_for(network: BaseMLClass, n_traces: int, seed: int = 0) -> list[str]:
+    """Say at which kinds of traces a network is better than every classical method, more than chance gives.
+
+    Raises ValueError as `blind_metrics` does.
+    """
+    problem, protocol, name = problem_of(network), TraceProtocol.of(network), "network"
+    sentences = []
+    for by in variants_of(problem, protocol):
+        tests = blind_tests(problem, {name: network}, min(n_traces, COMPARED), by, seed, protocol)
+        found = {kind: lead(problem, rows, name, seed) for kind, rows in tests.items()}
+        better = [kind for kind, (_, _, ahead) in found.items() if ahead.low > 0]
+        others = [f"{kind} ({best.name})" for kind, (_, best, ahead) in found.items() if ahead.low <= 0]
+        words = f"better than every classical method for {' / '.join(better)}" if better else "never better"
+        sentences.append(f"{by}: {words}" + (f"; not for {' / '.join(others)}" if others else ""))
+    return sentences
 
 
 def problem_of(network: BaseMLClass) -> Problem:
@@ -94,10 +114,12 @@ def problem_of(network: BaseMLClass) -> Problem:
     return known_problems()[name]
 
 
-def _metrics(network: BaseMLClass, n_traces: int, seed: int, protocol: TraceProtocol) -> dict[str, Interval]:
-    problem = problem_of(network)
+def _metrics(network: BaseMLClass, n_traces: int, seed: int, variant: Variant = AS_TRAINED) -> dict[str, Interval]:
+    problem, protocol = problem_of(network), variant.protocol(TraceProtocol.of(network))
     x, y = blind_traces(problem, n_traces, seed, protocol)
-    return score(problem.columns, y, network.predict_result(x), x, seed)
+    answer = answer_of(network, x, protocol.dt, variant)
+    seen = variant.judged(y, x) if x.shape == y.shape else x
+    return score(problem.columns, variant.judged(y, y), variant.judged(y, answer), seen, seed)
 
 
 def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Path:
@@ -106,7 +128,8 @@ def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Pa
     description = json.loads(path.read_text(encoding="utf-8"))
     blind = {"traces": n_traces, "seed": seed, "metrics": blind_metrics(network, n_traces, seed)}
     size = {"weights": "float16", "parameters": network.get_model().count_params()}
-    card = {**description, **size, "made_of": TraceProtocol.of(network).words, "blind_test": blind}
+    first = {"valid_for": valid_for(network, n_traces, seed)}
+    card = {**first, **description, **size, "made_of": TraceProtocol.of(network).words, "blind_test": blind}
     replace_file(path, json.dumps(card, indent=2) + "\n")
     return path
 
@@ -121,7 +144,7 @@ def check_card(network: BaseMLClass, n_traces: int = CHECKED) -> dict[str, tuple
         card = json.loads(path.read_text(encoding="utf-8"))["blind_test"]
         on_card = {name: float(value) for name, (value, _, _) in card["metrics"]["all"]["all"].items()}
         n_traces = min(n_traces, card["traces"])
-        found = _metrics(network, n_traces, card["seed"], TraceProtocol.of(network))
+        found = _metrics(network, n_traces, card["seed"])
         # A card may be older than a metric of its problem, but one without any says nothing.
         compared = {name: (on_card[name], interval) for name, interval in found.items() if name in on_card}
         if not compared:
@@ -163,6 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checked = check_card(network, options.traces or CHECKED)
     except (UserError, ValueError, OSError) as error:
         parser.error(str(error))
+    for sentence in json.loads(card_path(network).read_text(encoding="utf-8")).get("valid_for", []):
+        print(f"By {sentence}")
     titles = {metric.name: metric.title for metric in problem_of(network).columns}
     agrees = {name: found.low <= on_card <= found.high for name, (on_card, found) in checked.items()}
     for name, (on_card, found) in checked.items():

@@ -1,7 +1,7 @@
 """Networks beside classical methods: one row for each, the verdict, and tables."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,22 +33,25 @@ def compare(
     known: object,
     seed: int = 0,
     scored: np.ndarray | None = None,
+    judged: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda y, traces: traces,
 ) -> list[Row]:
     """All classical methods of a task that can run here on such an x, then ``predictions`` (name -> array) of networks.
 
     ``x`` are the inputs, ``y`` and predictions (n_traces, n_values) in the data's unit; ``known`` is what
     ``task.known`` gives, ``seed`` that of the bootstrap. With ``scored``, bool of the shape of ``y``, only these
-    samples count. Raises ValueError for the seed, for arrays that do not belong together, and for a network that has
-    the name of a classical method.
+    samples count. ``judged`` makes of y, and of what is compared with it, what the metrics are of. Raises ValueError
+    for the seed, for arrays that do not belong together, and for a network that has the name of a classical method.
     """
     taken = ", ".join(sorted(task.baselines.keys() & predictions.keys()))
     if taken:
         raise ValueError(f"a network must not have the name of a baseline: {taken}")
 
     def row(name: str, kind: str, predicted: np.ndarray, milliseconds: float | None = None) -> Row:
-        checked = same_shape(y=y, predicted=predicted)
-        scores = score(task.columns, *checked, x, seed, scored)
-        return Row(name, kind, scores, task.columns[0].of_traces(*checked, x, scored), milliseconds)
+        checked = [judged(y, part) for part in same_shape(y=y, predicted=predicted)]
+        scores = score(task.columns, *checked, seen, seed, scored)
+        return Row(name, kind, scores, task.columns[0].of_traces(*checked, seen, scored), milliseconds)
+
+    seen = judged(y, x) if x.shape == y.shape else x
 
     rows = []
     for name, baseline in task.baselines.items():
@@ -82,8 +85,8 @@ def best_baseline(task: Task, rows: Iterable[Row]) -> Row:
     return choose(baselines, key=lambda row: row.scores[metric.name].value)
 
 
-def verdict(task: Task, rows: Sequence[Row], name: str, seed: int = 0) -> str:
-    """One sentence: whether the network ``name`` beats the best baseline, and whether that may be chance.
+def lead(task: Task, rows: Sequence[Row], name: str, seed: int = 0) -> tuple[Row, Row, Interval]:
+    """The network ``name``, the best baseline, and by how much the network is better by the first column.
 
     The two are resampled on the same traces (paired bootstrap). Raises ValueError for a name that is not a network's.
     """
@@ -91,11 +94,20 @@ def verdict(task: Task, rows: Sequence[Row], name: str, seed: int = 0) -> str:
     check_choice("network", name, networks)
     metric, best = task.columns[0], best_baseline(task, rows)
     ours, theirs = (resampled(metric, row.statistics, seed) for row in (networks[name], best))
-    value, low, high = interval(ours - theirs if metric.higher_is_better else theirs - ours)
+    return networks[name], best, interval(ours - theirs if metric.higher_is_better else theirs - ours)
+
+
+def verdict(task: Task, rows: Sequence[Row], name: str, seed: int = 0) -> str:
+    """One sentence: whether the network ``name`` beats the best baseline, and whether that may be chance.
+
+    Raises ValueError as `lead` does.
+    """
+    metric, (ours, best, (value, low, high)) = task.columns[0], lead(task, rows, name, seed)
     beats = value > 0
     chance = "more than chance gives" if low > 0 or high < 0 else "no more than chance may give"
     signed = (value, low, high) if beats else (-value, -high, -low)
-    numbers = [f"{number:z.{metric.decimals}f}" for number in (ours[0], theirs[0], *signed)]
+    values = (row.scores[metric.name].value for row in (ours, best))
+    numbers = [f"{number:z.{metric.decimals}f}" for number in (*values, *signed)]
     unit = f" {metric.unit}" if metric.unit else ""
     return (
         f"{name} {'beats' if beats else 'does not beat'} the best baseline, {best.name}: {metric.heading} {numbers[0]} "

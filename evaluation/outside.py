@@ -18,6 +18,7 @@ import numpy as np
 from dataFiles import open_traces
 from dataPreProcessing import TraceProtocol
 from evaluation.apply import check_in_time, evenly_spread
+from evaluation.baselines import traces_and_background
 from evaluation.blind import Networks
 from evaluation.comparison import Row, compare
 from evaluation.task import Task
@@ -36,6 +37,7 @@ from traces.earth import (
 from traces.live import examine
 from traces.own_wavelet import OwnWavelet
 from traces.resampling import resample
+from traces.variety import BACKGROUND_SCALE, BACKGROUND_TIE, BACKGROUND_TOP, background_of
 from traces.wavelets import convolve, ricker, wavelet_time
 
 SNR_DB = 4.77  # the mean level of the paper's noise
@@ -71,13 +73,14 @@ def outside_test(
     these traces and of the intervals. Raises ValueError as `compare` does.
     """
     predictions, sentences = {}, []
+    traces, background = traces_and_background(pairs.x)
     for name, network in networks.items():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", TracesWarning)
-            predictions[name] = network.predict(pairs.x, pairs.dt)
+            predictions[name] = network.predict(traces, pairs.dt, background=background)
         found = [str(warning.message) for warning in caught if issubclass(warning.category, TracesWarning)]
         sentences += [f"Warning: to {name}, {text}." for text in found]
-    of_these = {"n_samples": pairs.y.shape[1], "dt": pairs.dt, "noisy_data": False}
+    of_these = {"n_samples": pairs.y.shape[1], "dt": pairs.dt, "noisy_data": False, "variety": "paper"}
     known = task.known(seed, replace(protocol, **of_these))
     return compare(task, pairs.x, pairs.y, predictions, known, seed, pairs.scored), sentences
 
@@ -186,14 +189,22 @@ def gardner_density(velocity: np.ndarray) -> np.ndarray:
     return 0.31 * (velocity / VELOCITY_UNITS["m/s"]) ** 0.25
 
 
-def model_pairs(model: ModelFile, dt: float, n_traces: int, wavelet: OwnWavelet | None = None) -> OutsidePairs:
+def model_pairs(
+    model: ModelFile,
+    dt: float,
+    n_traces: int,
+    wavelet: OwnWavelet | None = None,
+    background_seed: int | None = None,
+) -> OutsidePairs:
     """Pairs of a velocity model: traces without noise, and velocities in ft/s, at two-way times of interval ``dt`` (s).
 
     At most ``n_traces`` columns are used, evenly spread. A cell is a layer of the two-way time 2 h / v, and a sample
     has the values of the layer that it falls in. All traces end where the shortest column ends, so that no sample has a
     velocity that the model does not have. Reflectivity is convolved with ``wavelet``, or with a Ricker wavelet of
-    FREQUENCY. Columns without a reflection are left out. Raises ValueError for files that cannot be read, values that
-    are no velocities or densities, a unit that is not clear, and columns that are too short or too long.
+    FREQUENCY. Columns without a reflection are left out. With ``background_seed``, x is (n_traces, n_samples, 2), with
+    a background of each velocity log that is drawn from this seed (`traces.variety.background_of`). Raises ValueError
+    for files that cannot be read, values that are no velocities or densities, a unit that is not clear, and columns
+    that are too short or too long.
     """
     columns, n_columns = _columns(model.path, model.array, model.depth_axis, n_traces)
     low, high = columns.min(), columns.max()
@@ -241,7 +252,15 @@ def model_pairs(model: ModelFile, dt: float, n_traces: int, wavelet: OwnWavelet 
     ]
     if _varies_most_across(columns):
         words.append("Warning: the mean velocity varies less with depth than across; is --depth-axis right?")
-    return OutsidePairs(x[alive], y[alive], dt, words)
+    x, y = x[alive], y[alive]
+    if background_seed is not None:
+        rng = np.random.default_rng(check_whole("background_seed", background_seed, 0))
+        x = np.stack([x, background_of(rng, y, dt)], axis=-1)
+        words.append(
+            f"The background is the velocity below {BACKGROUND_TOP:g} Hz, with errors of its scale of up to "
+            f"{100 * BACKGROUND_SCALE:g} % and of its time of up to {1000 * BACKGROUND_TIE:g} ms."
+        )
+    return OutsidePairs(x, y, dt, words)
 
 
 def _columns(path: Path, array: str | None, depth_axis: str, at_most: int) -> tuple[np.ndarray, int]:

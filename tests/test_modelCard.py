@@ -13,7 +13,7 @@ from toys import DENOISING, run_here
 
 import modelCard
 from baseML import BaseMLClass, create_model
-from evaluation.blind import blind_traces
+from evaluation.blind import VARIANTS, blind_traces
 from evaluation.scores import score
 from hpo.problem import known_problems
 
@@ -66,11 +66,21 @@ def test_a_card_has_the_metrics_of_its_traces(published):
     network = BaseMLClass.load_model(published)
     assert card["parameters"] == network.get_model().count_params() and card["network"]["arch_type"] == "RES"
     metrics = card["blind_test"]["metrics"]
-    assert {by: len(kinds) for by, kinds in metrics.items()} == {"all": 1, "wavelet": 3, "noise": 6}
+    assert {by: list(kinds) for by, kinds in metrics.items() if by != "all"} == {
+        by: list(VARIANTS[by]) for by in DENOISING.variants
+    }
     x, y = blind_traces(DENOISING, 20, protocol=modelCard.TraceProtocol(N_SAMPLES))
     expected = score(DENOISING.columns, y, network.predict_result(x), x)
     for name, interval in metrics["all"]["all"].items():
         assert interval == pytest.approx(expected[name], rel=1e-5)
+
+
+def test_a_card_begins_with_what_the_network_is_valid_for(published, capsys):
+    first, sentences = next(iter(json.loads(published.with_suffix(".json").read_text(encoding="utf-8")).items()))
+    assert first == "valid_for" and [line.partition(":")[0] for line in sentences] == list(DENOISING.variants)
+    assert all(words in sentences[4] for words in ("never better; not for", "10^4 (", "Wiener"))
+    modelCard.main([str(published), "--traces", "20"])
+    assert capsys.readouterr().out.startswith(f"By {sentences[0]}\n")
 
 
 def test_a_card_that_is_not_true_is_told(copy, capsys):
@@ -91,7 +101,8 @@ def test_a_card_that_is_older_than_a_metric_is_checked_without_it(copy, capsys):
     del metrics["gain_db"]
     path.write_text(json.dumps(card), encoding="utf-8")
     assert modelCard.main([str(copy), "--traces", "20"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(metrics) == len(DENOISING.columns) - 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("By ")]
+    assert len(lines) == len(metrics) == len(DENOISING.columns) - 1
     metrics.clear()
     path.write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(SystemExit):

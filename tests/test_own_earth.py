@@ -129,7 +129,7 @@ def test_a_level_of_noise_is_refused_where_there_is_no_noise():
     silent = Earth(noise_range=(0, 0))
     with pytest.raises(ValueError, match=r"snr_db must be None where noise_range is \(0.0, 0.0\)"):
         CustomDataGen(snr_db=5, earth=silent)
-    assert variants_of(DENOISING, TraceProtocol(earth=silent)) == ["wavelet"]
+    assert "noise" not in variants_of(DENOISING, TraceProtocol(earth=silent))
 
 
 def test_a_data_set_of_an_own_earth_is_drawn_and_saved(tmp_path, capsys):
