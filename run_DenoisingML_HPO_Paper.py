@@ -59,8 +59,8 @@ PROBLEM = Problem(
     },
     extended_base={
         **EXTENDED_BASE,
-        "RES num_filt": 64,
-        "RES num_dil": 32,
+        "RES num_filt": 48,
+        "RES num_dil": 16,
         "RES pool_val": 4,
         "unit_window": 512,
         "RES norm": "none",

@@ -19,6 +19,8 @@ MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any m
 VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
 TRACE_UNIT, SUM_UNIT = 0.055, 0.5  # about the deviation of clean traces, and of their running sums
 LEAST_UNIT = 1e-9  # of a trace whose samples are zero
+SPECTRUM_SEGMENT = 160  # samples
+NOISE_SHARE = 0.4  # of the Nyquist frequency, above which there is noise only: 200 Hz at 1 ms
 LEVEL_SHARE = 0.1  # of the level of a trace is the least unit there
 
 
@@ -80,7 +82,8 @@ def _trace_units(config: "NetworkConfig", x: keras.KerasTensor) -> tuple[keras.K
 def _running_units(x: keras.KerasTensor, window: int) -> tuple[keras.KerasTensor, Convert]:
     """The unit is the deviation of the ``window`` samples around each sample, whatever the gain along a trace is.
 
-    The level of the trace is taken out, and put back.
+    The level of the trace is taken out, and put back. The network also gets the trace behind a Wiener filter of its own
+    spectrum, and its answer is what this lacks: what no linear filter can do.
     """
     ops, n_samples = keras.ops, x.shape[1]
     window = min(window, n_samples)
@@ -97,7 +100,35 @@ def _running_units(x: keras.KerasTensor, window: int) -> tuple[keras.KerasTensor
     deviation = _running_mean(steps, window)
     # Where a trace is muted, its deviation is zero, and what is left of it there is minus the level.
     deviation = ops.maximum(deviation, LEVEL_SHARE * ops.abs(level) + LEAST_UNIT)
-    return (x - level) / deviation, lambda outputs: outputs * deviation + level
+    standard = (x - level) / deviation
+    filtered = _filtered(standard)
+    channels = ops.concatenate([standard, filtered], axis=-1)
+    return channels, lambda outputs: (outputs + filtered) * deviation + level
+
+
+def _filtered(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Each channel of x behind the filter max(0, 1 - noise / power) without phase, as `spectral_wiener` has it.
+
+    power is the mean spectrum of segments that overlap by half, and noise its median in the highest frequencies.
+    """
+    ops, n_samples, n_channels = keras.ops, x.shape[1], x.shape[2]
+    rows = ops.reshape(ops.transpose(x, (0, 2, 1)), (-1, n_samples))
+    segment = min(SPECTRUM_SEGMENT, n_samples - n_samples % 2)
+    half = segment // 2
+    taper = np.hanning(segment + 1)[:-1].astype(np.float32)
+    starts = (0, half) if n_samples >= segment + half else (0,)
+    parts = [rows[:, start : start + (n_samples - start) // segment * segment] for start in starts]
+    frames = ops.concatenate([ops.reshape(part, (-1, part.shape[1] // segment, segment)) for part in parts], axis=1)
+    real, imaginary = ops.rfft(frames * taper)
+    power = ops.mean(ops.square(real) + ops.square(imaginary), axis=1)
+    noise = ops.median(power[:, int(NOISE_SHARE * half) :], axis=1, keepdims=True)
+    gain = ops.maximum(1 - noise / ops.maximum(power, LEAST_UNIT), 0.0)
+    operator = ops.roll(ops.irfft((gain, ops.zeros_like(gain))), half, axis=1) * taper
+    n_fft = n_samples + segment
+    a, b = (ops.rfft(ops.pad(part, ((0, 0), (0, n_fft - part.shape[1])))) for part in (rows, operator))
+    made = ops.irfft((a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]), fft_length=n_fft)
+    made = made[:, half : half + n_samples]
+    return ops.transpose(ops.reshape(made, (-1, n_channels, n_samples)), (0, 2, 1))
 
 
 DATA_UNITS = StandardUnits(lambda config, x: (x, lambda outputs: outputs))
@@ -106,7 +137,7 @@ STANDARD_UNITS = {  # by type of network, for those types that have such units
     "SEQ": StandardUnits(
         _velocity_units, channels=lambda config, n_channels: 3 if config.background else 2 * n_channels
     ),
-    "AE": StandardUnits(_trace_units),
+    "AE": StandardUnits(_trace_units, lambda config, n_channels: (2 if config.unit_window else 1) * n_channels),
 }
 
 
