@@ -38,6 +38,7 @@ from support.stopping import stop_on_signals
 from traces.live import Live, examine
 
 TASKS = {"denoise": ("denoising", "denoised"), "invert": ("inversion", "velocity")}  # pretrained network, ending of OUT
+BACKED = "inversion_background"  # the pretrained network for an inversion with a background
 TRUST = {  # what no figure of a report shows, by task
     "denoise": "Nobody knows the truth here, so no signal-to-noise ratio is given. Random noise has no correlation "
     "between neighbouring traces; what was removed and has one may be signal.",
@@ -95,12 +96,17 @@ def _network(options: argparse.Namespace) -> tuple[str, BaseMLClass]:
     if options.model is None:
         if options.task is None:
             raise UserError("--task denoise or --task invert is needed, or --model FILE with a network of your own")
-        return options.task, BaseMLClass.from_pretrained(TASKS[options.task][0])
+        return options.task, BaseMLClass.from_pretrained(_pretrained(options.task, options.background))
     network = BaseMLClass.load_model(options.model)
     task = "denoise" if network.training_data().answers_traces else "invert"
     if options.task not in (None, task):
         raise UserError(f"--task {options.task} does not fit the network {str(options.model)!r}, which is to {task}")
     return task, network
+
+
+def _pretrained(task: str, background: Path | None) -> str:
+    """The name of the pretrained network for a task."""
+    return BACKED if task == "invert" and background else TASKS[task][0]
 
 
 def _run(options: argparse.Namespace, file: TraceFile, background: Background | None) -> None:
@@ -117,7 +123,8 @@ def _run(options: argparse.Namespace, file: TraceFile, background: Background | 
         check_output(path, path.parent)
     print(file.describe())
     plan = plan_for(network, file, options.scale, options.polarity == "reversed", options.unit, background)
-    print(" ".join(_intentions(plan, options.model or f"pretrained/{TASKS[task][0]}.keras")), flush=True)
+    name = options.model or f"pretrained/{_pretrained(task, options.background)}.keras"
+    print(" ".join(_intentions(plan, name)), flush=True)
     with tqdm(total=file.n_traces, unit="trace", dynamic_ncols=True) as bar:
         applied = apply(plan, output, bar.update)
     sentences = _outcome(plan, applied)

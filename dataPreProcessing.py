@@ -385,7 +385,7 @@ class CustomDataGen(keras.utils.PyDataset):
             check_choice("generation of another problem's traces", generation, ["described"])
             if earth != PAPER_EARTH or own_wavelet is not None or variety != "paper":
                 raise ValueError("the traces of another problem have an earth, wavelets and a variety of their own")
-        self.variety = variety if isinstance(variety, Variety) else variety_of(variety, gen_type)
+        self.variety = variety_of(variety, gen_type)
         self.background = check_flag("background", background)
         if self.background and (gen_type != "ML_VEL" or transform_type != "NA"):
             raise ValueError("a background belongs to ML_VEL with transform_type 'NA', where x is a trace")

@@ -1,7 +1,7 @@
 """Write a trained network as a file small enough for a repository, with a card that says what it is and how good.
 
-    python modelCard.py NETWORK.keras --output pretrained/denoising.keras
-    python modelCard.py pretrained/denoising.keras          is it as good here as its card says?
+    python modelCard.py NETWORK.keras --output pretrained/denoising_paper.keras
+    python modelCard.py pretrained/denoising_paper.keras          is it as good here as its card says?
 
 The file has the weights in half precision and nothing that only a training needs, so that Keras loads it without this
 project; every command that loads networks loads it too.

@@ -40,7 +40,7 @@ def make_file(path: Path, megabytes: int) -> int:
 
 def measure(path: Path, output: Path) -> dict[str, float]:
     """Denoise a file in this process: seconds in all and in the network, and the peak of the memory in GB."""
-    network, spent = BaseMLClass.from_pretrained("denoising"), [0.0]
+    network, spent = BaseMLClass.from_pretrained("denoising_paper"), [0.0]
     plain = network.predict_result
 
     def timed(traces: np.ndarray) -> np.ndarray:

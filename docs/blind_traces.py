@@ -21,7 +21,7 @@ def median_trace(problem: str, gen_type: str) -> tuple[np.ndarray, np.ndarray, n
     """Input, truth and prediction, each (n_samples,), of the blind trace whose RMSE is the median."""
     stream = CustomDataGen(batch_size=N_TRACES, n=N_TRACES, gen_type=gen_type, stream="blind")
     x, y = (part[..., 0] for part in stream[0])  # (n_traces, n_samples)
-    predicted = BaseMLClass.load_model(f"pretrained/{problem}.keras").predict_result(x)
+    predicted = BaseMLClass.load_model(f"pretrained/{problem}_paper.keras").predict_result(x)
     median = np.argsort(np.mean((predicted - y) ** 2, axis=1))[N_TRACES // 2]
     return x[median], y[median], predicted[median]
 

@@ -298,8 +298,7 @@ def fit_inversion_reference(
     of the true logs. Raises ValueError for an invalid seed, number of traces or protocol.
     """
     traces = replace(protocol or TraceProtocol(), wavelet="random")
-    of_logs = {**traces.generated, "variety": traces.variety_of("ML_VEL")}
-    logs = stream_traces(seed, "training", n_traces, ("VEL", "IMP"), **of_logs)
+    logs = stream_traces(seed, "training", n_traces, ("VEL", "IMP"), **traces.of_blocks("ML_VEL"))
     options = {"seed": seed, "validation": "fixed", **traces.options}
     x, velocity = pairs_of(CustomDataGen(TRACES_PER_BLOCK, n_traces, "ML_VEL", **options))
     _, background = traces_and_background(x)

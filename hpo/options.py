@@ -121,8 +121,8 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
         "--variety and --background have no meaning with --traces, as they are for traces that are made": (
             o.traces and (o.variety or o.background)
         ),
-        f"--earth and --wavelet have no meaning for {problem.name}, whose traces are made in another way": (
-            (o.earth or o.wavelet) and not problem.paper_trials
+        f"--earth, --wavelet and --variety have no meaning for {problem.name}, whose traces are made in another way": (
+            (o.earth or o.wavelet or o.variety) and not problem.paper_trials
         ),
         f"--preset extended has no grid; mode manual is for presets {others}": extended and o.mode == "manual",
         "--preset extended has no published networks; mode final_model needs --from-study NAME with it": (

@@ -26,7 +26,9 @@ def on_pairs(run: Run, pairs: Pairs) -> Run:
     if not run.is_worker:
         for sentence in pairs.notes:
             note(sentence)
-    return replace(run, own_pairs=pairs, problem=task_of(run.problem, run.problem.own_stream, pairs))
+    problem = task_of(run.problem, run.problem.own_stream, pairs)
+    # A variety is of traces that are made.
+    return replace(run, own_pairs=pairs, problem=problem, settings=replace(run.settings, variety="paper"))
 
 
 def with_pairs(run: Run) -> Run:

@@ -129,7 +129,9 @@ class Problem(Task):
         """What a preset sets."""
         budget = {"budget": f"{self.paper_epochs // 10}epochs"} if self.paper_trials else {}
         own = {"quick": self.quick_settings, "extended": budget}
-        return {"n_trials": self.paper_trials or 100, **PRESETS[preset].settings, **own.get(preset, {})}
+        found = {"n_trials": self.paper_trials or 100, **PRESETS[preset].settings, **own.get(preset, {})}
+        # The traces of a problem that the paper does not have are made in another way.
+        return found if self.paper_trials else {**found, "variety": "paper"}
 
     def parameter_limit(self, arch_type: str) -> int:
         """The most parameters of a network of this type that is trained."""

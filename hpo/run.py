@@ -198,22 +198,20 @@ def data_stream(
     ``batch_size`` and ``transform`` are the run's where they are not given. Blind traces always have fresh models, as
     the paper describes them, so that networks of all presets can be compared.
     """
-    s, own = run.settings, run.settings.protocol
+    s = run.settings
     fixed = stream == "validation" and s.validation == "fixed"
     of_stream = 1 if s.one_by_one and stream == "validation" else s.batch_size
     return run.problem.stream(
         batch_size=batch_size or of_stream,
         n=n,
         transform_type=transform or s.transform,
-        noisy_data=s.noisy_data,
         scaling_flag=s.scaling_flag,
         seed=s.seed if fixed else seed,
         stream=stream,
         validation="fixed" if fixed else "streaming",
         generation="described" if stream == "blind" else s.generation,
         starting_age=0 if fixed else starting_age,
-        background=own.background,
-        **own.generated,
+        **run.settings.protocol.options,
     )
 
 

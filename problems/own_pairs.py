@@ -42,7 +42,7 @@ BLOCKS = (*(TRAINING, TRAINING, VALIDATION, TRAINING, TRAINING, BLIND, TRAINING)
 BLOCKS += (TRAINING, TRAINING, VALIDATION, TRAINING, TRAINING, BLIND)
 MARGIN = 5  # traces at the edge of a training block that are for no part, where its neighbour is of another part
 FEWEST = 2 * len(BLOCKS)  # places along the line: fewer leave blocks of one trace
-DEVIATION = 0.055  # of a trace: the median of the generator's clean traces, as pretrained/inversion.json has it
+DEVIATION = 0.055  # of a trace: the median of the generator's clean traces, as pretrained/inversion_paper.json has it
 FEET = 3.28084  # in a metre
 SHUFFLE = 10**9  # numbers of blocks from here on stand for the order of the traces of an epoch
 

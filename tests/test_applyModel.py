@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 from test_dataFiles import DATA, damaged, segy, small_files, values_of
-from test_prediction import TINY, Backed, snr, warned
+from test_prediction import TINY, snr, warned
 from toys import DENOISING, INVERSION, ROOT
 
 import applyModel
 from baseML import BaseMLClass, NetworkConfig, create_model
 from dataFiles import open_traces, write_traces
-from dataPreProcessing import TraceProtocol
+from dataPreProcessing import CustomDataGen, TraceProtocol
 from evaluation.apply import apply as apply_network
 from evaluation.apply import plan_for
 from evaluation.blind import blind_traces
@@ -30,6 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:invalid value")
 PROTOCOL = TraceProtocol(n_samples=400)
 
 
+DENOISER = applyModel.TASKS["denoise"][0]
 PRETRAINED = functools.cache(BaseMLClass.from_pretrained)  # A network is loaded once for all tests.
 
 
@@ -84,11 +85,11 @@ def test_a_denoised_line_has_the_headers_of_the_line_and_less_noise(line, capsys
     assert not made[3].any()
     alive = np.arange(12) != 3
     assert snr(clean[alive], made[alive]) > snr(clean[alive], noisy[alive]) + 8
-    expected = BaseMLClass.from_pretrained("denoising").predict(noisy[alive], dt=0.001)
+    expected = BaseMLClass.from_pretrained(DENOISER).predict(noisy[alive], dt=0.001)
     np.testing.assert_allclose(made[alive], expected, atol=1e-3 * expected.std())
     for words in (
         "line.sgy (SEG-Y) holds 12 traces of 400 samples, one every 1 ms",
-        "The network is pretrained/denoising.keras.",
+        f"The network is pretrained/{DENOISER}.keras.",
         "Warning: 1 of 12 traces are dead or hold values that are not numbers (traces 3, counted from 0); they stay",
         "Spectral Wiener",
         "no signal-to-noise ratio is given",
@@ -129,7 +130,7 @@ def test_integers_are_rounded_and_clipped_to_what_the_format_holds(tmp_path, cap
     assert apply("line.sgy", "--task", "denoise") == 0
     printed = capsys.readouterr().out
     made = read("line_denoised.sgy")
-    expected = np.clip(BaseMLClass.from_pretrained("denoising").predict(loud, dt=0.004), -128, 127)
+    expected = np.clip(BaseMLClass.from_pretrained(DENOISER).predict(loud, dt=0.004), -128, 127)
     assert np.abs(made - expected).max() < 0.51
     assert "rounded to whole numbers" in printed
     assert apply("line.sgy", "--task", "invert") == 2
@@ -151,14 +152,14 @@ def test_other_kinds_of_files_keep_their_kind_and_shape(tmp_path, name):
     assert apply(name, "--task", "denoise", *dt) == 0
     output = f"{Path(name).stem}_denoised{Path(name).suffix}"
     made = np.load(output) if name.endswith(".npy") else read(output)
-    expected = BaseMLClass.from_pretrained("denoising").predict(noisy, dt=0.001)
+    expected = BaseMLClass.from_pretrained(DENOISER).predict(noisy, dt=0.001)
     np.testing.assert_allclose(made, expected, atol=1e-5)
 
 
 def test_a_network_of_ones_own_is_applied(line, tmp_path, capsys):
     path, noisy, _ = line
     for ending in (".keras", ".json"):
-        shutil.copyfile(ROOT / f"pretrained/denoising{ending}", tmp_path / f"own{ending}")
+        shutil.copyfile(ROOT / f"pretrained/{DENOISER}{ending}", tmp_path / f"own{ending}")
     assert apply(path, "--model", "own.keras", "--output", "out.sgy") == 0
     assert "The network is own.keras." in capsys.readouterr().out and read("out.sgy").shape == noisy.shape
 
@@ -182,7 +183,7 @@ def test_small_and_dead_files_have_a_report(tmp_path, capsys, n_traces, n_sample
 def backed():
     """A network with new weights, as if it had been trained with a background."""
     network = create_model(TINY, 400, n_channels=2)
-    network.trained_on = TrainedOn.of(Backed(gen_type="ML_VEL", n=100, n_samples=400))
+    network.trained_on = TrainedOn.of(CustomDataGen(gen_type="ML_VEL", n=100, n_samples=400, background=True))
     network.provenance = {"problem": "inversion", "background": True}
     return network
 
@@ -279,8 +280,8 @@ def test_a_background_that_does_not_fit_is_refused_in_one_sentence(backed_line, 
 
 
 def test_a_network_without_a_background_refuses_one(line, capsys):
-    for task in applyModel.TASKS:
-        assert apply("line.sgy", "--task", task, "--background", "line.sgy") == 2
+    for name in ("denoising_paper", "inversion_paper"):
+        assert apply("line.sgy", "--model", str(ROOT / f"pretrained/{name}.keras"), "--background", "line.sgy") == 2
         assert "is for networks that were trained with one, and this network was not" in capsys.readouterr().err
 
 
@@ -321,7 +322,10 @@ MISTAKES = [
     (["short.sgy", "--task", "denoise"], "2 samples"),
     (["line.sgy", "--model", "network.keras"], "is not a Keras model"),
     (["line.sgy", "--model", "none.keras"], "there is no model file"),
-    (["line.sgy", "--model", str(ROOT / "pretrained/denoising.keras"), "--task", "invert"], "does not fit the network"),
+    (
+        ["line.sgy", "--model", str(ROOT / "pretrained/denoising_paper.keras"), "--task", "invert"],
+        "does not fit the network",
+    ),
     (["line.sgy", "--task", "denoise", "--scale", "2"], "are for an inversion"),
     (["line.sgy", "--task", "denoise", "--unit", "m/s"], "are for an inversion"),
     (["line.sgy", "--task", "invert", "--scale", "0"], "scale must be a number other than 0"),
@@ -451,7 +455,7 @@ def test_real_files_are_answered(name):
 @pytest.mark.skipif(not DATA.is_dir(), reason="the real files are not on this machine")
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("*.s*") if not path.name.startswith("volve")))
 def test_a_network_that_changes_nothing_gives_real_files_back(tmp_path, name):
-    network = BaseMLClass.load_model(ROOT / "pretrained/denoising.keras")
+    network = BaseMLClass.load_model(ROOT / "pretrained/denoising_paper.keras")
     network.predict_result = lambda traces: traces
     path, output = DATA / name, tmp_path / f"same{Path(name).suffix}"
     with open_traces(path) as file:

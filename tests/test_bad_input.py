@@ -149,7 +149,7 @@ COMMANDS += [
         ("figures", ["--results", "{}", "--output"], ""),
         ("data", ["--samples", "16", "--output"], ""),
         ("blind", ["--traces", "2", "--samples", "16", "--problem", "denoising", "--csv"], ""),
-        ("card", [str(ROOT / "pretrained/denoising.keras"), "--output"], "/network.keras"),
+        ("card", [str(ROOT / "pretrained/denoising_paper.keras"), "--output"], "/network.keras"),
     ]
 ]
 

@@ -15,10 +15,9 @@ import modelCard
 from baseML import BaseMLClass, create_model
 from evaluation.blind import VARIANTS, blind_traces
 from evaluation.scores import score
-from hpo.problem import known_problems
 
 ROOT = Path(__file__).parents[1]
-PRETRAINED = [ROOT / "pretrained" / f"{problem}.keras" for problem in known_problems()]
+PRETRAINED = sorted((ROOT / "pretrained").glob("*.keras"))
 N_SAMPLES = 48
 TRACES = "200"
 

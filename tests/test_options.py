@@ -34,6 +34,8 @@ PAPER = {  # what a study of the paper preset keeps, in this order
     "wavelet": None,
     "earth": None,
     "dt": 0.001,
+    "variety": "paper",
+    "background": False,
     "targets": None,
     "traces": None,
     "pairs": None,

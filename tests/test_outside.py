@@ -394,7 +394,7 @@ def test_a_length_needs_its_unit(text):
 
 def test_a_network_of_the_project_does_on_generated_traces_what_it_is_known_for(tmp_path):
     section = section_of(tmp_path, clean_traces(8, 2048))
-    network = BaseMLClass.from_pretrained("denoising")
+    network = BaseMLClass.from_pretrained("denoising_paper")
     rows, warnings = outside_test(DENOISING, {"network": network}, with_noise(section, 4.77, 0), 0, TraceProtocol())
     best = max(row.scores["snr_db"].value for row in rows if row.kind == "baseline")
     assert rows[-1].scores["snr_db"].value > best + 0.5 and not warnings

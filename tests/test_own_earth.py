@@ -41,6 +41,7 @@ coal = {a = 0, b = 0, c = 1.4, v_low = 2.0, v_high = 2.5, low_factor = 1, high_d
 [sequences]
 all = {probability = 1, mix = {coal = 0.3, "oil shale" = 0.7}}
 """
+NOT_PUBLISHED = "--dt, --earth, --wavelet, --variety and --background need another preset"
 ROCK = "[lithologies]\nx = {{a = {}, b = 0, c = 2, v_low = {}, v_high = 2, low_factor = 1, high_divisor = 1}}\n"
 SKEWED = [0.0, 0.1, -0.3, 1.0, 0.4, -0.6, -0.2, 0.1, 0.0]  # is neither symmetric nor without sign
 
@@ -384,7 +385,9 @@ def test_a_network_says_what_traces_it_knows_and_is_tested_on_them(finished, net
     assert protocol == TraceProtocol(48, 0.002, earth=earth, own_wavelet=wavelet)
     assert len({protocol, TraceProtocol.of(network), TraceProtocol(48, 0.002)}) == 2
     x, y = blind_traces(INVERSION, 3, protocol=protocol)
-    data = dg.generate_block(dg.stream_generator(0, "blind"), 3, ["CONV_REFL_CLEAN", "VEL"], **protocol.generated)
+    data = dg.generate_block(
+        dg.stream_generator(0, "blind"), 3, ["CONV_REFL_CLEAN", "VEL"], **protocol.of_blocks("ML_VEL")
+    )
     assert np.array_equal(x, data["CONV_REFL_CLEAN"]) and np.array_equal(y, data["VEL"])
     reference = fit_inversion_reference(0, protocol, 50)
     assert reference.dt == 0.002 and reference.mean_velocity < fit_inversion_reference(0, None, 50).mean_velocity
@@ -454,9 +457,18 @@ def test_a_worker_needs_no_files(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--preset", "published", "--dt", "0.002"], "--dt, --earth and --wavelet need another preset"),
-        (["--preset", "published", "--earth", "FILE"], "--dt, --earth and --wavelet need another preset"),
-        (["--preset", "published", "--wavelet", "FILE"], "--dt, --earth and --wavelet need another preset"),
+        (
+            ["--preset", "published", "--dt", "0.002"],
+            NOT_PUBLISHED,
+        ),
+        (
+            ["--preset", "published", "--earth", "FILE"],
+            NOT_PUBLISHED,
+        ),
+        (
+            ["--preset", "published", "--wavelet", "FILE"],
+            NOT_PUBLISHED,
+        ),
         (["--earth", "no such file"], "earth 'no such file' cannot be read"),
         (["--wavelet", "no such file"], "wavelet 'no such file' cannot be read"),
     ],
@@ -491,9 +503,9 @@ def test_traces_of_another_problem_have_no_own_earth():
         def make_block(self, rng, n_traces):
             return np.zeros((n_traces, 5)), np.zeros((n_traces, 5))
 
-    with pytest.raises(ValueError, match="another problem have an earth and wavelets of their own"):
+    with pytest.raises(ValueError, match="another problem have an earth, wavelets and a variety of their own"):
         Other(earth=ONE_ROCK)
     other = dataclasses.replace(PROBLEM, paper_trials=0)
     options = hpo.options.parse_options(other, "", ["--earth", "x"])
-    with pytest.raises(UserError, match="--earth and --wavelet have no meaning for inversion"):
+    with pytest.raises(UserError, match="--earth, --wavelet and --variety have no meaning for inversion"):
         hpo.options.run_from_options(other, options)

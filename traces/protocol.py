@@ -58,15 +58,10 @@ class TraceProtocol:
         """How the traces are made, in words."""
         return how_made("described", self.earth, self.own_wavelet, self.variety)
 
-    def variety_of(self, gen_type: str) -> Variety:
-        """What differs from trace to trace, for a ``gen_type`` of `CustomDataGen`."""
-        return self.variety if isinstance(self.variety, Variety) else variety_of(self.variety, gen_type)
-
-    @property
-    def generated(self) -> dict[str, object]:
-        """Those options that `dataGeneration.generate_block` has, too."""
-        names = ("n_samples", "dt", "snr_db", "earth", "own_wavelet", "variety")
-        return {name: getattr(self, name) for name in names}
+    def of_blocks(self, gen_type: str) -> dict[str, object]:
+        """The options of `dataGeneration.generate_block` for pairs of a ``gen_type`` of `CustomDataGen`."""
+        names = ("n_samples", "dt", "snr_db", "earth", "own_wavelet")
+        return {**{name: getattr(self, name) for name in names}, "variety": variety_of(self.variety, gen_type)}
 
 
 def earth_of(described: object) -> Earth:

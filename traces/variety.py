@@ -331,10 +331,14 @@ def background_of(rng: np.random.Generator, logs: np.ndarray, dt: float) -> np.n
     return (scale * np.take_along_axis(smooth, place, axis=1)).astype(np.float32)
 
 
-def variety_of(name: str, gen_type: str) -> Variety:
-    """The variety of this name, a key of VARIETIES, for a kind of pairs. Raises ValueError for another name.
+def variety_of(name: str | Variety, gen_type: str) -> Variety:
+    """The variety of this name, a key of VARIETIES, for a kind of pairs; a `Variety` is what it is for all of them.
 
-    >>> variety_of("paper", "DeNoise") == Variety()
+    Raises ValueError for another name.
+
+    >>> variety_of("paper", "DeNoise") == variety_of(Variety(), "DeNoise")
     True
     """
+    if isinstance(name, Variety):
+        return name
     return VARIETIES[check_choice("variety", name, VARIETIES)].get(gen_type, PAPER_VARIETY)
