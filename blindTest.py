@@ -5,7 +5,7 @@ python blindTest.py --model NETWORK.keras     beside a network, on traces such a
 python blindTest.py --by noise                at one noise level after the other; --by heterogeneity, wavelet ..
 python blindTest.py --section LINE.sgy        a real section with noise that is added
 python blindTest.py --model-file MODEL.npy --cell-size 4m    traces of a velocity model in depth
-pip install pylops                            for the total-variation inversion
+pip install pylops                            for the strongest classical inversions
 """
 
 import argparse

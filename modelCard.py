@@ -33,7 +33,7 @@ from support.files import replace_file, replacing
 from traces.checks import MOST_TRACES
 
 BLIND, CHECKED = 1000, 300  # traces of a new card, and traces that a card is checked with
-COMPARED = 100  # traces of a new card that classical methods get, too
+COMPARED = 40  # traces of a new card that classical methods get, too
 
 
 def publish(network: BaseMLClass, path: Path) -> BaseMLClass:

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from other_backend import DRAWN, N_SAMPLES, main
+from other_backend import DRAWN, N_SAMPLES, PRETRAINED, main
 from test_networks import small_config
 from toys import eagerly
 
@@ -62,4 +62,5 @@ def test_learning_curves_are_drawn_on_another_backend(here, backend):
 
 
 def test_the_published_networks_do_what_their_cards_say_on_another_backend(here, backend):
-    assert json.loads((here / f"cards_{backend}.json").read_text()) == {"denoising": 0, "inversion": 0}
+    found = json.loads((here / f"cards_{backend}.json").read_text())
+    assert found == dict.fromkeys((path.stem for path in PRETRAINED.glob("*.keras")), 0)

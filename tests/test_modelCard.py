@@ -19,7 +19,7 @@ from evaluation.scores import score
 ROOT = Path(__file__).parents[1]
 PRETRAINED = sorted((ROOT / "pretrained").glob("*.keras"))
 N_SAMPLES = 48
-TRACES = "200"
+TRACES = "100"
 
 
 @pytest.fixture(scope="module")
