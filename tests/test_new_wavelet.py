@@ -62,8 +62,9 @@ def its_own(folder):
     import dataGeneration as dg
     from dataPreProcessing import CustomDataGen
     from evaluation.blind import VARIANTS
+    from traces.protocol import TraceProtocol
 
-    assert VARIANTS["wavelet"]["gabor"] == {"wavelet": "GW"}
+    assert VARIANTS["wavelet"]["gabor"].protocol(TraceProtocol()).wavelet == "GW"
     block = dg.generate_block(dg.stream_generator(0, "blind"), 3, [*FURTHER, "REFL"], n_samples=800)
     spike = dg.convolve(block["REFL"], np.ones((3, 1)))
     assert np.abs(block["REFL_GW"]).max() > 0.1 and not np.allclose(block["REFL_GW"], spike)

@@ -28,7 +28,7 @@ class Draw(NamedTuple):
     """How a quantity is drawn for every trace: a share of them lie between two limits, the others have the usual value.
 
     >>> Draw(1.0, 0.5, 0.0, 2.0).of(np.random.default_rng(0), 4).round(2).tolist()
-    [[1.0], [1.83], [0.35], [0.87]]
+    [[1.0], [1.83], [1.21], [1.46]]
     """
 
     usual: float
