@@ -149,8 +149,8 @@ def generate_block(
         for log in LOGS:
             if f"{log}_GAPS" in names:
                 data[f"{log}_GAPS"] = data_average(data[log], muted)
+        of_rows = {name: values[rows] for name, values in drawn.items()}
         for family, (clean, noisy, gapped) in families.items():
-            of_rows = {name: values[rows] for name, values in drawn.items()}
             if variety.is_of_paper:
                 data[clean] = convolve(data["REFL"], wavelets[family][rows])
             else:

@@ -24,9 +24,9 @@ from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel
 from traces.earth import PAPER_EARTH, Earth
 from traces.noise import check_level
 from traces.own_wavelet import OwnWavelet
-from traces.protocol import GENERATIONS, TraceProtocol
-from traces.variety import Variety, background_of, variety_of
+from traces.protocol import BLOCK_OPTIONS, GENERATIONS, TraceProtocol
 from traces.published import PublishedRows
+from traces.variety import Variety, background_of, variety_of
 from traces.wavelets import of_wavelet
 
 keras = load_keras()
@@ -500,8 +500,7 @@ class CustomDataGen(keras.utils.PyDataset):
     def _pair(
         self, rng: np.random.Generator, n_traces: int, logs: Mapping[str, np.ndarray] | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        names = ("n_samples", "dt", "snr_db", "earth", "own_wavelet", "variety")
-        kind = {name: getattr(self, name) for name in names}
+        kind = {name: getattr(self, name) for name in BLOCK_OPTIONS}
         data = generate_block(rng, n_traces, (self.x_name, self.y_name), logs=logs, **kind)
         x = data[self.x_name]
         if self.background:

@@ -22,9 +22,9 @@ import numpy as np
 
 from baseML import BaseMLClass
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import AS_TRAINED, VARIANTS, Variant, answer_of, blind_tests, blind_traces, variants_of
+from evaluation.blind import AS_TRAINED, VARIANTS, Variant, blind_test, blind_tests, variants_of
 from evaluation.comparison import lead
-from evaluation.scores import Interval, score
+from evaluation.scores import Interval
 from hpo.problem import Problem, known_problems
 from support.checks import check_choice
 from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, whole_number
@@ -115,11 +115,10 @@ def problem_of(network: BaseMLClass) -> Problem:
 
 
 def _metrics(network: BaseMLClass, n_traces: int, seed: int, variant: Variant = AS_TRAINED) -> dict[str, Interval]:
-    problem, protocol = problem_of(network), variant.protocol(TraceProtocol.of(network))
-    x, y = blind_traces(problem, n_traces, seed, protocol)
-    answer = answer_of(network, x, protocol.dt, variant)
-    seen = variant.judged(y, x) if x.shape == y.shape else x
-    return score(problem.columns, variant.judged(y, y), variant.judged(y, answer), seen, seed)
+    # The classical methods are left out, and so is what they know.
+    alone = replace(problem_of(network), baselines={}, known=lambda seed, protocol: None)
+    (row,) = blind_test(alone, {"network": network}, n_traces, seed, TraceProtocol.of(network), variant)
+    return row.scores
 
 
 def write_card(network: BaseMLClass, n_traces: int = BLIND, seed: int = 0) -> Path:

@@ -26,8 +26,8 @@ class Variant(NamedTuple):
     """A kind of traces that is tested."""
 
     protocol: Callable[[TraceProtocol], TraceProtocol]  # what the traces are like, from what they would be without it
-    # Traces that are compared, (n_traces, n_samples), from the true ones and those that are to be compared with them.
-    judged: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda y, traces: traces
+    # What of traces is compared, from the true ones and those that are compared with them, (n_traces, n_samples) each.
+    judged: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None  # None: all of them, as they are
     by_predict: bool = False  # networks get the traces by `BaseMLClass.predict`, which mends what it can
 
 
@@ -113,7 +113,7 @@ def blind_test(
     predictions = {name: answer_of(network, x, traces.dt, variant) for name, network in networks.items()}
     rows = compare(task, x, y, predictions, task.known(seed, traces), seed, judged=variant.judged)
     # What is the best of all linear filters for the disturbed traces is not the best where the disturbance is undone.
-    return [row for row in rows if row.kind != "ceiling" or variant.judged is AS_TRAINED.judged]
+    return [row for row in rows if row.kind != "ceiling" or variant.judged is None]
 
 
 def answer_of(network: BaseMLClass, x: np.ndarray, dt: float, variant: Variant) -> np.ndarray:

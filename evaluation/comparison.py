@@ -33,7 +33,7 @@ def compare(
     known: object,
     seed: int = 0,
     scored: np.ndarray | None = None,
-    judged: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda y, traces: traces,
+    judged: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> list[Row]:
     """All classical methods of a task that can run here on such an x, then ``predictions`` (name -> array) of networks.
 
@@ -47,11 +47,11 @@ def compare(
         raise ValueError(f"a network must not have the name of a baseline: {taken}")
 
     def row(name: str, kind: str, predicted: np.ndarray, milliseconds: float | None = None) -> Row:
-        checked = [judged(y, part) for part in same_shape(y=y, predicted=predicted)]
+        checked = [part if judged is None else judged(y, part) for part in same_shape(y=y, predicted=predicted)]
         scores = score(task.columns, *checked, seen, seed, scored)
         return Row(name, kind, scores, task.columns[0].of_traces(*checked, seen, scored), milliseconds)
 
-    seen = judged(y, x) if x.shape == y.shape else x
+    seen = x if judged is None else judged(y, x)
 
     rows = []
     for name, baseline in task.baselines.items():

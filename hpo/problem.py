@@ -35,7 +35,12 @@ PAPER_SPACE = {  # what both problems of the paper search alike; names as in the
 RESIDUAL = "RES"  # the type of the residual networks
 # Parameters that have a meaning whatever the network.
 OF_EVERY_NETWORK = (
-    *("arch_type", "Learning Rate", "schedule", "optimizer", "standard_units", "unit_window"),
+    "arch_type",
+    "Learning Rate",
+    "schedule",
+    "optimizer",
+    "standard_units",
+    "unit_window",
     *SEARCHED_SETTINGS,
 )
 EXTENDED_SPACE = {  # beyond the paper's networks; "RES num_filt" is drawn where RES was chosen

@@ -316,10 +316,8 @@ def test_a_file_without_an_interval_gets_it_and_the_network_keeps_its_own(tmp_pa
 
 def test_a_model_is_tested_and_warnings_are_sentences(tmp_path, networks, capsys):
     two_layers(tmp_path / "v.npy", lower=2004.0)
-    run(
-        *("--model-file", tmp_path / "v.npy", "--cell-size", "13.1ft", "--csv", tmp_path),
-        *("--model", networks / "inversion.keras", "--dt", "0.002"),
-    )
+    options = ["--model-file", tmp_path / "v.npy", "--cell-size", "13.1ft", "--csv", tmp_path]
+    run(*options, "--model", networks / "inversion.keras", "--dt", "0.002")
     printed = capsys.readouterr().out
     assert "Inversion, 3 traces of " in printed and "samples at 2 ms" in printed and "Bias (ft/s)" in printed
     warnings = [line for line in printed.splitlines() if line.startswith("Warning: to ")]

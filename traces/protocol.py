@@ -8,6 +8,8 @@ from traces.earth import PAPER_EARTH, Earth
 from traces.own_wavelet import OwnWavelet
 from traces.variety import PAPER_VARIETY, VARIETIES, Variety, variety_of
 
+# The options that a `TraceProtocol` and a `CustomDataGen` pass on to `dataGeneration.generate_block`.
+BLOCK_OPTIONS = ("n_samples", "dt", "snr_db", "earth", "own_wavelet", "variety")
 GENERATIONS = {  # how velocity and density are made, and what that is called
     "described": "fresh models for every trace, as the paper describes them",
     "published": "models in rows that are used again, as the published scripts made them",
@@ -60,8 +62,8 @@ class TraceProtocol:
 
     def of_blocks(self, gen_type: str) -> dict[str, object]:
         """The options of `dataGeneration.generate_block` for pairs of a ``gen_type`` of `CustomDataGen`."""
-        names = ("n_samples", "dt", "snr_db", "earth", "own_wavelet")
-        return {**{name: getattr(self, name) for name in names}, "variety": variety_of(self.variety, gen_type)}
+        options = {name: getattr(self, name) for name in BLOCK_OPTIONS}
+        return options | {"variety": variety_of(self.variety, gen_type)}
 
 
 def earth_of(described: object) -> Earth:

@@ -85,9 +85,11 @@ class Variety:
 
     def draw(self, rng: np.random.Generator, n_traces: int) -> dict[str, np.ndarray]:
         """Values of each quantity for some traces, (n_traces, 1); each has a generator of its own."""
-        quantities = [one.name for one in fields(self) if getattr(self, one.name) is not None]
-        rngs = dict(zip([one.name for one in fields(self)], rng.spawn(len(fields(self))), strict=True))
-        return {name: getattr(self, name).of(rngs[name], n_traces) for name in quantities}
+        rows = {one.name: getattr(self, one.name) for one in fields(self)}
+        if self.is_of_paper:  # Nothing is drawn, so that no generators are made.
+            return {name: np.full((n_traces, 1), row.usual) for name, row in rows.items() if row is not None}
+        rngs = zip(rows.items(), rng.spawn(len(rows)), strict=True)
+        return {name: row.of(own, n_traces) for (name, row), own in rngs if row is not None}
 
     @property
     def is_of_paper(self) -> bool:
@@ -182,6 +184,11 @@ def _passed(frequency: np.ndarray, interval: np.ndarray) -> np.ndarray:
     return 1 - share**2 * (3 - 2 * share)
 
 
+def _butterworth(ratio: np.ndarray) -> np.ndarray:
+    """The response of a low-pass for frequencies over its corner, or of a high-pass for its corner over them."""
+    return 1 / np.sqrt(1 + ratio ** (2 * CUT_ORDER))
+
+
 def varied_wavelets(wavelets: np.ndarray, drawn: Mapping[str, np.ndarray], dt: float) -> np.ndarray:
     """Wavelets (n_traces, n_times) with the phase, band, reverberation and recording of their traces."""
     n_times = wavelets.shape[1]
@@ -190,10 +197,9 @@ def varied_wavelets(wavelets: np.ndarray, drawn: Mapping[str, np.ndarray], dt: f
     low_cut, high_cut, echo, echo_time = (
         drawn[name].astype(np.float32) for name in ("low_cut", "high_cut", "echo", "echo_time")
     )
-    power = 2 * CUT_ORDER
-    low = 1 / np.sqrt(1 + (low_cut / np.maximum(frequency, SMALLEST_FREQUENCY)) ** power)
-    relative = np.divide(frequency, high_cut, out=np.zeros_like(low), where=high_cut > 0)
-    band = low / np.sqrt(1 + relative**power) * _passed(frequency, drawn["recorded"])
+    low = _butterworth(low_cut / np.maximum(frequency, SMALLEST_FREQUENCY))
+    high = _butterworth(np.divide(frequency, high_cut, out=np.zeros_like(low), where=high_cut > 0))
+    band = low * high * _passed(frequency, drawn["recorded"])
     turned = np.exp(-1j * np.deg2rad(drawn["phase"])).astype(np.complex64)
     response = turned * band / (1 - echo * np.exp(-2j * np.pi * frequency * echo_time).astype(np.complex64))
     return fft.irfft(fft.rfft(wavelets, n_fft) * response, n_fft)[:, :n_times]
@@ -218,8 +224,8 @@ def varied_traces(
     traces = convolve(reflectivity, wavelets)
     rows, place = np.flatnonzero(drawn["fade"]), np.linspace(0, 1, n_samples, dtype=np.float32)
     if rows.size:
-        relative = fft.rfftfreq(n_samples, dt) / drawn["fade"][rows]
-        left = fft.irfft(fft.rfft(traces[rows]) / np.sqrt(1 + relative ** (2 * CUT_ORDER)), n_samples)
+        passed = _butterworth(fft.rfftfreq(n_samples, dt) / drawn["fade"][rows])
+        left = fft.irfft(fft.rfft(traces[rows]) * passed, n_samples)
         traces[rows] += (place * (left - traces[rows])).astype(np.float32)
     for row in np.flatnonzero(drawn["relief"]):
         step = drawn["relief_time"][row, 0] / dt
