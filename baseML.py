@@ -29,7 +29,7 @@ from dataPreProcessing import (
     restore_traces,
     transform_traces,
 )
-from networks.backends import PRECISIONS, choose_compilation, computing_in, gradients_forgotten, make_deterministic
+from networks.backends import choose_compilation, computing_in, gradients_forgotten, make_deterministic
 from networks.backends import device_name
 from networks.callbacks import CLR_CB, OPTIMIZERS, SCHEDULES, Dwell_CB, log_columns
 from networks.callbacks import Backup, BestModel, FirstEpoch, LossHistory, StopWhenAsked
@@ -45,7 +45,7 @@ from plots.learning import PlotLearning
 from plots.networks import plot_network
 from support.checks import check_choice, check_path, check_whole, unmasked
 from support.files import mend_table, replace_file, replacing, whole_lines
-from support.startup import load_keras
+from support.startup import PRECISIONS, load_keras
 from traces.checks import SHORTEST_TRACE, check_block, check_time
 from traces.live import Live, examine
 

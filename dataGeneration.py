@@ -25,7 +25,7 @@ from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, 
 from support.errors import UserError
 from support.files import replacing
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, are_real, check_snr, check_time
-from traces.checks import interval
+from traces.checks import SAMPLES_PER_PASS, interval
 from traces.earth import COMPACTION_DEPTH, FT_PER_KM, LAYER_THICKNESS, LAYERS_PER_SEQUENCE, SEQUENCES_PER_MODEL
 from traces.earth import DENSITY_HETEROGENEITY, LITHOLOGIES, LITHOLOGY_NAMES, SEQUENCES, VELOCITY_HETEROGENEITY
 from traces.earth import PAPER_EARTH, STOPPING_DEPTH, Earth, Layers, Lithology, draw_layers, heterogeneous_log
@@ -43,7 +43,6 @@ TIME_STEPS = (0.001, 0.002, 0.004, 0.008)  # s, what variable_dt draws from
 DATA_LENGTHS = (400, 5999)  # samples, what variable_data_length draws from, both ends included
 LARGEST_RUN_NUMBER = 10**9 - 1  # a file's name has ten digits for the number
 TRACES_PER_BLOCK = 50  # of a stream: many enough to share a block's fixed cost, few enough for the first to come soon
-SAMPLES_PER_PASS = 262_144  # are worked on at a time, which bounds the memory of all intermediate arrays
 LOGS = ("VEL", "DENS", "IMP")
 DATA_NAMES = ("REFL", *TRACE_FAMILIES["random"], *(name for log in LOGS for name in (log, f"{log}_GAPS")))
 BLOCK_NAMES = ("LITHOLOGY", *DATA_NAMES, *(name for code in WAVELETS for name in TRACE_FAMILIES[code]))

@@ -31,7 +31,7 @@ from hpo.results.networks import FinalNetwork, predict_blind_traces, rate_networ
 from hpo.results.studies import StudyResults, read_study
 from hpo.results.study_figures import plot_duration_importance, plot_study
 from hpo.results.tables import table_of_best, table_of_ranges
-from hpo.run import study_name_option
+from hpo.settings import study_name_option
 from hpo.tree import APPROACHES, ResultsTree
 from hpo.urls import check_url
 from support.command_line import check_output

@@ -7,6 +7,11 @@ python run_DenoisingML_HPO_Paper.py --preset paper    as published: 260 trials o
 import functools
 import sys
 
+from hpo.options import parse_options
+
+if __name__ == "__main__":  # A mistake is answered before Keras is loaded, which takes seconds.
+    parse_options(__doc__)
+
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from baseML import NetworkConfig

@@ -3,16 +3,28 @@
 import contextlib
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import optuna
 
-from hpo.options import MODES, parse_options, run_from_options
+from hpo.asked import run_from_options
+from hpo.options import parse_options
+from hpo.plans import run_final_model, run_manual
 from hpo.problem import Problem
 from hpo.run import Run, check_places, resume_command
+from hpo.search import run_search
+from hpo.update import run_model_update
 from networks.backends import make_deterministic
 from support.errors import StoppedError, UserError, machine_fault
 from support.stopping import check_stop, ignore_signals, stop_on_signals, stop_was_asked, stop_with_parent
+
+WORK: dict[str, Callable[[Run], None]] = {  # of each of MODES
+    "optuna": run_search,
+    "optuna_resume": run_search,
+    "manual": run_manual,
+    "final_model": run_final_model,
+    "model_update": run_model_update,
+}
 
 
 def main(problem: Problem, description: str, arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +37,7 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     run = None
     try:
-        run = run_from_options(problem, parse_options(problem, description, arguments), arguments)
+        run = run_from_options(problem, parse_options(description, arguments), arguments)
         if run.is_worker:
             stop_with_parent()
         check_places(run)
@@ -33,7 +45,7 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
             make_deterministic()
         gc.collect()
         gc.freeze()  # Otherwise every trial would look through all that the libraries have made.
-        MODES[run.mode].work(run)
+        WORK[run.mode](run)
         check_stop()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 import baseML
 from baseML import SUMMARY_COLUMNS, RunResult
-from hpo.run import Run, check_table, data_protocol, derived_seed, train
-from hpo.settings import DEFAULTS, PATHS, difference
+from hpo.run import Run, check_table, data_protocol, train
+from hpo.settings import DEFAULTS, PATHS, derived_seed, difference
 from hpo.study import best_configuration, stored_settings, with_traces_of_source
 from hpo.tree import APPROACHES
 from networks.files import BACKUP, LOSS_HISTORY_FOLDER, RUN_NAME, keep_best, loss_history_path, remove_run_files

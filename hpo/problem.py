@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import Trial
 
 from dataPreProcessing import GENERATIONS, RMSE, Loss
 from evaluation.task import Task
@@ -186,6 +187,31 @@ def applies(name: str, chosen: Mapping[str, object], names: Collection[str]) -> 
     own = [other for other in names if other.startswith(f"{arch_type} ")]
     uses = any(network.uses(name) for (other, _), network in NETWORKS.items() if other == arch_type)
     return f"{arch_type} {name}" not in own and (uses or not own)
+
+
+def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, object]:
+    """One value for each parameter of the search space that has a meaning beside those drawn before.
+
+    A trial that was cut off while it drew keeps the values that it has. These are drawn once more all the same, so that
+    the sampler draws the others in the state that it would have had.
+    """
+    before = trial.storage.get_trial(trial._trial_id)
+    kept = set(before.params)
+    if kept:
+        kept -= {*before.system_attrs.get("fixed_params", {}), *trial.relative_params}
+    draw = {
+        CategoricalDistribution: lambda name, kind: trial.suggest_categorical(name, kind.choices),
+        IntDistribution: lambda name, kind: trial.suggest_int(name, kind.low, kind.high, step=kind.step, log=kind.log),
+        FloatDistribution: lambda name, kind: trial.suggest_float(name, kind.low, kind.high, log=kind.log),
+    }
+    parameters = {}
+    for name, kind in space.items():
+        if not applies(name, parameters, space):
+            continue
+        if name in kept and not kind.single():  # Optuna draws nothing for a single value
+            trial.study.sampler.sample_independent(trial.study, before, name, kind)
+        parameters[name] = draw[type(kind)](name, kind)
+    return parameters
 
 
 def network_config(problem: Problem, parameters: Mapping[str, object]) -> NetworkConfig:

@@ -14,25 +14,21 @@ from baseML import BaseMLClass, RunResult
 from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
 from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
-from hpo.settings import DEFAULTS, FROM_FILES, MOST_TRIALS, MOST_WORKERS, OF_PAIRS, OF_TRACES, SEARCH, RunSettings
-from hpo.settings import checked, option
-from hpo.tree import ResultsTree, check_study_name
+from hpo.settings import DEFAULTS, FROM_FILES, OF_PAIRS, OF_TRACES, RunOptions, RunSettings
+from hpo.tree import ResultsTree
 from hpo.urls import public_url
 from networks.backends import memory_limit, versions
 from networks.rows import NetworkConfig
 from networks.size import Size, estimate
 from problems.own_pairs import Pairs
-from support.command_line import check_output, command_line, whole_number
+from support.command_line import check_output, command_line
 from support.errors import UserError
 from support.files import is_header
 from support.stopping import check_stop
 
 
-study_name_option = checked(check_study_name)
-
-
-@dataclass
-class Run:
+@dataclass(kw_only=True)
+class Run(RunOptions):
     """One call of a run script: what was asked for."""
 
     problem: Problem
@@ -41,32 +37,6 @@ class Run:
     search_space: Mapping[str, BaseDistribution]
     given: frozenset[str]  # fields of the settings that the command line names
     arguments: Sequence[str] = ()  # the command line
-    search_transform: bool = option(False, "the study searches the transform too", modes=[SEARCH], before="validation")
-    deterministic: bool = option(False, "repeated runs give the same bits on a GPU too, more slowly", before="seed")
-    log_lr: bool = option(False, "learning rates are drawn on a log scale", modes=[SEARCH], before="enqueue_base")
-    n_workers: int = option(
-        1, "processes on this machine (default {})", whole_number(1, MOST_WORKERS), modes=[SEARCH], flag="--workers"
-    )
-    storage_url: str | None = option(
-        None,
-        "URL of an Optuna storage (default: a SQLite file among the results, which must not be on a network file "
-        "system such as NFS, SMB or Lustre; several machines need postgresql+psycopg://user@host/database)",
-        str,
-        "URL",
-        modes=[SEARCH, "final_model"],
-        paper="storage",
-        flag="--storage",
-    )
-    study_name: str | None = option(  # None: it is still to be found
-        None, "study, which is continued if it exists", study_name_option, "NAME", modes=[SEARCH], paper="study_name"
-    )
-    # The settings keep this number as n_trials.
-    repeats: int | None = option(None, "trainings of a network", whole_number(1, MOST_TRIALS), modes=["final_model"])
-    from_study: str | None = option(None, "study with the network", study_name_option, "NAME", modes=["final_model"])
-    model: Path | None = option(None, "saved network (.keras)", Path, "FILE", modes=["model_update"], paper="model")
-    dry_run: bool = option(False, "the trainings are only listed", modes=["manual", "final_model"])
-    output: Path = option(Path("Results"), "root folder of the results (default {})", Path, "DIR")
-    is_worker: bool = option(False, None, flag="--as-worker")  # one of several processes that another one started
     own_pairs: Pairs | None = None  # the files of settings.traces, which are open then
 
     @property
@@ -157,11 +127,6 @@ def check_table(path: Path, columns: Sequence[str] = baseML.SUMMARY_COLUMNS) -> 
 
 
 # --- One training
-
-
-def derived_seed(seed: int, *key: int) -> int:
-    """A 32-bit seed that belongs to (seed, key) alone."""
-    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])
 
 
 def training_size(run: Run, config: NetworkConfig) -> Size:

@@ -1,17 +1,13 @@
-"""Samplers and pruners, a row of a table each, and the drawing of the parameters of a trial."""
+"""Samplers and pruners, a row of a table each."""
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import Trial
 
-from hpo.problem import applies
-from hpo.run import derived_seed
-from hpo.settings import RunSettings
+from hpo.settings import RunSettings, derived_seed
 from support.errors import UserError
 
 
@@ -65,28 +61,3 @@ def make_sampler(settings: RunSettings, number: int) -> optuna.samplers.BaseSamp
         raise UserError(f"--sampler {settings.sampler} needs {library}: pip install {library}")
     with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
         return make(settings, derived_seed(settings.seed, number, 0))
-
-
-def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, object]:
-    """One value for each parameter of the search space that has a meaning beside those drawn before.
-
-    A trial that was cut off while it drew keeps the values that it has. These are drawn once more all the same, so that
-    the sampler draws the others in the state that it would have had.
-    """
-    before = trial.storage.get_trial(trial._trial_id)
-    kept = set(before.params)
-    if kept:
-        kept -= {*before.system_attrs.get("fixed_params", {}), *trial.relative_params}
-    draw = {
-        CategoricalDistribution: lambda name, kind: trial.suggest_categorical(name, kind.choices),
-        IntDistribution: lambda name, kind: trial.suggest_int(name, kind.low, kind.high, step=kind.step, log=kind.log),
-        FloatDistribution: lambda name, kind: trial.suggest_float(name, kind.low, kind.high, log=kind.log),
-    }
-    parameters = {}
-    for name, kind in space.items():
-        if not applies(name, parameters, space):
-            continue
-        if name in kept and not kind.single():  # Optuna draws nothing for a single value
-            trial.study.sampler.sample_independent(trial.study, before, name, kind)
-        parameters[name] = draw[type(kind)](name, kind)
-    return parameters

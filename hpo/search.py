@@ -15,9 +15,10 @@ import baseML
 from baseML import RunResult
 from hpo.dashboard import upload_picture
 from hpo.report import Progress, print_plan, print_result
-from hpo.run import Run, check_table, data_stream, derived_seed, train, training_size, why_too_large
-from hpo.samplers import PRUNERS, make_sampler, suggest
-from hpo.settings import DEFAULTS
+from hpo.problem import suggest
+from hpo.run import Run, check_table, data_stream, train, training_size, why_too_large
+from hpo.samplers import PRUNERS, make_sampler
+from hpo.settings import DEFAULTS, derived_seed
 from hpo.study import open_study
 from hpo.trials import TrialQueue, attributes_of, finished_trials, result_of, run_name_of, trained_trials
 from hpo.workers import POLL, supervise

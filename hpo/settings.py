@@ -1,4 +1,4 @@
-"""The settings that decide the result of a run, the presets, and how a field becomes an option of the command line."""
+"""The settings of a run, the presets, and how a field becomes an option of the command line."""
 
 import argparse
 import os
@@ -7,15 +7,18 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
-from dataPreProcessing import TRANSFORM_TYPES, VALIDATIONS
+import numpy as np
+
 from evaluation.given_wavelet import given_wavelet
 from hpo.budget import Budget
-from networks.backends import PRECISIONS
+from hpo.tree import check_study_name
 from support.command_line import LARGEST_SEED, converter, whole_number
 from support.errors import UserError
+from support.startup import PRECISIONS
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, check_snr, interval
 from traces.earth_files import read_earth
-from traces.protocol import TraceProtocol, earth_of, wavelet_of
+from traces.protocol import VALIDATIONS, TraceProtocol, earth_of, wavelet_of
+from traces.transforms import TRANSFORM_TYPES
 from traces.variety import VARIETIES
 
 SEARCH = "search"  # stands for all modes that are searches, where the modes of an option are listed
@@ -215,6 +218,41 @@ class RunSettings:
         return max(1, round(VALIDATION_SHARE * self.num_datasets))
 
 
+study_name_option = checked(check_study_name)
+
+
+@dataclass(kw_only=True)
+class RunOptions:
+    """What else is asked of one call of a run script, which decides no result of a study."""
+
+    search_transform: bool = option(False, "the study searches the transform too", modes=[SEARCH], before="validation")
+    deterministic: bool = option(False, "repeated runs give the same bits on a GPU too, more slowly", before="seed")
+    log_lr: bool = option(False, "learning rates are drawn on a log scale", modes=[SEARCH], before="enqueue_base")
+    n_workers: int = option(
+        1, "processes on this machine (default {})", whole_number(1, MOST_WORKERS), modes=[SEARCH], flag="--workers"
+    )
+    storage_url: str | None = option(
+        None,
+        "URL of an Optuna storage (default: a SQLite file among the results, which must not be on a network file "
+        "system such as NFS, SMB or Lustre; several machines need postgresql+psycopg://user@host/database)",
+        str,
+        "URL",
+        modes=[SEARCH, "final_model"],
+        paper="storage",
+        flag="--storage",
+    )
+    study_name: str | None = option(  # None: it is still to be found
+        None, "study, which is continued if it exists", study_name_option, "NAME", modes=[SEARCH], paper="study_name"
+    )
+    # The settings keep this number as n_trials.
+    repeats: int | None = option(None, "trainings of a network", whole_number(1, MOST_TRIALS), modes=["final_model"])
+    from_study: str | None = option(None, "study with the network", study_name_option, "NAME", modes=["final_model"])
+    model: Path | None = option(None, "saved network (.keras)", Path, "FILE", modes=["model_update"], paper="model")
+    dry_run: bool = option(False, "the trainings are only listed", modes=["manual", "final_model"])
+    output: Path = option(Path("Results"), "root folder of the results (default {})", Path, "DIR")
+    is_worker: bool = option(False, None, flag="--as-worker")  # one of several processes that another one started
+
+
 # Settings that later runs take from a study or a network.
 OF_TRACES = ("wavelet", "earth", "dt", "variety", "background")
 OF_PAIRS = ("traces", "targets", "pairs")  # and those of own pairs
@@ -232,3 +270,8 @@ DEFAULTS = {field.name: field.default for field in fields(RunSettings)}
 def difference(name: str, found: object, asked: object) -> str:
     """How a message says that a setting was stored with another value than the one that is asked for."""
     return LONG_VALUES.get(name) or f"{name} {found!r}, not {asked!r}"
+
+
+def derived_seed(seed: int, *key: int) -> int:
+    """A 32-bit seed that belongs to (seed, key) alone."""
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1)[0])

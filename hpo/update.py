@@ -12,8 +12,8 @@ from baseML import BaseMLClass, RunResult
 from dataPreProcessing import fit_input
 from hpo.pairs import with_pairs
 from hpo.plans import UPDATE_SEED, claimed, result_text
-from hpo.run import Run, data_stream, derived_seed, origin_of
-from hpo.settings import DEFAULTS
+from hpo.run import Run, data_stream, origin_of
+from hpo.settings import DEFAULTS, derived_seed
 from hpo.study import check_traces, stored_settings
 from networks.files import UPDATE, loss_history_path
 from problems.own_pairs import in_words

@@ -15,7 +15,6 @@ from support.startup import load_keras
 
 keras = load_keras()
 
-PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
 XLA_COSTS = {"deconv"}  # kinds of layers that XLA makes slower
 XLA_STEPS = {"lstm": 1, "tcn": 500}  # steps of the shortest training that XLA makes faster, by kind of layer
 XLA_STEPS_OF_OTHERS = 1000

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
+PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
 SETTINGS = {
     # TensorFlow would greet every run with its build flags. Errors still arrive as exceptions.
     "TF_CPP_MIN_LOG_LEVEL": "3",

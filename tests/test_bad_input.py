@@ -18,6 +18,7 @@ import dataGeneration as dg
 import dataPlotting
 import dataPreProcessing as dp
 import evaluation.baselines
+import hpo.asked
 import hpo.command
 import hpo.options
 import hpo.study
@@ -222,9 +223,9 @@ def test_settings_that_are_none_are_one_sentence(tmp_path, capsys, text):
 @pytest.mark.parametrize("mode", ["optuna", "optuna_resume", "final_model"])
 def test_a_study_of_the_other_problem_is_one_sentence(tmp_path, capsys, mode):
     url = f"sqlite:///{(tmp_path / 'shared.db').as_posix()}"
-    options = hpo.options.parse_options(DENOISING, "", [])
+    options = hpo.options.parse_options("", [])
     study = optuna.create_study(study_name="theirs", storage=url)
-    for name, value in hpo.study.stored_settings(hpo.options.run_from_options(DENOISING, options)).items():
+    for name, value in hpo.study.stored_settings(hpo.asked.run_from_options(DENOISING, options)).items():
         study.set_user_attr(name, value)
     which = "--from-study" if mode == "final_model" else "--study-name"
     status = outcome(

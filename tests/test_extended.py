@@ -50,7 +50,7 @@ def test_parameters_are_drawn_where_they_have_a_meaning(problem, sampler):
     for number in range(40):
         study.sampler = hpo.samplers.make_sampler(settings, number)
         trial = study.ask()
-        drawn = hpo.samplers.suggest(trial, space)
+        drawn = hpo.problem.suggest(trial, space)
         assert set(drawn) == set(trial.params) == {name for name in space if applies(name, drawn, space)}
         residual, decays = drawn["arch_type"] == "RES", drawn["optimizer"] == "adamw"
         assert ("RES num_filt" in drawn, "num_filt" in drawn) == (residual, not residual)

@@ -212,7 +212,7 @@ def clock_goes_back(nth):
     def go_back(number, when):
         if number == nth and when == "before":
             time.time = lambda: real() - shift.total_seconds()
-            for module in ("networks.files", "hpo.options", "hpo.plans", "optuna.storages._rdb.storage"):
+            for module in ("networks.files", "hpo.asked", "hpo.plans", "optuna.storages._rdb.storage"):
                 forked.importlib.import_module(module).datetime = Past
 
     forked.listen_to_calls("baseML:Dwell_CB.on_epoch_end", go_back)

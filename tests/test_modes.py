@@ -16,6 +16,7 @@ from filelock import FileLock
 from toys import DENOISING, INVERSION, LISTED, NETWORK, TOY
 
 import baseML
+import hpo.asked
 import hpo.options
 import hpo.plans
 import hpo.problem
@@ -42,7 +43,7 @@ TABLES = {
 
 
 def asked(problem, *options):
-    return hpo.options.run_from_options(problem, hpo.options.parse_options(problem, "", options))
+    return hpo.asked.run_from_options(problem, hpo.options.parse_options("", options))
 
 
 def run_mode(mode, output, *options):

@@ -5,8 +5,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from toys import DENOISING, INVERSION
+from toys import DENOISING
 
+import hpo.asked
 import hpo.options
 from hpo.settings import SEARCH, RunSettings
 from support.errors import UserError
@@ -43,7 +44,7 @@ PAPER = {  # what a study of the paper preset keeps, in this order
 
 
 def asked(*options, problem=DENOISING):
-    return hpo.options.run_from_options(problem, hpo.options.parse_options(problem, "", options))
+    return hpo.asked.run_from_options(problem, hpo.options.parse_options("", options))
 
 
 def test_the_settings_that_are_stored_keep_their_names_and_their_order():
@@ -81,7 +82,7 @@ def test_an_option_with_its_default_value_is_valid_in_every_mode():
 
 def test_every_option_says_what_it_is_called_in_the_paper_and_belongs_to_modes_that_exist(capsys):
     with pytest.raises(SystemExit):
-        hpo.options.parse_options(INVERSION, "", ["--help"])
+        hpo.options.parse_options("", ["--help"])
     text = " ".join(capsys.readouterr().out.partition("options:")[2].split())
     for flag, field in hpo.options.OPTIONS.items():
         assert set(field.metadata["modes"]) <= {SEARCH, *hpo.options.MODES}, flag

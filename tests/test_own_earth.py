@@ -11,6 +11,7 @@ from toys import DENOISING, INVERSION, hastily, load, run_here, toy
 
 import blindTest
 import dataGeneration as dg
+import hpo.asked
 import hpo.options
 import modelCard
 from baseML import BaseMLClass
@@ -436,7 +437,7 @@ def test_the_best_configuration_of_a_study_is_trained_again_on_its_traces(finish
 
 
 def asked(*options):
-    return hpo.options.run_from_options(PROBLEM, hpo.options.parse_options(PROBLEM, "", options), options)
+    return hpo.asked.run_from_options(PROBLEM, hpo.options.parse_options("", options), options)
 
 
 def test_a_study_is_not_resumed_with_another_earth(finished, tmp_path, capsys):
@@ -506,6 +507,6 @@ def test_traces_of_another_problem_have_no_own_earth():
     with pytest.raises(ValueError, match="another problem have an earth, wavelets and a variety of their own"):
         Other(earth=ONE_ROCK)
     other = dataclasses.replace(PROBLEM, paper_trials=0)
-    options = hpo.options.parse_options(other, "", ["--earth", "x"])
+    options = hpo.options.parse_options("", ["--earth", "x"])
     with pytest.raises(UserError, match="--earth, --wavelet and --variety have no meaning for inversion"):
-        hpo.options.run_from_options(other, options)
+        hpo.asked.run_from_options(other, options)

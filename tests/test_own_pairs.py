@@ -11,6 +11,7 @@ import pytest
 from toys import DENOISING, INVERSION, hastily, load, run_here, toy
 
 import blindTest
+import hpo.asked
 import hpo.options
 import hpo.study
 import modelCard
@@ -308,7 +309,7 @@ def test_workers_open_the_files_of_their_study(studied):
     options = ["--as-worker", "--study-name", "own", "--output", str(studied / "out")]
     options += options_of(studied / "files", "denoising")
     problem = TOYS["denoising"]
-    worker = hpo.options.run_from_options(problem, hpo.options.parse_options(problem, "", options))
+    worker = hpo.asked.run_from_options(problem, hpo.options.parse_options("", options))
     worker, _ = hpo.study.open_study(worker)
     assert worker.own_pairs.content == worker.settings.pairs and worker.settings.dt == DT
 

@@ -19,6 +19,7 @@ from test_dashboard import answer_of, serving
 from test_storage import make_old
 from toys import DENOISING, INVERSION, ROOT, SCRIPTS, TINY_SPACE, TOY, load, run_here, toy
 
+import hpo.asked
 import hpo.command
 import hpo.options
 import hpo.problem
@@ -230,7 +231,7 @@ def test_samplers_repeat_with_the_seed_and_never_draw_twice_the_same(sampler):
         for number in range(14):
             study.sampler = hpo.samplers.make_sampler(settings, number)
             trial = study.ask()
-            study.tell(trial, hpo.samplers.suggest(trial, INVERSION.quick_space)["num_filt"])
+            study.tell(trial, hpo.problem.suggest(trial, INVERSION.quick_space)["num_filt"])
         return [trial.params for trial in study.trials]
 
     first = draws(0)
@@ -250,12 +251,12 @@ def test_a_trial_that_was_cut_off_while_it_drew_ends_with_the_same_parameters(sa
         for earlier in range(number):
             study.sampler = hpo.samplers.make_sampler(settings, earlier)
             trial = study.ask()
-            study.tell(trial, hpo.samplers.suggest(trial, space)["Learning Rate"])
+            study.tell(trial, hpo.problem.suggest(trial, space)["Learning Rate"])
         study.enqueue_trial({})
         trial_id = study.trials[-1]._trial_id
         for part in parts:
             study.sampler = hpo.samplers.make_sampler(settings, number)
-            parameters = hpo.samplers.suggest(optuna.trial.Trial(study, trial_id), part)
+            parameters = hpo.problem.suggest(optuna.trial.Trial(study, trial_id), part)
         return parameters
 
     some = dict(list(space.items())[:3])
@@ -296,8 +297,8 @@ def test_the_best_network_of_a_study_is_trained_again_in_batches_of_the_run(tmp_
 
 
 def test_learning_rates_are_logarithmic_on_request():
-    options = hpo.options.parse_options(DENOISING, "", ["--preset", "paper", "--log-lr"])
-    assert hpo.options.run_from_options(DENOISING, options).search_space["Learning Rate"].log
+    options = hpo.options.parse_options("", ["--preset", "paper", "--log-lr"])
+    assert hpo.asked.run_from_options(DENOISING, options).search_space["Learning Rate"].log
 
 
 # --- Resume by mode
@@ -318,7 +319,7 @@ def test_a_published_study_is_gone_on_with_from_a_copy(tmp_path, capsys):
     url = f"sqlite:///{tmp_path / 'published.db'}"
     published = optuna.create_study(study_name=name, storage=url)
     published.optimize(
-        lambda trial: bool(hpo.samplers.suggest(trial, DENOISING.search_space)) + trial.number, n_trials=3
+        lambda trial: bool(hpo.problem.suggest(trial, DENOISING.search_space)) + trial.number, n_trials=3
     )
     published.ask()  # as a process leaves it that was killed
     make_old(tmp_path / "published.db")
@@ -345,8 +346,8 @@ def test_resume_without_a_study_is_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize(("problem", "n_trials"), [(DENOISING, 260), (INVERSION, 300)])
 def test_the_paper_preset_is_the_paper(problem, n_trials):
-    options = hpo.options.parse_options(problem, "", ["--preset", "paper"])
-    settings = hpo.options.run_from_options(problem, options).settings
+    options = hpo.options.parse_options("", ["--preset", "paper"])
+    settings = hpo.asked.run_from_options(problem, options).settings
     assert (settings.n_trials, settings.num_epochs, settings.num_datasets, settings.n_validation) == (
         *(n_trials, 30, 250, 75),
     )
@@ -354,7 +355,7 @@ def test_the_paper_preset_is_the_paper(problem, n_trials):
     assert (settings.snr_db, settings.validation) == (None, "streaming")
     ranges = {
         name: getattr(kind, "choices", None) or (kind.low, kind.high, kind.log)
-        for name, kind in hpo.options.run_from_options(problem, options).search_space.items()
+        for name, kind in hpo.asked.run_from_options(problem, options).search_space.items()
     }
     own = {
         "denoising": {"arch_type": ("CNN", "TCN"), "pool_val": (2, 4, 8)},
@@ -383,7 +384,7 @@ def test_the_limits_and_scores_of_large_networks_are_the_papers():
 def test_every_draw_from_a_search_space_is_a_network(problem, space):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(50):
-        parameters = hpo.samplers.suggest(study.ask(), getattr(problem, space))
+        parameters = hpo.problem.suggest(study.ask(), getattr(problem, space))
         assert isinstance(hpo.problem.network_config(problem, parameters), NetworkConfig)
 
 

@@ -132,20 +132,20 @@ def data_set_of(options):
 
 def study_of(script, options):
     """The parameters of the first trials of a study whose scores are made up."""
-    search, settings, samplers = (importlib.import_module(name) for name in PARTS)
+    options_of_runs, asked, space, samplers = (importlib.import_module(name) for name in PARTS)
     problem = importlib.import_module(script).PROBLEM
-    run = settings.run_from_options(problem, settings.parse_options(problem, "", options))
+    run = asked.run_from_options(problem, options_of_runs.parse_options("", options))
     study = optuna.create_study()
     found = []
     for number in range(N_TRIALS):
         study.sampler = samplers.make_sampler(run.settings, number)
         trial = study.ask()
-        found.append(search.suggest(trial, run.search_space))
+        found.append(space.suggest(trial, run.search_space))
         study.tell(trial, trial.params["Learning Rate"] * 1000 + trial.params.get("num_filt", 0) / 100)
     return found
 
 
-PARTS = ("hpo.samplers", "hpo.options", "hpo.samplers")  # modules of `suggest`, of the options, of the samplers
+PARTS = ("hpo.options", "hpo.asked", "hpo.problem", "hpo.samplers")
 
 
 def options_of(command):

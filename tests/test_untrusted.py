@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from toys import DENOISING, ROOT, run_here, toy
 
 import baseML
+import hpo.asked
 import hpo.command
 import hpo.dashboard
 import hpo.options
@@ -246,8 +247,8 @@ def test_figures_of_a_study_outside_of_the_tree_are_refused(tmp_path, capsys, na
 
 @pytest.mark.parametrize("name", ALLOWED_NAMES, ids=lambda name: name[:20])
 def test_a_fragment_of_sql_or_of_a_command_is_only_a_name(tmp_path, name):
-    options = hpo.options.parse_options(DENOISING, "", [f"--study-name={name}", "--output", str(tmp_path)])
-    run = hpo.options.run_from_options(DENOISING, options)
+    options = hpo.options.parse_options("", [f"--study-name={name}", "--output", str(tmp_path)])
+    run = hpo.asked.run_from_options(DENOISING, options)
     run.tree.search.mkdir(parents=True)
     _, storage = open_storage(run.url, run.tree.upgraded)
     study = optuna.create_study(storage=storage, study_name=run.study_name)
@@ -348,8 +349,8 @@ def test_the_name_of_a_process_reaches_no_file_but_locks(tree, tmp_path, worker)
 
 @pytest.mark.parametrize("name", EVIL_NAMES, ids=lambda name: ascii(name)[:20])
 def test_the_best_network_of_a_study_is_not_looked_for_elsewhere(tree, tmp_path, capsys, name):
-    options = hpo.options.parse_options(DENOISING, "", ["--output", str(tree.output), "--study-name", "mine"])
-    run = hpo.options.run_from_options(DENOISING, options)
+    options = hpo.options.parse_options("", ["--output", str(tree.output), "--study-name", "mine"])
+    run = hpo.asked.run_from_options(DENOISING, options)
     study = optuna.create_study(study_name="mine")
     study.add_trial(optuna.trial.create_trial(value=1.0, user_attrs={"run_name": name}))
     before = files_below(tmp_path)
@@ -401,8 +402,8 @@ def test_a_study_that_a_storage_calls_by_a_path_is_refused(tmp_path, capsys, nam
 )
 def test_a_study_with_settings_that_are_none_is_one_sentence(tmp_path, capsys, name, value):
     url = f"sqlite:///{(tmp_path / 'theirs.db').as_posix()}"
-    options = hpo.options.parse_options(DENOISING, "", [])
-    run = hpo.options.run_from_options(DENOISING, options)
+    options = hpo.options.parse_options("", [])
+    run = hpo.asked.run_from_options(DENOISING, options)
     study = optuna.create_study(study_name="theirs", storage=url)
     for key, known in (hpo.study.stored_settings(run) | {name: value}).items():
         study.set_user_attr(key, known)
@@ -420,10 +421,8 @@ def test_the_dashboard_is_for_this_machine_only(tmp_path):
     database = tmp_path / "with space; $(touch evil) 'quoted'.db"
     url = f"sqlite:///{database.as_posix()}"
     optuna.create_study(study_name="s", storage=url)
-    options = hpo.options.parse_options(
-        DENOISING, "", ["--storage", url, "--output", str(tmp_path / "it's; touch evil")]
-    )
-    run = hpo.options.run_from_options(DENOISING, options)
+    options = hpo.options.parse_options("", ["--storage", url, "--output", str(tmp_path / "it's; touch evil")])
+    run = hpo.asked.run_from_options(DENOISING, options)
     command = shlex.split(hpo.dashboard.dashboard_command(run))
     assert command == ["optuna-dashboard", url, "--artifact-dir", str(run.tree.artifacts)]
     run.tree.artifacts.mkdir(parents=True)
@@ -524,7 +523,7 @@ def test_the_command_to_go_on_has_no_password(capsys, monkeypatch, tmp_path):
     def stop(run):
         raise support.errors.StoppedError("all processes ended")
 
-    monkeypatch.setitem(hpo.options.MODES, "optuna", hpo.options.MODES["optuna"]._replace(work=stop))
+    monkeypatch.setitem(hpo.command.WORK, "optuna", stop)
     url = f"postgresql+psycopg://me:{SECRET}@host/x"
     for words in (["--storage", url], [f"--storage={url}"]):
         assert run_here(toy(DENOISING), tmp_path, *words) == 1
@@ -548,17 +547,17 @@ def test_a_worker_gets_the_password_where_nobody_else_sees_it(tmp_path, monkeypa
     url = f"postgresql+psycopg://me:{SECRET}@host/x"
     words = {"two words": ["--storage", url], "one word": [f"--storage={url}"], "short": ["--stor", url]}[form]
     script = tmp_path / "run.py"
-    told = f"sys.argv[1:], os.environ[{hpo.options.WORKER_STORAGE!r}]"
+    told = f"sys.argv[1:], os.environ[{hpo.workers.WORKER_STORAGE!r}]"
     script.write_text(f"import os, sys\nprint({told}, sep='\\n', file=sys.stderr)\n")
     monkeypatch.setattr(sys, "argv", [str(script)])
-    options = hpo.options.parse_options(DENOISING, "", words)
-    run = hpo.options.run_from_options(DENOISING, options, words)
+    options = hpo.options.parse_options("", words)
+    run = hpo.asked.run_from_options(DENOISING, options, words)
     worker = hpo.workers._start_worker(run, 0, tmp_path)
     assert worker.wait(SECONDS) == 0
     arguments, inherited = (tmp_path / "0.log").read_text().splitlines()
     assert SECRET not in arguments and "://me:***@host/x" in arguments and inherited == url
-    monkeypatch.setenv(hpo.options.WORKER_STORAGE, url)
-    options = hpo.options.parse_options(DENOISING, "", ast.literal_eval(arguments))
-    assert hpo.options.run_from_options(DENOISING, options).storage_url == url
-    options = hpo.options.parse_options(DENOISING, "", ["--storage", "sqlite:///mine.db"])
-    assert hpo.options.run_from_options(DENOISING, options).storage_url == "sqlite:///mine.db"
+    monkeypatch.setenv(hpo.workers.WORKER_STORAGE, url)
+    options = hpo.options.parse_options("", ast.literal_eval(arguments))
+    assert hpo.asked.run_from_options(DENOISING, options).storage_url == url
+    options = hpo.options.parse_options("", ["--storage", "sqlite:///mine.db"])
+    assert hpo.asked.run_from_options(DENOISING, options).storage_url == "sqlite:///mine.db"

@@ -9,6 +9,7 @@ from scipy import signal, stats
 from toys import DENOISING, INVERSION, NETWORK, TINY_SPACE, hastily, load, run_here, toy
 
 import blindTest
+import hpo.asked
 import hpo.options
 from baseML import create_model
 from dataGeneration import generate_block, stream_generator
@@ -271,10 +272,8 @@ def test_an_extended_study_is_of_field_data_and_an_older_one_of_the_papers(tmp_p
     with database:
         database.execute("DELETE FROM study_user_attributes WHERE key = 'variety'")
     database.close()
-    asked = hpo.options.parse_options(
-        problem, "", ["--mode", "optuna_resume", "--study-name", "s", "--output", str(tmp_path)]
-    )
-    run, _ = open_study(hpo.options.run_from_options(problem, asked))
+    asked = hpo.options.parse_options("", ["--mode", "optuna_resume", "--study-name", "s", "--output", str(tmp_path)])
+    run, _ = open_study(hpo.asked.run_from_options(problem, asked))
     assert run.settings.variety == "paper"
 
 

@@ -12,6 +12,7 @@ DT_LIMITS = (0.0001, 0.1)  # s
 SNR_LIMITS = (-100.0, 100.0)  # dB
 SHORTEST_TRACE = 3  # samples: a reflection coefficient needs a sample on either side
 LONGEST_TRACE = 1_000_000  # samples: 250 times the paper's length, and still within a laptop's memory
+SAMPLES_PER_PASS = 262_144  # are worked on at a time, which bounds the memory of all intermediate arrays
 MOST_TRACES = 10_000_000  # in a set: a larger number is a typing error
 ROCK_VELOCITIES = (1000.0, 30_000.0)  # ft/s, from dry sand to more than any rock
 WATER_VELOCITY = 4900.0  # ft/s

@@ -14,6 +14,7 @@ GENERATIONS = {  # how velocity and density are made, and what that is called
     "described": "fresh models for every trace, as the paper describes them",
     "published": "models in rows that are used again, as the published scripts made them",
 }
+VALIDATIONS = ("streaming", "fixed")  # fresh validation traces every epoch, or the same ones
 
 
 @dataclass(frozen=True)

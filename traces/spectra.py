@@ -1,7 +1,7 @@
 """Power spectra of traces, and the wavelet that they show where reflectivity is white."""
 
 import numpy as np
-from scipy import signal
+import scipy
 
 # Only noise lies above this frequency in Hz, or above this share of the Nyquist frequency where that is lower.
 NOISE_BAND = (200.0, 0.8)
@@ -27,7 +27,7 @@ def power_spectrum(traces: np.ndarray, dt: float, seconds: float) -> tuple[np.nd
     ((2, 33), 6, 65)
     """
     n_segment = odd_segment(seconds, dt, traces.shape[1])
-    f, power = signal.welch(traces, 1 / dt, nperseg=n_segment, detrend=False)
+    f, power = scipy.signal.welch(traces, 1 / dt, nperseg=n_segment, detrend=False)
     # The highest frequency always counts as noise, because a short segment may have no frequency in the band.
     lowest_noise = min(NOISE_BAND[0], NOISE_BAND[1] * 0.5 / dt, f[-1])
     return power, f >= lowest_noise, n_segment
