@@ -16,28 +16,32 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaluation.options import TASKS, apply_options
+
+if __name__ == "__main__":  # A mistake is answered before Keras is loaded, which takes seconds.
+    apply_options(__doc__)
+
 import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import dataPlotting
 from baseML import BaseMLClass
-from dataFiles import DOMAINS, TraceFile, open_traces
+from dataFiles import TraceFile, open_traces
 from dataPreProcessing import TraceProtocol
-from evaluation.apply import UNITS, Applied, Background, Plan, apply, plan_for, shown_traces
+from evaluation.apply import Applied, Background, Plan, apply, plan_for, shown_traces
 from evaluation.baselines import INVERSION_BASELINES
 from evaluation.comparison import aligned
 from evaluation.field import INVERSION_RIVALS, RIVAL, field_rows, field_table, field_verdict, mean_spectrum
 from evaluation.field import velocity_rows, velocity_table
 from hpo.problem import known_problems
-from support.command_line import OneSentenceParser, check_output
+from support.command_line import check_output, refuse
 from support.errors import UserError
 from support.files import replace_file
 from support.pages import page
 from support.stopping import stop_on_signals
 from traces.live import Live, examine
 
-TASKS = {"denoise": ("denoising", "denoised"), "invert": ("inversion", "velocity")}  # pretrained network, ending of OUT
 BACKED = "inversion_background"  # the pretrained network for an inversion with a background
 TRUST = {  # what no figure of a report shows, by task
     "denoise": "Nobody knows the truth here, so no signal-to-noise ratio is given. Random noise has no correlation "
@@ -53,29 +57,7 @@ CHANGES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Apply the network, print the report and draw the picture; returns the exit status."""
-    parser = OneSentenceParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("input", type=Path, metavar="IN", help="file of traces, whose name ends with .sgy, .segy, .su, .npy or .npz")
-    add("--task", choices=TASKS, help="what to do (default: what the network of --model does)")
-    add("--model", type=Path, metavar="FILE", help="a saved network (.keras; default: the pretrained one of the task)")
-    add("--output", type=Path, metavar="OUT", help="file of the answer (default: the name of IN with another ending)")
-    add("--dt", type=float, metavar="S", help="sampling interval in s, in place of the file's")
-    add("--domain", choices=DOMAINS, help="what the samples are in, in place of what the file says")
-    add("--array", metavar="NAME", help="which of several arrays in an .npz file")
-    text = "factor for amplitudes before an inversion (default: the one that makes their deviation the training's)"
-    add("--scale", type=float, metavar="X", help=text)
-    text = "reversed: for an inversion, a positive amplitude is a decrease of impedance"
-    add("--polarity", choices=("normal", "reversed"), default="normal", help=text)
-    add("--unit", choices=UNITS, default="ft/s", help="unit of velocities (default ft/s)")
-    text = (
-        "velocities below 3 Hz for a network that was trained with them: a file with one log for each trace, or for all"
-    )
-    add("--background", type=Path, metavar="FILE", help=text)
-    text = "unit of the --background (default ft/s)"
-    add("--background-unit", choices=UNITS, default="ft/s", help=text)
-    add("--picture", type=Path, metavar="PNG", help="file of the picture (default: the name of OUT with .png)")
-    add("--html", type=Path, metavar="HTML", help="file of a page with the report and the picture")
-    options = parser.parse_args(arguments)
+    options = apply_options(__doc__, arguments)
     stop_on_signals()
     try:
         known_problems()  # Their modules may bring networks of their own, which the file may be of.
@@ -84,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             background = options.background and stack.enter_context(open_traces(options.background))
             _run(options, file, background and Background(background, options.background_unit))
     except (UserError, ValueError, OSError) as error:
-        parser.error(" ".join(str(error).split()))
+        refuse(" ".join(str(error).split()))
     except KeyboardInterrupt:
         print(f"\nStopped; {str(options.input)!r} is as it was, and no output was written", file=sys.stderr)
         return 130

@@ -13,18 +13,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from evaluation.options import AXES, SNR_DB, blind_test_options
+
+if __name__ == "__main__":  # A mistake is answered before Keras is loaded, which takes seconds.
+    blind_test_options(__doc__)
+
 from baseML import BaseMLClass, labelled
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import VARIANTS, blind_test, blind_tests
+from evaluation.blind import blind_test, blind_tests
 from evaluation.comparison import Row, missing_packages, report, text_table_of_all, write_csv
 from evaluation.given_wavelet import given_wavelet
 from evaluation.outside import (
-    AXES,
-    SNR_DB,
-    VELOCITY_UNITS,
     ModelFile,
     OutsidePairs,
-    length_in_feet,
     model_pairs,
     outside_test,
     read_section,
@@ -33,11 +34,9 @@ from evaluation.outside import (
 from hpo.pairs import tested_on
 from hpo.problem import Problem, known_problems
 from problems.own_pairs import OwnTraces, OwnVelocities
-from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, converter, whole_number
+from support.checks import check_choice
+from support.command_line import check_output, refuse
 from support.errors import UserError
-from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, interval
-from traces.earth_files import read_earth
-from traces.variety import VARIETIES
 
 OUTSIDE = {"section": OwnTraces, "model_file": OwnVelocities}  # the pairs of the problems that these tests are for
 MEANING = {  # options that have a meaning in some tests only; None stands for generated traces
@@ -51,28 +50,7 @@ MEANING = {  # options that have a meaning in some tests only; None stands for g
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table of each problem."""
-    parser = OneSentenceParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("--problem", choices=tuple(known_problems()), help="one problem (default: that of the networks, else all)")
-    add("--model", type=Path, action="append", default=[], metavar="FILE", help="a saved network; may be repeated")
-    add("--traces", type=whole_number(1, MOST_TRACES), default=200, metavar="N", help="blind traces (default 200)")
-    samples = whole_number(SHORTEST_TRACE, LONGEST_TRACE)
-    add("--samples", type=samples, metavar="N", help="samples of each trace (default: the networks', else 4096)")
-    default = "(default: the networks', else the paper's)"
-    text = f"sampling interval in s {default}; with --section, of a file that does not say its own"
-    add("--dt", type=converter(interval), metavar="S", help=text)
-    add("--earth", type=converter(read_earth), metavar="FILE", help=f"own earth, a TOML file {default}")
-    add("--wavelet", type=Path, metavar="FILE", help=f"own wavelet, a text file or traces that show it {default}")
-    add("--variety", choices=VARIETIES, help=f"what differs from trace to trace {default}")
-    add("--noisy-data", action="store_true", default=None, help="inversion from noisy traces with a gap")
-    text = "inversion with a background, the velocity below 3 Hz"
-    add("--background", action="store_true", default=None, help=text)
-    seed = whole_number(0, LARGEST_SEED)
-    add("--seed", type=seed, default=0, metavar="N", help="seed of the traces and the intervals (default 0)")
-    add("--by", choices=VARIANTS, help="one test of each heterogeneity, wavelet, noise level .. (default: one test)")
-    add("--csv", type=Path, metavar="DIR", help="folder to which one CSV file is written for each test")
-    _add_outside(parser)
-    options = parser.parse_args(arguments)
+    options = blind_test_options(__doc__, arguments)
     try:
         kind = _kind(options)
         if options.csv:
@@ -81,25 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for problem in _problems(options.problem, networks, kind):
             (_test_outside if kind else _test)(problem, networks, options)
     except (UserError, ValueError, OSError) as error:
-        parser.error(str(error))
-
-
-def _add_outside(parser: argparse.ArgumentParser) -> None:
-    """Add the options of tests on traces that are not of the generator."""
-    add = parser.add_argument_group("traces that nobody here generated").add_argument
-    add("--section", type=Path, metavar="FILE", help="denoise a real section: .sgy, .segy, .su, .npy or .npz")
-    text = f"levels of the noise that is added to the section, in dB (default {SNR_DB:g})"
-    add("--snr-db", type=float, nargs="+", metavar="DB", help=text)
-    add("--model-file", type=Path, metavar="FILE", help="invert traces of a velocity model in depth, such a file too")
-    add("--cell-size", type=converter(length_in_feet), metavar="H", help="of the model along depth: 4m, 10ft")
-    text = "of the model (default: the only one in which its values are velocities of rocks)"
-    add("--velocity-unit", choices=VELOCITY_UNITS, help=text)
-    text = "which axis of an array is depth; all others count columns (default last)"
-    add("--depth-axis", choices=AXES, help=text)
-    add("--array", metavar="NAME", help="which of several arrays in an .npz file")
-    text = "density of the model's cells, g/cm3 or kg/m3 (default: from velocity, by Gardner's relation)"
-    add("--density", type=Path, metavar="FILE", help=text)
-    add("--density-array", metavar="NAME", help="which of several arrays in an .npz file of densities")
+        refuse(error)
 
 
 def _option(name: str | None) -> str:
@@ -204,6 +164,8 @@ def _problems(asked: str | None, networks: Mapping[str, BaseMLClass], kind: str 
     Raises ValueError when networks are of another problem, or of several, and where no problem is left.
     """
     known = known_problems()
+    if asked is not None:
+        check_choice("problem", asked, known)
     trained_for = {network.provenance.get("problem", asked) for network in networks.values()} - {None}
     if len(trained_for | ({asked} - {None})) > 1:
         found = ", ".join(sorted(trained_for))

@@ -10,7 +10,6 @@ classical method, and has hyperparameters, data and training, seed, versions, an
 their intervals: for all traces, and for each kind of wavelet, noise, heterogeneity and so on.
 """
 
-import argparse
 import json
 import sys
 import zipfile
@@ -18,21 +17,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from evaluation.options import BLIND, CHECKED, card_options
+
+if __name__ == "__main__":  # A mistake is answered before Keras is loaded, which takes seconds.
+    card_options(__doc__)
+
 import numpy as np
 
 from baseML import BaseMLClass
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import AS_TRAINED, VARIANTS, Variant, blind_test, blind_tests, variants_of
+from evaluation.blind import blind_test, blind_tests, variants_of
 from evaluation.comparison import lead
 from evaluation.scores import Interval
 from hpo.problem import Problem, known_problems
 from support.checks import check_choice
-from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, whole_number
+from support.command_line import check_output, refuse
 from support.errors import UserError
 from support.files import replace_file, replacing
-from traces.checks import MOST_TRACES
+from traces.variants import AS_TRAINED, VARIANTS, Variant
 
-BLIND, CHECKED = 1000, 300  # traces of a new card, and traces that a card is checked with
 COMPARED = 40  # traces of a new card that classical methods get, too
 
 
@@ -160,14 +163,7 @@ def card_path(network: BaseMLClass) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish a network, or check a card. Returns the exit status, which is 1 when a card is not true here."""
-    parser = OneSentenceParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("model", type=Path, metavar="NETWORK", help="a saved network (.keras)")
-    add("--output", type=Path, metavar="FILE", help="write the network to this file (.keras), with its card (.json)")
-    traces = f"blind traces (default {BLIND}; {CHECKED} to check a card)"
-    add("--traces", type=whole_number(1, MOST_TRACES), metavar="N", help=traces)
-    add("--seed", type=whole_number(0, LARGEST_SEED), default=0, metavar="N", help="seed of the traces (default 0)")
-    options = parser.parse_args(arguments)
+    options = card_options(__doc__, arguments)
     try:
         if options.output:
             check_output(options.output, options.output.parent)
@@ -184,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{options.output}: {size / 1e6:.2f} MB, {network.get_model().count_params():,} parameters")
         checked = check_card(network, options.traces or CHECKED)
     except (UserError, ValueError, OSError) as error:
-        parser.error(str(error))
+        refuse(error)
     for sentence in json.loads(card_path(network).read_text(encoding="utf-8")).get("valid_for", []):
         print(f"By {sentence}")
     titles = {metric.name: metric.title for metric in problem_of(network).columns}

@@ -17,11 +17,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from baseML import NetworkConfig
 from dataPreProcessing import CustomDataGen
 from evaluation.baselines import DENOISING_BASELINES
-from evaluation.blind import VARIANTS
 from evaluation.scores import AMPLITUDE_RMSE, CORRELATION, SNR, SNR_GAIN
 from hpo.command import main
 from hpo.problem import EXTENDED_BASE, EXTENDED_SPACE, PAPER_BASE, PAPER_SPACE, Problem
 from problems.own_pairs import OwnTraces
+from traces.variants import VARIANTS
 
 PROBLEM = Problem(
     name="denoising",

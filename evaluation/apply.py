@@ -16,12 +16,12 @@ from support.stopping import check_stop
 from traces.checks import SHORTEST_TRACE
 from traces.live import Live, examine
 from traces.resampling import interval_ratio
+from traces.units import VELOCITY_UNITS
 
 SCALED_ON = 500  # traces, evenly spaced over the file, that decide about the scale
 PICTURED = 500  # neighbouring traces, from the middle of the file, that the report is about
 MOST_SAMPLES = 10_000_000  # of a trace at the network's interval, which still fit into a laptop's memory
 FASTEST_VELOCITY = 30_000.0  # ft/s, the largest that a network is trained to answer
-UNITS = {"ft/s": 1.0, "m/s": 0.3048}  # in ft/s
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Background:
     """The background velocities of the traces of a file: a log for each of them, or one for all."""
 
     file: TraceFile
-    unit: str = "ft/s"  # of the file, one of UNITS
+    unit: str = "ft/s"  # of the file, one of VELOCITY_UNITS
 
     def check(self, traces: TraceFile) -> None:
         """Raise UserError unless the logs belong to these traces."""
@@ -48,7 +48,7 @@ class Background:
 
     def read(self, first: int, end: int) -> np.ndarray:
         """The logs of the traces from number ``first`` to before ``end``, in ft/s: as many, or one for all of them."""
-        return self.file.read(*((0, 1) if self.file.n_traces == 1 else (first, end))) / UNITS[self.unit]
+        return self.file.read(*((0, 1) if self.file.n_traces == 1 else (first, end))) * VELOCITY_UNITS[self.unit]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def plan_for(
     unit: str,
     background: Background | None = None,
 ) -> Plan:
-    """How a network is to be applied; ``unit`` is one of UNITS, ``reverse`` is for traces of the other polarity.
+    """How a network is to be applied; ``unit`` is one of VELOCITY_UNITS, ``reverse`` is for the other polarity.
 
     ``scale`` None is the scale of the pairs from files that the network was trained on; without such pairs it makes the
     median deviation of the traces that of the training. Raises UserError as `check_in_time` does, for a network whose
@@ -113,12 +113,12 @@ def plan_for(
         background.check(file)
     if trained.answers_traces:
         return Plan(network, file)
-    if trained.unit not in UNITS:
+    if trained.unit not in VELOCITY_UNITS:
         raise UserError("only networks that answer with a trace or a velocity can be applied to a file")
     if scale is None:
         of_pairs = (network.provenance.get("pairs") or {}).get("scale")
         scale = of_pairs or trained.median_deviation / _median_deviation(file)
-    return Plan(network, file, -scale if reverse else scale, UNITS[unit], background)
+    return Plan(network, file, -scale if reverse else scale, 1 / VELOCITY_UNITS[unit], background)
 
 
 def check_in_time(file: TraceFile, network_dt: float) -> None:

@@ -6,7 +6,6 @@
 Arrays are (n_traces, n_samples) at the network's interval. `outside_test` is the comparison for both kinds of pairs.
 """
 
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +20,13 @@ from evaluation.apply import check_in_time, evenly_spread
 from evaluation.baselines import traces_and_background
 from evaluation.blind import Networks
 from evaluation.comparison import Row, compare
+from evaluation.options import AXES
 from evaluation.task import Task
 from networks.prediction import TracesWarning
 from support.checks import check_choice, check_number, check_whole
 from traces.checks import LONGEST_TRACE, ROCK_VELOCITIES, SHORTEST_TRACE, SNR_LIMITS, WATER_VELOCITY
 from traces.earth import (
     DENSITIES,
-    FT_PER_KM,
     VELOCITIES,
     Layers,
     log_in_time,
@@ -37,15 +36,11 @@ from traces.earth import (
 from traces.live import examine
 from traces.own_wavelet import OwnWavelet
 from traces.resampling import resample
+from traces.units import DENSITY_UNITS, VELOCITY_UNITS
 from traces.variety import BACKGROUND_SCALE, BACKGROUND_TIE, BACKGROUND_TOP, background_of
 from traces.wavelets import convolve, ricker, wavelet_time
 
-SNR_DB = 4.77  # the mean level of the paper's noise
 FREQUENCY = 30.0  # Hz, of the Ricker wavelet of a model's traces
-VELOCITY_UNITS = {"km/s": FT_PER_KM, "m/s": FT_PER_KM / 1000, "ft/s": 1.0}  # in ft/s
-DENSITY_UNITS = {"g/cm3": 1.0, "kg/m3": 1e-3}  # in g/cm3
-LENGTH_UNITS = {"m": FT_PER_KM / 1000, "ft": 1.0}  # in ft
-AXES = ("last", "first")
 OWN_NOISE = (
     "The answer is the section as it was, with the noise that it has itself, because nobody knows the section without "
     "it: that noise bounds high figures, and favours a method that keeps it. RMSE is in deviations of a trace."
@@ -153,18 +148,6 @@ def with_noise(section: Section, snr_db: float, seed: int) -> OutsidePairs:
 
 
 # --- Velocity models
-
-
-def length_in_feet(text: str) -> float:
-    """The length (ft) that a text says with its unit, m or ft. Raises ValueError for something else.
-
-    >>> length_in_feet("10ft"), round(length_in_feet("4 m"), 3)
-    (10.0, 13.123)
-    """
-    found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(m|ft)\s*", text)
-    if not found or float(found[1]) == 0:
-        raise ValueError(f"{text[:40]!r} is no length above 0 with its unit, such as 4m or 10ft")
-    return float(found[1]) * LENGTH_UNITS[found[2]]
 
 
 @dataclass(frozen=True)

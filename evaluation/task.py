@@ -20,7 +20,9 @@ class Task:
     baselines: Mapping[str, Baseline]  # classical methods by name
     # What these methods know beforehand, from a seed and the traces: by default the sampling interval in s.
     known: Callable[[int, TraceProtocol], object] = lambda seed, protocol: protocol.dt
-    variants: Sequence[str] = ()  # keys of `blind.VARIANTS` by which its traces can be tested one after the other
+    variants: Sequence[
+        str
+    ] = ()  # keys of `traces.variants.VARIANTS` by which its traces can be tested one after the other
     always_noisy: bool = False  # x has noise, whose level can be chosen
 
     @property

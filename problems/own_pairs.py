@@ -35,6 +35,7 @@ from traces.checks import ROCK_VELOCITIES, SHORTEST_TRACE, WATER_VELOCITY
 from traces.live import Live, examine
 from traces.noise import data_noise
 from traces.resampling import interpolate, resample
+from traces.units import VELOCITY_UNITS
 
 TRAINING, VALIDATION, BLIND = PARTS = ("training", "validation", "blind")
 # The blocks of neighbours, of equal numbers of traces: 14 of 20 for training and 3 each for validation and blind test.
@@ -43,7 +44,6 @@ BLOCKS += (TRAINING, TRAINING, VALIDATION, TRAINING, TRAINING, BLIND)
 MARGIN = 5  # traces at the edge of a training block that are for no part, where its neighbour is of another part
 FEWEST = 2 * len(BLOCKS)  # places along the line: fewer leave blocks of one trace
 DEVIATION = 0.055  # of a trace: the median of the generator's clean traces, as pretrained/inversion_paper.json has it
-FEET = 3.28084  # in a metre
 SHUFFLE = 10**9  # numbers of blocks from here on stand for the order of the traces of an epoch
 
 
@@ -229,16 +229,17 @@ class OwnVelocities(OwnPairs):
     @classmethod
     def check_targets(cls, file: TraceFile, low: float, high: float, mean: float) -> list[str]:
         """ValueError for values that are no velocities in ft/s, and a sentence for those that are hardly any."""
+        of_km, of_m = VELOCITY_UNITS["km/s"], VELOCITY_UNITS["m/s"]
         if not ROCK_VELOCITIES[0] <= low <= high <= ROCK_VELOCITIES[1]:
             raise ValueError(
                 "velocities of {:g} to {:g} ft/s are needed".format(*ROCK_VELOCITIES)
-                + f", and {file.path} holds values of {low:g} to {high:g}; km/s times {1000 * FEET:g}, and m/s times "
-                f"{FEET:g}, are ft/s"
+                + f", and {file.path} holds values of {low:g} to {high:g}; km/s times {of_km:g}, and m/s times "
+                f"{of_m:g}, are ft/s"
             )
         if mean < WATER_VELOCITY:
             return [
                 f"The velocities have a mean of {mean:.0f} ft/s, which is below that of water ({WATER_VELOCITY:g} "
-                f"ft/s); if they are m/s, multiply them by {FEET:g} first."
+                f"ft/s); if they are m/s, multiply them by {of_m:g} first."
             ]
         return []
 

@@ -20,7 +20,13 @@ class OneSentenceParser(argparse.ArgumentParser):
     """A command line that answers a mistake with one sentence, without the usage, and exit status 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\n")
+        refuse(message)
+
+
+def refuse(sentence: object) -> NoReturn:
+    """End the script with one sentence about a mistake, and exit status 2."""
+    print(f"error: {sentence}", file=sys.stderr)
+    sys.exit(2)
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:

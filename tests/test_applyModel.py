@@ -258,7 +258,7 @@ OF_BACKGROUNDS = [
     (["--background", "depth.sgy"], "is in depth"),
     (["--background", "nan.npy"], "but that of a live trace holds nan"),
     (["--background", "zero.npy"], "but that of a live trace holds 0"),
-    (["--background", "few.npy", "--background-unit", "km/s"], "'km/s'"),
+    (["--background", "few.npy", "--background-unit", "km/h"], "'km/h'"),
     (["--background-unit", "m/s"], "--background-unit is the unit of the velocities"),
 ]
 

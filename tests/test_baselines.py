@@ -14,7 +14,8 @@ import dataGeneration as dg
 import evaluation.baselines as cb
 import evaluation.scores
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import NOISE_LEVELS, blind_test, blind_tests, blind_traces
+from evaluation.blind import blind_test, blind_tests, blind_traces
+from traces.variants import NOISE_LEVELS
 from evaluation.comparison import Row, best_baseline, compare, csv_rows, missing_packages, text_table, verdict
 from evaluation.scores import AMPLITUDE_RMSE, CORRELATION, R2, SNR, SNR_GAIN, trace_rmse
 from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING

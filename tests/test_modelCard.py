@@ -13,7 +13,8 @@ from toys import DENOISING, run_here
 
 import modelCard
 from baseML import BaseMLClass, create_model
-from evaluation.blind import VARIANTS, blind_traces
+from evaluation.blind import blind_traces
+from traces.variants import VARIANTS
 from evaluation.scores import score
 
 ROOT = Path(__file__).parents[1]

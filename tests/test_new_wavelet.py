@@ -61,7 +61,7 @@ def its_own(folder):
     """Fails unless the data of the further wavelet are made, saved, served and can be tested."""
     import dataGeneration as dg
     from dataPreProcessing import CustomDataGen
-    from evaluation.blind import VARIANTS
+    from traces.variants import VARIANTS
     from traces.protocol import TraceProtocol
 
     assert VARIANTS["wavelet"]["gabor"].protocol(TraceProtocol()).wavelet == "GW"

@@ -15,10 +15,8 @@ from dataFiles import write_traces
 from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_traces
 from evaluation.outside import (
-    VELOCITY_UNITS,
     ModelFile,
     gardner_density,
-    length_in_feet,
     model_pairs,
     outside_test,
     read_section,
@@ -27,6 +25,7 @@ from evaluation.outside import (
 from evaluation.scores import AMPLITUDE_RMSE, CORRELATION, SNR, SNR_GAIN, VELOCITY_BIAS, score
 from support.errors import UserError
 from traces.own_wavelet import OwnWavelet
+from traces.units import VELOCITY_UNITS, length_in_feet
 
 DT = 0.001
 FOUR_METRES = length_in_feet("4m")

@@ -15,7 +15,8 @@ from baseML import create_model
 from dataGeneration import generate_block, stream_generator
 from dataPreProcessing import CustomDataGen, TraceProtocol
 from evaluation.baselines import Baseline, fit_inversion_reference
-from evaluation.blind import VARIANTS, blind_tests, blind_traces, variants_of
+from evaluation.blind import blind_tests, blind_traces, variants_of
+from traces.variants import VARIANTS
 from hpo.study import open_study
 from networks.rows import NetworkConfig
 from traces.variety import PAPER_VARIETY, VARIETIES, Draw, Variety, background_of, decay_gain
