@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -61,6 +61,18 @@ def trained_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Trials whose network was trained to the end, the best first."""
     trained = [trial for trial in study.get_trials(deepcopy=False) if trial_kind(trial) == "trained"]
     return sorted(trained, key=lambda trial: trial.value)
+
+
+def in_memory(name: str, trials: Iterable[FrozenTrial], attributes: Mapping[str, object] | None = None) -> optuna.Study:
+    """Return a study in memory with the finished ones of some trials, whatever other software left in them."""
+    study = optuna.create_study(study_name=name, direction="minimize")
+    for trial in trials:
+        if trial.state.is_finished():
+            # Study.add_trial refuses what published studies have: failed trials with values, trials without an end.
+            study._storage.create_new_trial(study._study_id, trial)
+    for key, value in (attributes or {}).items():
+        study.set_user_attr(key, value)
+    return study
 
 
 def run_name_of(trial: FrozenTrial) -> str | None:

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 from test_dataPlotting import assert_boxes_hold
@@ -25,6 +26,7 @@ from test_storage import make_old
 from toys import DENOISING, INVERSION, ROOT, TOY, hastily
 
 import hpo.command
+import hpo.importance
 import hpo.results.axes
 import hpo.results.grid
 import hpo.results.networks
@@ -34,6 +36,7 @@ from baseML import BaseMLClass, NetworkConfig, estimate
 from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_traces
 from evaluation.scores import score
+from hpo.importance import importances_of
 from hpo.results.beside import PANELS, plot_beside
 from hpo.results.grid import MissingError
 from hpo.tree import ResultsTree
@@ -279,9 +282,10 @@ def test_all_panels_of_two_trees(tree, tmp_path):
         table.to_csv(path, index=False)
     ours, notes = source(DENOISING, tree), []
     fig = plot_beside(ours, other, "", notes)
-    assert notes == []
+    (too_few,) = notes
+    assert too_few.startswith("importance for the score: 3 trained trials are too few")
     titles = [title.get_text()[4:] for panel in fig.subfigs for title in [panel._suptitle]]
-    assert titles == [panel.title for panel in PANELS]
+    assert titles == [panel.title for panel in PANELS if panel.title != "Importance for the score"]
     by_title = {ax.get_title(): ax for ax in fig.axes}
     (runs,) = (ax for title, ax in by_title.items() if title.endswith("runs of both grids"))
     line = runs.lines[0]
@@ -289,6 +293,19 @@ def test_all_panels_of_two_trees(tree, tmp_path):
     ours_line, _, other_line, _ = by_title["Optuna, dotted: medians"].lines
     assert np.allclose(other_line.get_ydata(), 1.5 * ours_line.get_ydata())
     assert sum("fresh models for every trace" in text for text in texts(fig)) == 1
+    assert_tidy(fig)
+
+
+def test_importances_of_two_trees(tmp_path):
+    for name, n_trials in (("ours", 40), ("other", 200)):
+        path = tmp_path / name / "Denoising" / "Search" / "Optuna" / f"{name}.db"
+        write_study(path, DENOISING, make_trials(DENOISING, n_trials))
+    fig = plot_beside(source(DENOISING, tmp_path / "ours"), source(DENOISING, tmp_path / "other"), "", [])
+    (bars,) = (ax for ax in fig.axes if ax.get_xlabel().startswith("Importance"))
+    assert "fANOVA, mean and standard deviation of 5 random forests" in bars.get_xlabel()
+    first, second = (text.get_text() for text in bars.get_legend().get_texts())
+    assert first.startswith("ours: 20 trials") and "Not reliable" in first
+    assert second.startswith("other: ") and "Not reliable" not in second
     assert_tidy(fig)
 
 
@@ -525,17 +542,62 @@ def test_a_study_on_logarithmic_ranges_has_readable_numbers():
 
 
 def test_importances_are_those_of_trained_trials_and_repeat_exactly():
-    results = mixed(DENOISING, 100)
-    score, duration = (hpo.results.studies.importances(results, target) for target in ("score", "duration"))
-    assert score.index[0] == "arch_type" and score.iloc[0] > 0.9
-    assert duration.index[0] == "num_filt" and duration.iloc[0] > 0.8
-    assert score.equals(hpo.results.studies.importances(results, "score"))
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    trained = optuna.create_study()
-    trained.add_trials(results.trained.trials)
-    assert score["arch_type"] == pytest.approx(
-        optuna.importance.get_param_importances(trained, evaluator=evaluator)["arch_type"]
-    )
+    trained = mixed(DENOISING, 100).trained.trials
+    score, duration = (importances_of(trained, target) for target in ("score", "duration"))
+    assert score.shares.index[0] == "arch_type" and score.shares["mean"].iloc[0] > 0.9
+    assert duration.shares.index[0] == "num_filt" and duration.shares["mean"].iloc[0] > 0.8
+    assert score.shares.equals(importances_of(trained, "score").shares)
+    study = optuna.create_study()
+    study.add_trials(trained)
+    evaluators = [FanovaImportanceEvaluator(seed=seed) for seed in range(hpo.importance.FORESTS)]
+    single = [get_param_importances(study, evaluator=evaluator)["arch_type"] for evaluator in evaluators]
+    assert score.shares["mean"]["arch_type"] == pytest.approx(np.mean(single))
+    assert score.shares["spread"]["arch_type"] == pytest.approx(np.std(single, ddof=1)) and np.ptp(single) > 0
+
+
+@pytest.mark.parametrize(("n_trials", "is_cautious"), [(10, True), (29, True), (30, False)])
+def test_importances_say_their_method_and_how_reliable_they_are(n_trials, is_cautious):
+    found = importances_of(mixed(DENOISING, 100).trained.trials[:n_trials])
+    assert found.method.startswith(f"fANOVA of {n_trials} trials, mean and standard deviation of")
+    assert (found.caution == "Not reliable: an importance needs at least 30 trials.") == is_cautious
+    assert is_cautious or not found.caution
+
+
+def test_few_trials_have_no_importances():
+    with pytest.raises(ValueError, match="^9 trained trials are too few; at least 10 are needed$"):
+        importances_of(mixed(DENOISING).trained.trials[:9])
+    with pytest.raises(ValueError, match="^0 trained trials are too few"):
+        importances_of([])
+
+
+def test_importances_of_a_conditional_space_are_those_of_trials_like_the_best():
+    """The filters of one network type decide; the type itself does not vary among the trials that have them."""
+    types = CategoricalDistribution(["CNN", "RES"])
+    filters, rate = IntDistribution(1, 64), FloatDistribution(1e-4, 1e-2)
+    rng, trials = np.random.default_rng(0), []
+    for number in range(60):
+        params = {"arch_type": ("CNN", "RES")[number % 2], "Learning Rate": float(rng.uniform(1e-4, 1e-2))}
+        params |= {"RES num_filt": int(rng.integers(1, 65))} if number % 2 else {}
+        known = {"arch_type": types, "Learning Rate": rate, "RES num_filt": filters}
+        score = 100.0 - params.get("RES num_filt", -900)
+        kinds = {name: known[name] for name in params}
+        trials.append(create_trial(params=params, distributions=kinds, value=score))
+    found = importances_of(trials)
+    assert found.n_trials == 30 and set(found.shares.index) == {"RES num_filt", "Learning Rate"}
+    assert found.shares["mean"]["RES num_filt"] > 0.95
+    with pytest.raises(ValueError, match="^9 trained trials with the parameters of the best one are too few"):
+        importances_of(trials[:19])
+
+
+def test_figures_of_few_trials_say_that_their_importances_are_not_reliable():
+    few = hpo.results.studies.study_results(DENOISING, "few", mixed(DENOISING).trained.trials[:12], {})
+    for fig in (resultsPlotting.plot_study(few), resultsPlotting.plot_duration_importance([few])):
+        words = " ".join(texts(fig))
+        assert "Method: fANOVA of 12 trials" in words
+        assert "Not reliable: an importance needs at least 30 trials." in words
+        assert_tidy(fig)
+    many = " ".join(texts(resultsPlotting.plot_study(mixed(DENOISING, 100))))
+    assert "fANOVA of" in many and "Not reliable" not in many
 
 
 def test_a_study_of_optuna_3_1_is_read_and_left_as_it_is(tmp_path):
@@ -581,7 +643,7 @@ def test_a_study_on_a_server(postgresql_url):
 def test_a_study_of_one_trial_has_its_picture():
     results = hpo.results.studies.study_results(INVERSION, "one", make_trials(INVERSION, 1), {})
     fig = resultsPlotting.plot_study(results)
-    assert any("at least 3 are needed" in text for text in texts(fig))
+    assert any("at least 10 are needed" in text for text in texts(fig))
     assert_tidy(fig)
     assert_tidy(resultsPlotting.plot_duration_importance([results]))
 

@@ -16,7 +16,7 @@ from optuna.trial import TrialState, create_trial
 from selenium.webdriver.support.wait import WebDriverWait
 
 import hpo.results.html
-import hpo.results.tables
+import hpo.names
 from hpo.results.studies import KINDS, study_results
 from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING
 from run_InversionML_HPO_Paper import PROBLEM as INVERSION
@@ -233,7 +233,7 @@ def test_axes_have_readable_names_and_the_unit_of_the_score(big, offline):
             assert offline.execute_script(f"return {title}", number, key, axis) == label
         assert offline.execute_script(f"return {title}", number, "slices", "x") == "network type"
     bars = "return [...document.querySelectorAll('#study-2-score-1  .ytick text')].map(tick => tick.textContent).sort()"
-    labels = {hpo.results.tables.readable(name) for name in studies[1].parameters}
+    labels = {hpo.names.readable(name) for name in studies[1].parameters}
     assert offline.execute_script(bars) == sorted(labels)
 
 
@@ -268,7 +268,8 @@ def test_the_head_of_a_study_counts_its_trials(big, offline):
         (["running", "waiting"], set()),
         (["skipped", "trained", "pruned"], {"history", "timeline"}),
         (["trained", "trained"], {"history", "parallel", "slices", "distribution", "timeline"}),
-        (["trained"] * 5, set(PANELS)),
+        (["trained"] * 9, set(PANELS) - {"score", "duration", "contour"}),
+        (["trained"] * 10, set(PANELS)),
     ],
 )
 def test_a_panel_that_cannot_be_drawn_becomes_a_sentence(kinds, drawn, tmp_path):
@@ -284,7 +285,7 @@ def test_a_panel_that_cannot_be_drawn_becomes_a_sentence(kinds, drawn, tmp_path)
 @pytest.mark.parametrize("n_varied", [0, 1])
 def test_parameters_with_one_value_are_not_shown(n_varied, tmp_path):
     space = {"num_layers": IntDistribution(1, 1 + 3 * n_varied), "num_dnn": IntDistribution(16, 16)}
-    path = written(tmp_path, make_study(DENOISING, "narrow", ["trained"] * 6, space))
+    path = written(tmp_path, make_study(DENOISING, "narrow", ["trained"] * 10, space))
     page = path.read_text(encoding="utf-8").split("</head>")[1]
     reasons = re.findall("needs at least . parameters that vary", page)
     assert len(reasons) == (1 if n_varied else 5)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from hpo.results.tables import readable
+from hpo.names import readable
 from hpo.run import short_number
 
 # Results that fill less than this share of the paper's limits are drawn with limits of their own.

@@ -12,9 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
+from hpo.importance import FORESTS, Importances
+from hpo.names import PARAMETERS
 from hpo.results.axes import are_wide, caption, heading, log_if_wide, wrapped
 from hpo.results.figures import NETWORK_LINES
-from hpo.results.grid import PARAMETERS, MissingError, read_settings, traces_sentence
+from hpo.results.grid import MissingError, read_settings, traces_sentence
 from hpo.results.histories import History
 from hpo.results.studies import StudyResults, importances
 from hpo.tree import APPROACHES
@@ -162,13 +164,16 @@ def _draw_study(panel: SubFigure, pair: tuple[StudyResults, StudyResults], label
     left.legend(frameon=False, fontsize=6)
 
 
-def _draw_importances(panel: SubFigure, pair: tuple[pd.Series, pd.Series], label: str) -> None:
+def _draw_importances(panel: SubFigure, pair: tuple[Importances, Importances], label: str) -> None:
     ax = panel.subplots()
-    names = list(dict.fromkeys(name for values in pair for name in values.index))[::-1]
-    for values, look, shift in zip(pair, LOOKS, (0.2, -0.2), strict=True):
-        ax.barh(np.arange(len(names)) + shift, [values.get(name, 0.0) for name in names], 0.38, alpha=0.8, **look)
+    names = list(dict.fromkeys(name for found in pair for name in found.shares.index))[::-1]
+    for found, look, shift in zip(pair, LOOKS, (0.2, -0.2), strict=True):
+        shares = found.shares.reindex(names, fill_value=0.0)
+        look = look | {"label": "\n".join(filter(None, (f"{look['label']}: {found.n_trials} trials", found.caution)))}
+        bars = {"xerr": shares["spread"], "error_kw": {"linewidth": 0.8, "capsize": 2, "ecolor": "0.4"}, "alpha": 0.8}
+        ax.barh(np.arange(len(names)) + shift, shares["mean"], 0.38, **bars, **look)
     ax.set_yticks(range(len(names)), [heading(name) for name in names])
-    ax.set_xlabel("Importance for the score (fANOVA)")
+    ax.set_xlabel(f"Importance for the score (fANOVA, mean and standard deviation of {FORESTS} random forests)")
     ax.legend(frameon=False)
 
 

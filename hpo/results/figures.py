@@ -12,10 +12,11 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from baseML import create_model
 from evaluation.comparison import Row
+from hpo.names import PARAMETERS
 from hpo.problem import Problem
 from hpo.results.axes import COLUMN_CHARACTERS, axis_limits, caption, heading, letter_axes
 from hpo.results.axes import few_log_ticks, log_if_wide, tick_label, without_outliers, wrapped
-from hpo.results.grid import PARAMETERS, base_runs, loss_unit, repeated_base_runs, sweep, traces_sentence
+from hpo.results.grid import base_runs, loss_unit, repeated_base_runs, sweep, traces_sentence
 from hpo.results.networks import BASELINE_TRACES, BlindTraces, FinalNetwork, RatedNetwork
 from hpo.tree import APPROACHES
 from networks.rows import NetworkConfig

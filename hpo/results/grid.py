@@ -8,21 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hpo.names import PARAMETERS
 from hpo.problem import Problem
 from hpo.tree import ResultsTree
 from networks.files import LOSS_HISTORY_FOLDER
 
-PARAMETERS = {  # a network's parameters and their readable names
-    "arch_type": "network type",
-    "num_layers": "layers",
-    "num_dnn": "dense units",
-    "num_dil": "largest dilation",
-    "num_filt": "filters",
-    "krnl_size": "kernel size",
-    "pool_val": "pooling",
-    "num_lstm": "LSTM units",
-    "Learning Rate": "learning rate",
-}
 # The study's names for the columns of the published tables; dilation and LSTM units stand in the label of the model.
 COLUMNS = {
     "Type": "arch_type",

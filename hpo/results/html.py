@@ -25,10 +25,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from plotly.colors import sample_colorscale
 from plotly.offline import get_plotlyjs
 
+from hpo.importance import FEWEST, Importances
+from hpo.names import readable
 from hpo.results.axes import are_wide
 from hpo.results.grid import MissingError
-from hpo.results.studies import FEWEST_FOR_IMPORTANCE, KINDS, StudyResults, importances
-from hpo.results.tables import readable
+from hpo.results.studies import KINDS, StudyResults, importances
 from hpo.run import short_number
 from plots.style import COLOURS
 from support.files import replace_file
@@ -170,11 +171,7 @@ class _Shown:
             distributions={self.labels[name]: _safe_choices(kind) for name, kind in trial.distributions.items()},
         )
 
-    @cached_property
-    def score_importances(self) -> pd.Series:
-        return self.importances("score")
-
-    def importances(self, target: str) -> pd.Series:
+    def importances(self, target: str) -> Importances:
         _need_parameters(self, 1)
         return importances(self.results, target)
 
@@ -279,22 +276,23 @@ def _slice(shown: _Shown, name: str) -> go.Figure:
     return figure.update_yaxes(shown.score_axis).update_layout(height=SLICE_HEIGHT)
 
 
-def _bars(shown: _Shown, found: pd.Series, target: str) -> go.Figure:
+def _bars(shown: _Shown, target: str) -> list[go.Figure]:
+    found = shown.importances(target).shares
     figure = go.Figure(
         go.Bar(
-            x=found.to_list(),
+            x=found["mean"].to_list(),
             y=[shown.labels[name] for name in found.index],
+            error_x={"type": "data", "array": found["spread"].to_list(), "thickness": 1, "color": "#222"},
             orientation="h",
             marker_color=COLOURS["blue"],
-            text=[f"{value:.2f}" for value in found],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+            customdata=found["spread"].to_list(),
+            hovertemplate="%{y}: %{x:.3f} ± %{customdata:.3f}<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(title_text=f"importance for the {target}", range=[0, 1.1 * found.max() or 1])
-    return figure.update_layout(height=BARS_MARGIN + BAR_HEIGHT * len(found))
+    longest = (found["mean"] + found["spread"]).max()
+    figure.update_xaxes(title_text=f"importance for the {target}", range=[0, 1.1 * longest or 1])
+    return [figure.update_layout(height=BARS_MARGIN + BAR_HEIGHT * len(found))]
 
 
 def _distribution(shown: _Shown) -> list[go.Figure]:
@@ -333,7 +331,7 @@ def _timeline(shown: _Shown) -> list[go.Figure]:
 
 def _contour(shown: _Shown) -> list[go.Figure]:
     _need_parameters(shown, 2)
-    names = sorted(shown.score_importances.index[:2], key=shown.labels.get)  # Optuna's order
+    names = sorted(shown.importances("score").shares.index[:2], key=shown.labels.get)  # Optuna's order
     figure = visualization.plot_contour(
         shown.trained, [shown.labels[name] for name in names], target=shown.target, target_name=shown.score_label
     )
@@ -357,7 +355,10 @@ def _need(fewest: int, what: str, found: int) -> None:
 
 @dataclass(frozen=True)
 class _Panel:
-    """A panel of every study; ``fewest`` trained trials are needed to draw it, and ``look`` is its CSS class."""
+    """A panel of every study; ``fewest`` trained trials are needed to draw it, and ``look`` is its CSS class.
+
+    ``target`` is that of the importances that the panel shows, if it shows any.
+    """
 
     key: str
     title: str
@@ -365,6 +366,14 @@ class _Panel:
     draw: Callable[[_Shown], list[go.Figure]]
     fewest: int = 0
     look: str = "figures"
+    target: str | None = None
+
+    def note(self, shown: _Shown) -> str:
+        """The caption, and how importances were found."""
+        if self.target is None:
+            return self.caption
+        found = shown.importances(self.target)
+        return f"{self.caption} Method: {found.method}. {found.caution}".rstrip()
 
 
 PANELS = (
@@ -381,16 +390,18 @@ PANELS = (
     _Panel(
         "score",
         "Importance for the score",
-        "Share of the score's variance that a parameter explains by itself (fANOVA); the shares add up to 1.",
-        lambda shown: [_bars(shown, shown.score_importances, "score")],
-        FEWEST_FOR_IMPORTANCE,
+        "Share of the score's variance that a parameter explains by itself; the shares add up to 1.",
+        lambda shown: _bars(shown, "score"),
+        FEWEST,
+        target="score",
     ),
     _Panel(
         "duration",
         "Importance for the duration",
-        "Share of the duration's variance that a parameter explains by itself (fANOVA); the shares add up to 1.",
-        lambda shown: [_bars(shown, shown.importances("duration"), "duration")],
-        FEWEST_FOR_IMPORTANCE,
+        "Share of the duration's variance that a parameter explains by itself; the shares add up to 1.",
+        lambda shown: _bars(shown, "duration"),
+        FEWEST,
+        target="duration",
     ),
     _Panel(
         "distribution",
@@ -405,7 +416,7 @@ PANELS = (
         "Contour",
         "Score over the two parameters that matter most for it; one point per trained trial.",
         _contour,
-        FEWEST_FOR_IMPORTANCE,
+        FEWEST,
     ),
 )
 
@@ -417,7 +428,7 @@ def _panel_html(shown: _Shown, panel: _Panel, anchor: str) -> str:
     except (MissingError, ValueError, RuntimeError) as error:
         return f'{heading}\n<p class="lacking">Not drawn: {_safe(error)}.</p>'
     parts = "\n".join(_figure_html(figure, f"{anchor}-{number}") for number, figure in enumerate(figures, 1))
-    return f'{heading}\n<p class="note">{panel.caption}</p>\n<div class="{panel.look}">{parts}</div>'
+    return f'{heading}\n<p class="note">{panel.note(shown)}</p>\n<div class="{panel.look}">{parts}</div>'
 
 
 def _figures(shown: _Shown, panel: _Panel) -> list[go.Figure]:

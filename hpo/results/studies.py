@@ -2,7 +2,7 @@
 
 import functools
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,19 +11,19 @@ import numpy as np
 import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.importance import Importances, importances_of, seconds_of
+from hpo.names import PARAMETERS
 from hpo.problem import Problem
-from hpo.results.grid import PARAMETERS, MissingError, loss_unit
+from hpo.results.grid import MissingError, loss_unit
 from hpo.storage import open_to_read
 from hpo.study import is_of
 from hpo.tree import ResultsTree
-from hpo.trials import trial_kind
+from hpo.trials import in_memory, trial_kind
 from hpo.urls import public_url
 from support.errors import UserError
 
-FEWEST_FOR_IMPORTANCE = 3  # trained trials
 KINDS = {  # the kinds of trials, and how captions name them
     "trained": "trained",
     "skipped": "skipped as too large",
@@ -129,7 +129,7 @@ def study_results(
             "number": trial.number,
             "kind": kind,
             "score": score,
-            "seconds": _seconds(trial),
+            "seconds": seconds_of(trial),
         }
         for trial, kind in zip(trials, kinds, strict=True)
         for score in [trial.value if trial.state == TrialState.COMPLETE else np.nan]
@@ -141,8 +141,8 @@ def study_results(
     return StudyResults(
         name=name,
         problem=problem,
-        study=_in_memory(name, trials, attributes),
-        trained=_in_memory(name, trained, attributes),
+        study=in_memory(name, trials, attributes),
+        trained=in_memory(name, trained, attributes),
         trials=table[columns],
         unit=loss_unit(problem, attributes),
     )
@@ -164,51 +164,13 @@ def _kind(trial: FrozenTrial, skipped_score: float) -> str:
     return "skipped" if by_score else "trained"
 
 
-def _seconds(trial: FrozenTrial) -> float:
-    """Return how long a trial took; of a trial that was cut off and trained again, only the training that counts."""
-    if "seconds" in trial.user_attrs:
-        return float(trial.user_attrs["seconds"])
-    return trial.duration.total_seconds() if trial.duration else np.nan
-
-
-def _in_memory(name: str, trials: Iterable[FrozenTrial], attributes: Mapping[str, object]) -> optuna.Study:
-    study = optuna.create_study(study_name=name, direction="minimize")
-    for trial in trials:
-        if trial.state.is_finished():
-            # Study.add_trial refuses what published studies have: failed trials with values, trials without an end.
-            study._storage.create_new_trial(study._study_id, trial)
-    for key, value in attributes.items():
-        study.set_user_attr(key, value)
-    return study
-
-
-TARGETS = {"score": lambda trial: trial.value, "duration": _seconds}  # what importances can be for
-
-
 @functools.cache
-def importances(results: StudyResults, target: str = "score") -> pd.Series:
-    """Return the fANOVA importance of each parameter for the score or the duration (a key of TARGETS), largest first.
+def importances(results: StudyResults, target: str = "score") -> Importances:
+    """Return the importance of each parameter for the score or the duration, as `hpo.importance.importances_of` does.
 
-    Only trained trials with the parameters of the best one count, and the seed is fixed. Raises MissingError when they
-    are too few, or all alike.
+    Raises MissingError when the trained trials are too few, or all alike.
     """
-    names = results.best_parameters if results.trained.trials else []
-    usable = [
-        trial
-        for trial in results.trained.trials
-        if np.isfinite(TARGETS[target](trial)) and trial.params.keys() >= set(names)
-    ]
-    if len(usable) < FEWEST_FOR_IMPORTANCE:
-        raise MissingError(
-            f"importance for the {target}: {results.name} has {len(usable)} trained trials; "
-            f"at least {FEWEST_FOR_IMPORTANCE} are needed"
-        )
-    if np.ptp([TARGETS[target](trial) for trial in usable]) == 0:
-        raise MissingError(f"importance for the {target}: all trained trials of {results.name} are alike")
-    found = get_param_importances(
-        _in_memory(results.name, usable, {}),
-        evaluator=FanovaImportanceEvaluator(seed=0),
-        params=names,
-        target=TARGETS[target],
-    )
-    return pd.Series(found, dtype=float).sort_values(ascending=False)
+    try:
+        return importances_of(results.trained.trials, target)
+    except ValueError as error:
+        raise MissingError(f"importance for the {target}: {error} (study {results.name})") from error

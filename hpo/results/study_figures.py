@@ -14,10 +14,10 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
+from hpo.names import readable
 from hpo.results.axes import are_wide, caption, few_log_ticks, heading, log_if_wide, tick_label, wrapped
 from hpo.results.grid import MissingError, traces_sentence
 from hpo.results.studies import StudyResults, importances
-from hpo.results.tables import readable
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
 
 LEFT_OUT_MARKS = {"skipped": "^", "pruned": "x", "failed": "P", "failed with a value": "*"}
@@ -25,8 +25,9 @@ STUDY_PANELS = {
     "a": "Optimisation history",
     "b": "Parallel coordinates, the best trials darkest",
     "c": "Slices, later trials brighter",
-    "d": "Importance for the score (fANOVA)",
+    "d": "Importance for the score",
 }
+CAUTION_LOOK = {"ha": "right", "va": "center", "color": COLOURS["vermillion"], "weight": "bold"}
 LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.4}
 SLICES_A_ROW = 5
 
@@ -157,16 +158,27 @@ def _draw_slices(panel: SubFigure, results: StudyResults, n_rows: int) -> None:
 
 
 def _draw_importance(ax: Axes, results: StudyResults, target: str) -> None:
-    """Draw bars, or write one sentence where there are too few trials."""
+    """Draw bars with their spread, the method and a caution, or a sentence where there are too few trials."""
     try:
-        found = importances(results, target)[::-1]
+        found = importances(results, target)
     except MissingError as error:
         ax.axis("off")
         ax.text(0.0, 0.5, fill(str(error), 110), va="center", transform=ax.transAxes)
         return
-    bars = ax.barh([heading(name) for name in found.index], found, color=COLOURS["blue"])
-    ax.bar_label(bars, [f"{value:.2f}" for value in found], padding=2, fontsize=7)
-    ax.set(xlabel=f"Importance for the {target}", xlim=(0.0, 1.15 * found.max()))
+    shares = found.shares[::-1]
+    bars = ax.barh(
+        [heading(name) for name in shares.index],
+        shares["mean"],
+        xerr=shares["spread"],
+        color=COLOURS["blue" if not found.caution else "sky blue"],
+        error_kw={"linewidth": 0.8, "capsize": 2},
+    )
+    labels = [f"{row['mean']:.2f}" for _, row in shares.iterrows()]
+    ax.bar_label(bars, labels, padding=2, fontsize=7)
+    ax.set(xlabel=f"Importance for the {target}", xlim=(0.0, 1.15 * (shares["mean"] + shares["spread"]).max()))
+    ax.set_title(f"Method: {found.method}.", loc="left", fontsize=7)
+    if found.caution:
+        ax.text(0.98, 0.5, fill(found.caution, 34), transform=ax.transAxes, **CAUTION_LOOK)
 
 
 @plt.rc_context(PICTURE_STYLE)

@@ -5,20 +5,12 @@ from collections.abc import Mapping
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, json_to_distribution
 
+from hpo.names import PARAMETERS, readable
 from hpo.problem import Problem
-from hpo.results.grid import PARAMETERS, MissingError, base_values, best_of_grid, sweep
+from hpo.results.grid import MissingError, base_values, best_of_grid, sweep
 from hpo.results.studies import StudyResults
 from hpo.run import short_number
 from networks.rows import NETWORKS
-
-OTHER_NAMES = {  # readable names of what else a study may search
-    "norm": "normalisation",
-    "standard_units": "standard units",
-    "optimizer": "optimiser",
-    "weight_decay": "weight decay",
-    "batch_size": "batch size",
-    "loss": "lowest validation loss",
-}
 
 
 def search_space(problem: Problem, results: StudyResults | None) -> Mapping[str, BaseDistribution]:
@@ -82,13 +74,6 @@ def _used_parameters(problem: Problem, values: Mapping[str, object]) -> dict[str
     network = NETWORKS.get((values.get("arch_type"), problem.net_type))
     unused = {"num_dil": network and not network.has_dilation, "num_lstm": network and not network.has_lstm}
     return {name: value for name, value in values.items() if not unused.get(name)}
-
-
-def readable(name: str) -> str:
-    """Return a parameter's name for display, after the choice that it belongs to, if there is one."""
-    known = PARAMETERS | OTHER_NAMES
-    choice, _, own = name.rpartition(" ") if name not in known else ("", "", name)
-    return f"{choice} {known.get(own, own)}".strip()
 
 
 def describe_range(kind: BaseDistribution) -> str:
