@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,10 @@ PAPER_S = {"baseML", "dataGeneration", "dataPlotting", "dataPreProcessing", "res
 FURTHER_DATA = {"dataFiles"}  # which is a command too
 COMMANDS = {"applyModel", "blindTest", "modelCard"}  # at most four beside the paper's files
 LONGEST_FILE = 650  # lines
+INSTALLED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path
-    for room in ("", "support", "plots", "traces", "networks", "evaluation", "problems", "hpo", "hpo/results")
+    for room in ("", *(package.replace(".", "/") for package in INSTALLED["packages"]))
     for path in sorted((ROOT / room).glob("*.py"))
     if path.name != "__init__.py"
 }
@@ -77,6 +79,16 @@ def test_a_file_has_one_job(module):
 def test_at_the_root_are_the_papers_files_and_few_commands():
     others = {module for module in MODULES if "." not in module and not module.startswith("run_")}
     assert others == PAPER_S | FURTHER_DATA | COMMANDS
+
+
+def test_an_installation_brings_every_module_package_and_pretrained_network():
+    packages = {path.parent for depth in ("*", "*/*") for path in ROOT.glob(f"{depth}/__init__.py")}
+    names = {".".join(path.relative_to(ROOT).parts) for path in packages}
+    assert set(INSTALLED["py-modules"]) == {path.stem for path in ROOT.glob("*.py")}
+    assert set(INSTALLED["packages"]) == names | {"pretrained"}
+    published = {path for path in (ROOT / "pretrained").iterdir() if "_update" not in path.name}
+    patterns = INSTALLED["package-data"]["pretrained"]
+    assert published <= {path for pattern in patterns for path in (ROOT / "pretrained").glob(pattern)}
 
 
 def test_importing_the_rooms_of_data_and_pictures_loads_no_keras_and_changes_nothing():
