@@ -9,7 +9,7 @@ python resultsPlotting.py --compare ../archive                  your results bes
 import argparse
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -53,10 +53,22 @@ class Results:
 
     grid = cached_property(lambda self: read_grid(self.tree))
     types = cached_property(lambda self: read_types(self.tree))
-    repeatability = cached_property(lambda self: read_repeatability(self.tree))
+    repeatability = cached_property(lambda self: read_repeatability(self.final_tree))
     histories = cached_property(lambda self: read_histories(self.tree))
-    networks = cached_property(lambda self: read_final_networks(self.tree))
+    networks = cached_property(lambda self: read_final_networks(self.final_tree))
     study = cached_property(lambda self: read_study(self.problem, self.tree, self.storage_url, self.study_name))
+
+    @cached_property
+    def final_tree(self) -> ResultsTree:
+        """The tree with the final trainings of the study, or else with those of its own set."""
+        own = replace(self.tree, set_name=self.study_name or self.tree.newest_study() or "")
+        return own if own.repeatability.is_dir() and not self.tree.set_name else self.tree
+
+    def other_sets(self) -> list[str]:
+        """Return a note on the sets of the tree that are not shown; the list is empty when there are none."""
+        shown = {self.tree.set_name, self.final_tree.set_name}
+        names = [name for name in self.tree.set_names if name not in shown]
+        return [f"the sets {', '.join(names)}, which --set NAME shows"] if names else []
 
     def unit(self, folder: Path) -> str:
         """Return the unit of the losses in the tables of a folder."""
@@ -92,14 +104,18 @@ def _grid_search(sources: Sequence[Results], notes: list[str]) -> Figure:
 
 def _repeatability(sources: Sequence[Results], notes: list[str]) -> Figure:
     (results,) = sources
-    folder = results.tree.repeatability
-    traces = traces_sentence(results.problem, read_settings(folder))
-    return plot_repeatability(results.repeatability, results.problem, results.unit(folder), traces)
+    folder = results.final_tree.repeatability
+    settings = read_settings(folder)
+    source = results.problem.source(settings["from_study"]) if "from_study" in settings else ""
+    words = (traces_sentence(results.problem, settings), source)
+    notes += results.other_sets()
+    return plot_repeatability(results.repeatability, results.problem, results.unit(folder), *words)
 
 
 def _final_networks(sources: Sequence[Results], notes: list[str]) -> Figure:
     (results,) = sources
     networks, blind = results.networks, None
+    notes += results.other_sets()
     try:
         blind = predict_blind_traces(results.problem, networks)
     except MissingError as error:
@@ -259,6 +275,12 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--html", action="store_true", help="also write report.html, to explore in a browser, even offline")
     add("--study-name", type=study_name_option, metavar="NAME", help="the study (default: the newest of each problem)")
     add("--storage", metavar="URL", help="any Optuna storage (default: the SQLite files in the results)")
+    add(
+        "--set",
+        default="",
+        metavar="NAME",
+        help="grid and final trainings in the folders that end with _NAME (default: those of the study, or the first)",
+    )
     return parser.parse_args(arguments)
 
 
@@ -275,6 +297,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(
                 f"--compare {str(options.compare)!r} is not a folder; give one with Denoising or Inversion in it"
             )
+        trees = [ResultsTree(options.results, problem.folder) for problem in known_problems().values()]
+        known = sorted({name for tree in trees for name in tree.set_names})
+        if options.set and options.set not in known:
+            valid = f"the sets are {', '.join(known)}" if known else "there is only the first one, which needs no --set"
+            raise UserError(f"there is no set {options.set!r} in {str(options.results)!r}; {valid}")
         if options.storage is not None:
             check_url(options.storage)
         check_output(options.output)
@@ -292,7 +319,10 @@ def _make(options: argparse.Namespace) -> None:
     names = problems if options.problem == "both" else [options.problem]
     sources = {
         name: Results(
-            problems[name], ResultsTree(options.results, problems[name].folder), options.storage, options.study_name
+            problems[name],
+            ResultsTree(options.results, problems[name].folder, options.set),
+            options.storage,
+            options.study_name,
         )
         for name in names
     }

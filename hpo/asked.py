@@ -12,8 +12,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from hpo.options import MODES, OPTIONS
 from hpo.pairs import on_pairs, opened
 from hpo.problem import Problem
-from hpo.run import Run, data_stream
-from hpo.settings import DEFAULTS, FROM_FILES, OF_TRACES, PRESETS, SEARCH, RunOptions, RunSettings
+from hpo.run import Run, data_stream, settings_of
+from hpo.settings import DEFAULTS, FROM_FILES, OF_TRACES, PRESETS, SEARCH, RunOptions
 from hpo.urls import public_url
 from hpo.workers import WORKER_STORAGE
 from problems.own_pairs import Pairs
@@ -123,7 +123,6 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
     if options.is_worker and WORKER_STORAGE in os.environ:
         asked["storage_url"] = os.environ[WORKER_STORAGE]
     given = {name: asked[name] for name in DEFAULTS if asked.get(name) is not None}
-    final = PRESETS[preset].final if options.mode == "final_model" else {}
     space = problem.space(preset)
     if options.log_lr:
         rate = space["Learning Rate"]
@@ -133,7 +132,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
     run = Run(
         problem=problem,
         mode=options.mode,
-        settings=RunSettings(**{**problem.preset_settings(preset), "preset": preset, **final, **given}),
+        settings=settings_of(problem, preset, options.mode, given),
         search_space=space,
         given=frozenset(given) | ({"search_space"} if options.log_lr or options.search_transform else set()),
         arguments=arguments,

@@ -8,29 +8,29 @@ row, and goes on with the one that was interrupted after its last backup.
 
 import contextlib
 import csv
-import json
 import math
 import shutil
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from optuna.distributions import BaseDistribution
 from tqdm import tqdm
 
 import baseML
 from baseML import SUMMARY_COLUMNS, RunResult
+from hpo.report import print_networks
 from hpo.run import Run, check_table, data_protocol, train
-from hpo.settings import DEFAULTS, PATHS, derived_seed, difference
-from hpo.study import best_configuration, stored_settings, with_traces_of_source
+from hpo.sets import SETTINGS, claimed, differences, set_names
+from hpo.settings import derived_seed
+from hpo.study import best_configuration, with_traces_of_source
 from hpo.tree import APPROACHES
-from networks.files import BACKUP, LOSS_HISTORY_FOLDER, RUN_NAME, keep_best, loss_history_path, remove_run_files
+from networks.files import BACKUP, LOSS_HISTORY_FOLDER, RUN_NAME, keep_best, kept_best, loss_history_path
+from networks.files import remove_run_files
 from networks.rows import NetworkConfig
-from support.errors import UserError
 from support.files import mend_table, replace_file, whole_lines
 from support.startup import load_keras
 
@@ -38,8 +38,8 @@ keras = load_keras()
 
 RATED_COLUMNS = (*SUMMARY_COLUMNS[:8], "Learning Rate", *SUMMARY_COLUMNS[8:])
 GRID_SEED, REPEATABILITY_SEED, UPDATE_SEED = 2, 3, 4  # first part of the key of a training's seed
+FINAL = "final_model"  # owner of the best of the final trainings
 RUNNING = "unfinished"  # folder of the training that is under way
-UNCOMPARED = {"n_trials", "search_space", *PATHS}  # settings that do not decide what a training gives
 
 
 # --- Plans
@@ -83,6 +83,7 @@ class Plan:
     key_columns: Sequence[str]
     trainings: Sequence[Training]
     type_table: Path | None = None  # with the columns type and validation loss
+    source: str = ""  # whose configurations they are, in words
 
     @property
     def folder(self) -> Path:
@@ -185,45 +186,8 @@ def repeatability_plan(run: Run) -> Plan:
     trainings.sort(key=lambda training: training.traces or ())
     table = run.tree.repeatability / "repeatability_summary.csv"
     key_columns = ("Approach", "Model Name", "Learning Rate")
-    return Plan("final_model", table, ("Approach", *RATED_COLUMNS), key_columns, trainings)
-
-
-# --- One process, one set of settings
-
-
-def check_folder(folder: Path, run: Run, otherwise: str = "give another --output") -> None:
-    """UserError if the results in ``folder`` have other settings; ``otherwise`` says what else the user can do."""
-    path, asked = folder / "settings.json", stored_settings(run)
-    if not path.is_file():
-        return
-    try:
-        found = {**DEFAULTS, **json.loads(path.read_text(encoding="utf-8"))}
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{str(path)!r} does not hold the settings of a run ({error}); {otherwise}") from error
-    different = [name for name in asked if name not in UNCOMPARED and found.get(name) != asked[name]]
-    if different:
-        differences = ", ".join(difference(name, found.get(name), asked[name]) for name in different)
-        raise UserError(
-            f"{str(folder)!r} was started with {differences}; "
-            f"go on with the options that it started with, or {otherwise}"
-        )
-
-
-@contextlib.contextmanager
-def claimed(folder: Path, run: Run, **otherwise: str) -> Iterator[None]:
-    """Keep ``folder`` for this process alone, after `check_folder`. UserError if another process works in it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"another process is working in {str(folder)!r}; wait for it, or stop it") from None
-    try:
-        check_folder(folder, run, **otherwise)
-        replace_file(folder / "settings.json", json.dumps(stored_settings(run), indent=2) + "\n")
-        yield
-    finally:
-        lock.release()
+    source = run.problem.source(run.from_study)
+    return Plan(FINAL, table, ("Approach", *RATED_COLUMNS), key_columns, trainings, source=source)
 
 
 # --- Running a plan
@@ -231,30 +195,57 @@ def claimed(folder: Path, run: Run, **otherwise: str) -> Iterator[None]:
 
 def run_manual(run: Run) -> None:
     """Mode manual: the paper's grid. UserError if its folder is in use or was started with other settings."""
-    _work(run, grid_plan(run))
+    _work(run, grid_plan)
 
 
 def run_final_model(run: Run) -> None:
-    """Mode final_model: the best configurations, trained repeatedly. UserError as for `run_manual`."""
-    run = with_traces_of_source(run)
-    _work(run, repeatability_plan(run))
-
-
-def _work(run: Run, plan: Plan) -> None:
-    """Run the trainings that the plan still lacks, or list all of them."""
-    if plan.table.is_file() and not (plan.folder / "settings.json").is_file():
-        raise UserError(f"{str(plan.table)!r} was not made here, and rows cannot be added to it; give another --output")
-    check_table(plan.table, plan.columns)
+    """Mode final_model: the best configurations, trained repeatedly, and then tested. UserError as for `run_manual`."""
+    run = _work(with_traces_of_source(run), repeatability_plan)
     if run.dry_run:
-        check_folder(plan.folder, run)
-        _list(plan)
         return
+    best = {approach: kept_best(run.tree.final_model(approach), FINAL) for approach in APPROACHES}
+    source = run.problem.source(run.from_study)
+    paths = {f"{approach}, {source}": path for approach, path in best.items() if path}
+    print_networks(run, paths, run.tree.final_blind_test)
+
+
+def _in_own_set(run: Run, plan_of: Callable[[Run], Plan]) -> tuple[Run, Plan]:
+    """The run and its plan in the first set of the tree whose results are of the same kind, or that has none yet.
+
+    Raises UserError for a table that no row can be added to, and as `differences`.
+    """
+    why_not_first = ""
+    for name in set_names(run):
+        own = replace(run, set_name=name)
+        plan = plan_of(own)
+        check_table(plan.table, plan.columns)
+        if plan.table.is_file() and not (plan.folder / SETTINGS).is_file():
+            why_not = "was not made here"
+        else:
+            different = differences(plan.folder, own, "give another --output")
+            why_not = different and f"was started with {different}"
+        if not why_not:
+            break
+        why_not_first = why_not_first or f"{str(plan.folder)!r} {why_not}"
+    if why_not_first:
+        print(f"{why_not_first}, and stays as it is; these trainings are in {str(plan.folder)!r}")
+    return own, plan
+
+
+def _work(run: Run, plan_of: Callable[[Run], Plan]) -> Run:
+    """Run the trainings that the plan of a run still lacks, or list all of them; returns the run in its set."""
+    run, plan = _in_own_set(run, plan_of)
+    if run.dry_run:
+        _list(plan)
+        return run
     with claimed(plan.folder, run):
         _clean(plan)
         missing = plan.missing()
         n_all, n_done = len(plan.trainings), len(plan.trainings) - len(missing)
         traces = run.problem.traces_line(asdict(run.settings), "\nTraces   ")
         print(f"{n_all} trainings, {n_done} of them done already; each {data_protocol(run)}{traces}")
+        if plan.source:
+            print(_whose(plan))
         print(f"Results  {plan.folder}", flush=True)
         with tqdm(total=n_all, initial=n_done, unit="run", dynamic_ncols=True) as bar:
             for training in missing:
@@ -262,6 +253,7 @@ def _work(run: Run, plan: Plan) -> None:
                 bar.update()
         shutil.rmtree(plan.folder / RUNNING, ignore_errors=True)
     _print_result(run, plan)
+    return run
 
 
 def _list(plan: Plan) -> None:
@@ -271,6 +263,13 @@ def _list(plan: Plan) -> None:
         done = "" if training.seed in missing else "  done"
         print(f"{number:4d}  {training.approach:11s}  {training.config.label}  {training.config.learning_rate:g}{done}")
     print(f"{len(plan.trainings)} trainings, {len(plan.trainings) - len(missing)} of them done already")
+    if plan.source:
+        print(_whose(plan))
+
+
+def _whose(plan: Plan) -> str:
+    """A line on whose configurations are trained, and on how those of another study are."""
+    return f"Networks the configurations of {plan.source}; --from-study NAME trains the best one of your study NAME"
 
 
 def _clean(plan: Plan) -> None:
@@ -345,5 +344,8 @@ def _print_result(run: Run, plan: Plan) -> None:
         finite = [value for value in values if math.isfinite(value)]
         best = f"lowest validation loss {run.loss_text(min(finite))}" if finite else "no result"
         failed = f", {len(values) - len(finite)} failed" if len(finite) < len(values) else ""
-        print(f"{approach}: {len(values)} trainings, {best}{failed}; network in {run.tree.final_model(approach)}")
+        whose = f" ({plan.source})" if plan.source else ""
+        print(
+            f"{approach}{whose}: {len(values)} trainings, {best}{failed}; network in {run.tree.final_model(approach)}"
+        )
     print(f"All trainings {plan.table}\nLoss curves   {plan.folder / LOSS_HISTORY_FOLDER}")

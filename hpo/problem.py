@@ -158,6 +158,12 @@ class Problem(Task):
             words = how_made(generation, *own, settings.get("variety", "paper"))
         return f"{heading}{words}"
 
+    def source(self, study_name: str | None) -> str:
+        """Whose configurations the final trainings are of, in words: of a study, or else of the problem itself."""
+        if study_name:
+            return f"study {study_name}"
+        return f"the paper's Table {self.tables['best']}" if "best" in self.tables else "the run script"
+
     @property
     def paper_epochs(self) -> int:
         """Training epochs of the published search."""

@@ -193,7 +193,7 @@ def print_result(run: Run, study: optuna.Study) -> None:
     if run_name_of(best) is None:
         print("Its network is not known here: mode final_model with --from-study trains it anew.")
     elif path.is_file():
-        _print_best_network(run, study, best, path)
+        print_networks(run, {f"trial {best.number}": path}, run.tree.blind_test(study.study_name))
     else:
         print(f"The best network is not at {path}: was it trained on another machine, or with another --output?")
     print(
@@ -203,20 +203,28 @@ def print_result(run: Run, study: optuna.Study) -> None:
     )
 
 
-def _print_best_network(run: Run, study: optuna.Study, best: FrozenTrial, path: Path) -> None:
-    """Print how good the best network is on fresh traces, or why it cannot be tested."""
-    try:
-        network = baseML.BaseMLClass.load_model(path)
-    except ValueError as error:
-        print(f"The best network cannot be tested: {error}")
-        return
-    picture = path.with_suffix(".png")
-    if not picture.is_file():
-        draw_blind_trace(run, network, picture)
-    check_stop()
-    name = f"{network.config.arch_type} of trial {best.number}"
-    print_blind_test(run, {name: network}, run.tree.blind_test(study.study_name))
-    print(f"Picture       {picture}\nBest network  {path}")
+def print_networks(run: Run, paths: Mapping[str, Path], table: Path) -> None:
+    """Print how good saved networks are on fresh traces, or why one cannot be tested; draw their pictures.
+
+    ``paths`` are by what a network is of, such as "trial 11"; ``table`` gets the blind test. Raises KeyboardInterrupt
+    between two networks if the process was asked to stop.
+    """
+    networks, lines = {}, []
+    for owner, path in paths.items():
+        try:
+            network = baseML.BaseMLClass.load_model(path)
+        except ValueError as error:
+            print(f"The best network cannot be tested: {error}")
+            continue
+        picture = path.with_suffix(".png")
+        if not picture.is_file():
+            draw_blind_trace(run, network, picture)
+        check_stop()
+        networks[f"{network.config.arch_type} of {owner}"] = network
+        lines.append(f"Picture       {picture}\nBest network  {path}")
+    if networks:
+        print_blind_test(run, networks, table)
+        print("\n".join(lines))
 
 
 def _effort(run: Run, study: optuna.Study) -> str:

@@ -14,13 +14,14 @@ from baseML import BaseMLClass, RunResult
 from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
 from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
-from hpo.settings import DEFAULTS, FROM_FILES, OF_PAIRS, OF_TRACES, RunOptions, RunSettings
+from hpo.settings import DEFAULTS, FROM_FILES, OF_PAIRS, OF_PRESET, OF_TRACES, PRESETS, RunOptions, RunSettings
 from hpo.tree import ResultsTree
 from hpo.urls import public_url
 from networks.backends import memory_limit, versions
 from networks.rows import NetworkConfig
 from networks.size import Size, estimate
 from problems.own_pairs import Pairs
+from support.checks import check_choice
 from support.command_line import check_output, command_line
 from support.errors import UserError
 from support.files import is_header
@@ -38,11 +39,12 @@ class Run(RunOptions):
     given: frozenset[str]  # fields of the settings that the command line names
     arguments: Sequence[str] = ()  # the command line
     own_pairs: Pairs | None = None  # the files of settings.traces, which are open then
+    set_name: str = ""  # of the set of listed trainings that the run belongs to
 
     @property
     def tree(self) -> ResultsTree:
         """Where the results of the run stand."""
-        return ResultsTree(self.output, self.problem.folder)
+        return ResultsTree(self.output, self.problem.folder, self.set_name)
 
     @property
     def loss_unit(self) -> str:
@@ -62,16 +64,34 @@ class Run(RunOptions):
         searched = {name: parameters[name] for name in SEARCHED_SETTINGS if name in parameters}
         return replace(self, settings=replace(self.settings, **searched)) if searched else self
 
+    def with_preset_of(self, stored: Mapping[str, object]) -> "Run":
+        """The run with the preset of a study or network, where the command line has no other one.
+
+        Raises ValueError for an unknown preset: a study or a file may come from anybody.
+        """
+        preset = stored.get("preset", self.settings.preset)
+        if "preset" in self.given:
+            return self
+        check_choice("preset", preset, PRESETS)
+        given = {name: getattr(self.settings, name) for name in self.given if name in DEFAULTS}
+        if self.own_pairs:
+            given["variety"] = self.settings.variety
+        settings = settings_of(self.problem, preset, self.mode, given)
+        return replace(self, settings=settings, search_space=self.problem.space(preset))
+
     def with_traces_of(self, stored: Mapping[str, object]) -> "Run":
         """The run with the traces of a study or network, where the command line asks for no others.
 
-        These are interval, earth and wavelet, or own pairs and their length.
+        These are length, interval and noise, earth and wavelet, or own pairs. With another preset than that of the
+        study or network, length and noise are those of the preset.
         """
         names = {*OF_TRACES, *OF_PAIRS, *(["n_samples"] if stored.get("pairs") else [])}
+        if not self.given.isdisjoint(FROM_FILES):
+            names = {*OF_TRACES}
+        if stored.get("preset") == self.settings.preset:
+            names |= OF_PRESET & stored.keys()
         if "traces" in self.given:
             names = {"dt"}
-        elif not self.given.isdisjoint(FROM_FILES):
-            names = {*OF_TRACES}
         # What is described without a setting is of the time before it came, when all were as it is by default.
         kept = {name: stored.get(name, DEFAULTS[name]) for name in names if name not in self.given}
         return replace(self, settings=replace(self.settings, **kept))
@@ -92,6 +112,12 @@ class Run(RunOptions):
     def plain_text(self, value: float) -> str:
         """The plain value of the loss, without penalties, with its name and unit: "RMSE 1077 ft/s"."""
         return f"{self.problem.loss.name.upper()} {short_number(value)} {self.problem.unit}".rstrip()
+
+
+def settings_of(problem: Problem, preset: str, mode: str, given: Mapping[str, object]) -> RunSettings:
+    """The settings of a preset for a mode, with those that the command line gives in their place."""
+    final = PRESETS[preset].final if mode == "final_model" else {}
+    return RunSettings(**{**problem.preset_settings(preset), "preset": preset, **final, **given})
 
 
 def short_number(value: object) -> str:

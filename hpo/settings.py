@@ -255,6 +255,7 @@ class RunOptions:
 
 # Settings that later runs take from a study or a network.
 OF_TRACES = ("wavelet", "earth", "dt", "variety", "background")
+OF_PRESET = {"n_samples", "snr_db", "noisy_data"}  # and these, unless another preset is asked for
 OF_PAIRS = ("traces", "targets", "pairs")  # and those of own pairs
 PATHS = OF_PAIRS[:2]  # settings that may differ, as files may be moved
 # Settings that are stored as what a file holds: how it is read, beside the interval that the command line gives.

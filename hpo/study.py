@@ -184,13 +184,15 @@ def _open_source(run: Run) -> tuple[Run, optuna.Study]:
 
 
 def with_traces_of_source(run: Run) -> Run:
-    """Return the run with the traces of the study ``run.from_study``, if there is one, as `Run.with_traces_of` does.
+    """Return the run with the preset and the traces of the study ``run.from_study``, if there is one.
 
-    Raises UserError when the run cannot have such traces.
+    They are those of `Run.with_preset_of` and `Run.with_traces_of`. Raises UserError when the run cannot have such
+    traces.
     """
     if run.from_study is None:
         return run
-    run = with_pairs(run.with_traces_of(asdict(_open_source(run)[0].settings)))
+    stored = asdict(_open_source(run)[0].settings)
+    run = with_pairs(run.with_preset_of(stored).with_traces_of(stored))
     check_traces(run, f"study {run.from_study!r}")
     return run
 

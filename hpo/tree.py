@@ -18,16 +18,26 @@ def _below(place: str) -> property:
     return property(lambda tree: tree.root / place)
 
 
+def _below_of_set(place: str) -> property:
+    """Path below the folder of the problem, with the name of the tree's set behind it."""
+    return property(lambda tree: tree.root / f"{place}{tree._of_set}")
+
+
 @dataclass(frozen=True)
 class ResultsTree:
-    """Where the results of one problem stand: the layout of the published archive."""
+    """Where the results of one problem stand: the layout of the published archive.
+
+    The archive has one grid and one set of final trainings. A tree may have more of them, each with its ``set_name``
+    behind the name of the folders.
+    """
 
     output: Path
     folder: str
+    set_name: str = ""  # empty: the set whose folders have the published names
 
     search = _below("Search/Optuna")
-    grid = _below("Search/GridSearch")
-    repeatability = _below("Repeatability")
+    grid = _below_of_set("Search/GridSearch")
+    repeatability = _below_of_set("Repeatability")
     summary = _below("Search/Optuna/search_summary.csv")
     artifacts = _below("Search/Optuna/artifacts")  # pictures that the dashboard shows
     upgraded = _below("Search/Optuna/upgraded")  # copies of studies that an older Optuna wrote
@@ -38,9 +48,24 @@ class ResultsTree:
     def root(self) -> Path:
         return self.output / self.folder
 
+    @property
+    def set_names(self) -> list[str]:
+        """The names of all sets of the tree but the first one."""
+        folders = [*self.root.glob("Repeatability_*"), *self.root.glob("Search/GridSearch_*")]
+        return sorted({folder.name.partition("_")[2] for folder in folders})
+
+    @property
+    def final_blind_test(self) -> Path:
+        """Table that compares the final networks with classical methods."""
+        return self.repeatability / "blind_test.csv"
+
+    @property
+    def _of_set(self) -> str:
+        return self.set_name and f"_{self.set_name}"
+
     def final_model(self, approach: str) -> Path:
         """Folder of the best network of an approach, "Grid Search" or "Optuna"."""
-        return self.root / "Final_Model" / approach.replace(" ", "")
+        return self.root / "Final_Model" / f"{approach.replace(' ', '')}{self._of_set}"
 
     def blind_test(self, study_name: str) -> Path:
         """Table that compares the best network of a study with classical methods."""

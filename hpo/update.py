@@ -11,10 +11,10 @@ import baseML
 from baseML import BaseMLClass, RunResult
 from dataPreProcessing import fit_input
 from hpo.pairs import with_pairs
-from hpo.plans import UPDATE_SEED, claimed, result_text
+from hpo.plans import UPDATE_SEED, result_text
 from hpo.run import Run, data_stream, origin_of
-from hpo.settings import DEFAULTS, derived_seed
-from hpo.study import check_traces, stored_settings
+from hpo.sets import claimed
+from hpo.settings import derived_seed
 from networks.files import UPDATE, loss_history_path
 from problems.own_pairs import in_words
 from support.errors import StoppedError, UserError
@@ -22,9 +22,9 @@ from support.startup import load_keras
 
 keras = load_keras()
 
-# settings that must be the same for a network and for the run that trains it on
-MUST_AGREE = ("problem", "n_samples", "dt", "scaling_flag", "noisy_data", "precision")
-AGREED = MUST_AGREE[1:]  # those that own pairs leave to the network, unless the command line has them
+# What belongs to a network and cannot change; the options that name it, which are needed for nothing else.
+FIXED = {"n_samples": "--samples", "dt": "--dt", "precision": "--precision"}
+KEPT = ("scaling_flag", "noisy_data", "snr_db", "batch_size")  # settings of its training that it goes on with
 
 
 # --- Update of a network
@@ -60,10 +60,11 @@ def run_model_update(run: Run) -> None:
 
 
 def _load_for_update(run: Run) -> tuple[Run, BaseMLClass]:
-    """The run and the network that is to be updated, whose traces it goes on with where the run asks for no others.
+    """The network that is to be updated, and the run with all that belongs to it.
 
-    A network can go on with another earth or another wavelet, which fits it to them. UserError if the file is not a
-    network, or its data are not the run's.
+    Preset, traces, noise and batches are those of its training, where the command line asks for no others: a network
+    can go on with another earth or another wavelet, which fits it to them. Raises UserError if the file is no network
+    of the run's problem, or has another length, interval or precision than the command line.
     """
     try:
         network = BaseMLClass.load_model(run.model, run.problem.loss)
@@ -72,22 +73,25 @@ def _load_for_update(run: Run) -> tuple[Run, BaseMLClass]:
     description = run.model.with_suffix(".json")
     if not description.is_file():
         raise UserError(f"{str(description)!r} is missing, which describes the network {str(run.model)!r}")
-    own = {"dt": network.transform.get("dt", DEFAULTS["dt"]), "n_samples": network.n_samples}
-    stored = {**network.provenance, **own}
-    run = with_pairs(run.with_traces_of(stored))
-    if run.own_pairs:
-        kept = {name: stored[name] for name in AGREED if name in stored and name not in run.given}
-        run = replace(run, settings=replace(run.settings, **kept))
-    asked = stored_settings(run)
-    found = {**asked, **network.provenance, **own}
-    for name in MUST_AGREE:
-        if found[name] != asked[name]:
+    of = network.provenance.get("problem", run.problem.name)
+    if of != run.problem.name:
+        raise UserError(f"{str(run.model)!r} is a network for {of}, not for {run.problem.name}; give that one's script")
+    fixed = {"n_samples": network.n_samples, "dt": network.dt, "precision": network.precision}
+    for name, flag in FIXED.items():
+        asked = getattr(run.settings, name)
+        if name in run.given and asked != fixed[name]:
             raise UserError(
-                f"{str(run.model)!r} was trained for {name} {found[name]!r}, not {asked[name]!r}; "
-                "give the script, --preset, --samples, --dt and --precision that it was trained with, "
-                "or another --model"
+                f"{str(run.model)!r} was trained for {name} {fixed[name]!r}, not {asked!r}; leave {flag} out, or give "
+                "another --model"
             )
-    check_traces(run, repr(str(run.model)))
+    stored = {**network.provenance, **fixed}
+    try:
+        run = with_pairs(run.with_preset_of(stored).with_traces_of(stored))
+        kept = {name: stored[name] for name in KEPT if name in stored and name not in run.given}
+        run = replace(run, settings=replace(run.settings, **kept, **fixed))
+        data_stream(run, "training", 1, run.settings.seed)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"the traces of {str(run.model)!r} cannot be made: {error}") from error
     return run, network
 
 

@@ -108,12 +108,7 @@ def keep_best(folder: str | Path, destination: str | Path, run_name: str) -> boo
     destination = Path(destination)
     destination.mkdir(parents=True, exist_ok=True)
     new = _provenance(Path(folder, f"{run_name}.json"))
-    others = {path.stem: _provenance(path) for path in destination.glob("*.json") if path.stem != run_name}
-    rivals = {
-        name: run["validation_loss"]
-        for name, run in others.items()
-        if run is not None and run["owner"] == new["owner"] and RUN_NAME.fullmatch(name)
-    }
+    rivals = _losses(destination, new["owner"], but=run_name)
     # Without its .keras file, a rival is the rest of a move that was interrupted.
     whole = [name for name in rivals if (destination / f"{name}.keras").is_file()]
     if any(rivals[name] < new["validation_loss"] for name in whole):
@@ -127,6 +122,23 @@ def keep_best(folder: str | Path, destination: str | Path, run_name: str) -> boo
     for name in rivals:
         remove_run_files(destination, name)
     return True
+
+
+def kept_best(destination: Path, owner: str) -> Path | None:
+    """The network that `keep_best` has kept of an owner; None where there is none."""
+    losses = _losses(destination, owner)
+    whole = [name for name in losses if (destination / f"{name}.keras").is_file()]
+    return destination / f"{min(whole, key=losses.get)}.keras" if whole else None
+
+
+def _losses(folder: Path, owner: str, but: str = "") -> dict[str, float]:
+    """The validation losses of an owner's networks in a folder, by the names of their trainings, ``but`` one."""
+    described = {path.stem: _provenance(path) for path in folder.glob("*.json") if path.stem != but}
+    return {
+        name: run["validation_loss"]
+        for name, run in described.items()
+        if run is not None and run["owner"] == owner and RUN_NAME.fullmatch(name)
+    }
 
 
 def _provenance(path: Path) -> dict | None:

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import sys
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ import pytest
 import toys
 from optuna.distributions import IntDistribution
 from optuna.trial import TrialState, create_trial
-from toys import DENOISING, INVERSION, load, run_here, toy
+from toys import DENOISING, INVERSION, LISTED, load, run_here, toy
 
 import hpo.problem
 import hpo.samplers
@@ -20,8 +21,11 @@ import resultsPlotting
 from baseML import NetworkConfig, create_model
 from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
+from hpo.command import main
 from hpo.problem import applies, network_config
+from hpo.results.networks import final_label
 from hpo.settings import RunSettings
+from hpo.tree import APPROACHES, ResultsTree
 
 BOTH = pytest.mark.parametrize("problem", [DENOISING, INVERSION], ids=lambda problem: problem.name)
 SMALL = {
@@ -168,6 +172,34 @@ def test_a_residual_network_from_the_search_to_its_update(small, tmp_path, capsy
     network = settings[0].with_suffix(".keras")
     assert run_here(problem, tmp_path, *preset, "--mode", "model_update", "--model", str(network)) == 0
     assert network.with_name(f"{network.stem}_update.keras").is_file()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_one_tree_holds_the_final_trainings_of_a_quick_run_and_of_an_extended_study(small, tmp_path, capsys):
+    """Preset and length are those of the study, although the last command does not say so."""
+    problem = dataclasses.replace(small(DENOISING), final_configs=LISTED.final_configs)
+    few = ["--num-datasets", "4", "--num-epochs", "1", "--output", str(tmp_path)]
+    study = ["--preset", "extended", "--variety", "paper", "--study-name", "mine", "--n-trials", "1"]
+    assert main(problem, "", [*few, "--samples", "48", "--mode", "final_model", "--repeats", "1"]) == 0
+    assert main(problem, "", [*few, "--samples", "64", *study]) == 0
+    capsys.readouterr()
+    assert main(problem, "", [*few, "--mode", "final_model", "--from-study", "mine"]) == 0
+    printed = capsys.readouterr().out
+    assert "was started with the configurations of the paper's Table 3, not of study mine, preset 'quick'" in printed
+    assert "Networks the configurations of study mine" in printed and "RES of Optuna, study mine" in printed
+    tree = ResultsTree(tmp_path, problem.folder)
+    settings = json.loads((tree.root / "Repeatability_mine" / "settings.json").read_text(encoding="utf-8"))
+    assert [settings[name] for name in ("preset", "variety", "n_samples", "from_study")] == [
+        *("extended", "paper", 64, "mine")
+    ]
+    for name, expected in ((None, "study mine"), ("other", "the paper's Table 3")):
+        results = resultsPlotting.Results(problem, tree, study_name=name)
+        assert {final_label(problem, network) for network in results.networks} <= {
+            *(f"{approach}, {expected}" for approach in APPROACHES)
+        }
+    assert results.other_sets() == ["the sets mine, which --set NAME shows"]
+    assert resultsPlotting.main(["--results", str(tmp_path), "--set", "yours"]) == 2
+    assert "there is no set 'yours'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,10 @@ import hpo.run
 import hpo.tree
 import hpo.update
 import networks.files
+import resultsPlotting
 import support.errors
 from baseML import BaseMLClass
+from hpo.results.networks import final_label
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT.parent / "shared" / "paper" / "published" / "Inversion" / "Search" / "GridSearch"
@@ -303,16 +305,59 @@ def test_an_update_that_diverges_says_so_and_leaves_the_network_as_it_was(tmp_pa
     assert saved.read_bytes() == before and not saved.with_name("network_update.keras").exists()
 
 
-def test_a_table_of_other_settings_or_origin_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(hpo.plans, "grid_configurations", lambda run: [])
-    run_mode("manual", tmp_path)
-    with pytest.raises(
-        support.errors.UserError, match="was started with num_epochs 2, not 3, seed 0, not 1; .* --output"
+def test_a_tree_holds_a_set_for_each_kind_of_settings(tmp_path, capsys):
+    """The set that comes first has the published folders; what is repeated finds its own set again."""
+    root = tmp_path / LISTED.folder
+    one = ("--repeats", "1")
+    for options, name, n_done in (
+        (one, "", 0),
+        ((*one, "--num-epochs", "3"), "_quick", 0),
+        ((*one, "--seed", "1"), "_quick_2", 0),
+        ((*one, "--num-epochs", "3"), "_quick", 2),
+        (("--repeats", "2"), "", 2),
     ):
-        run_mode("manual", tmp_path, "--num-epochs", "3", "--seed", "1")
-    (tmp_path / LISTED.folder / "Search" / "GridSearch" / "settings.json").unlink()
-    with pytest.raises(support.errors.UserError, match="search_summary.csv' was not made here"):
-        run_mode("manual", tmp_path)
+        run_mode("final_model", tmp_path, *options)
+        printed = capsys.readouterr().out
+        assert f"trainings, {n_done} of them done already" in printed
+        rows = read(root / f"Repeatability{name}" / "repeatability_summary.csv")
+        assert len(rows) == (4 if options == ("--repeats", "2") else 2)
+        for approach in ("GridSearch", "Optuna"):
+            (network,) = (root / "Final_Model" / f"{approach}{name}").glob("*.keras")
+            assert network.with_suffix(".png").is_file()
+        assert ("was started with" in printed) == bool(name)
+    assert "Repeatability' was started with num_epochs 2, not 3, and stays as it is" not in printed
+    assert len(list(root.glob("Repeatability*"))) == 3 == len(list((root / "Final_Model").glob("Optuna*")))
+
+
+def test_the_final_trainings_say_whose_they_are_and_end_with_a_blind_test(tmp_path, capsys):
+    run_mode("final_model", tmp_path, "--repeats", "1")
+    printed = capsys.readouterr().out
+    assert "Networks the configurations of the paper's Table 3; --from-study NAME" in printed
+    assert "Optuna (the paper's Table 3): 1 trainings" in printed
+    (blind,) = tmp_path.rglob("blind_test.csv")
+    methods = {row["Method"] for row in read(blind)}
+    assert {"CNN of Grid Search, the paper's Table 3", "CNN of Optuna, the paper's Table 3", "Noisy input"} <= methods
+    results = resultsPlotting.Results(LISTED, hpo.tree.ResultsTree(tmp_path, LISTED.folder))
+    labels = [final_label(LISTED, network) for network in results.networks]
+    assert labels == ["Grid Search, the paper's Table 3", "Optuna, the paper's Table 3"]
+
+
+def test_a_grid_of_other_settings_or_origin_stands_beside_the_one_that_is_there(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(hpo.plans, "grid_configurations", lambda run: [])
+    grid = tmp_path / LISTED.folder / "Search" / "GridSearch"
+    run_mode("manual", tmp_path)
+    before = files_below(tmp_path)
+    run_mode("manual", tmp_path, "--num-epochs", "3", "--dry-run")
+    assert files_below(tmp_path) == before
+    run_mode("manual", tmp_path, "--num-epochs", "3", "--seed", "1")
+    printed = capsys.readouterr().out
+    assert f"{str(grid)!r} was started with num_epochs 2, not 3, seed 0, not 1, and stays as it is" in printed
+    (grid / "settings.json").unlink()
+    run_mode("manual", tmp_path)
+    assert f"{str(grid)!r} was not made here, and stays as it is" in capsys.readouterr().out
+    assert sorted(path.name for path in grid.parent.iterdir()) == [
+        f"GridSearch{name}" for name in ("", "_quick", "_quick_2")
+    ]
 
 
 def test_a_second_process_is_refused(tmp_path):
@@ -339,6 +384,6 @@ def test_what_cannot_be_updated_is_named(tmp_path, saved):
         with pytest.raises(support.errors.UserError, match=words):
             run_mode("model_update", tmp_path, "--model", str(model), *options)
     run = asked(INVERSION, *TOY, "--mode", "model_update", "--model", str(saved))
-    with pytest.raises(support.errors.UserError, match="for problem 'denoising', not 'inversion'"):
+    with pytest.raises(support.errors.UserError, match="is a network for denoising, not for inversion"):
         hpo.update.run_model_update(run)
     assert not list(saved.parent.glob("*_update*"))

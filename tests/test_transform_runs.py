@@ -86,8 +86,9 @@ def test_one_transform_for_all_modes(tmp_path, transform, capsys):
     assert run_here(small, tmp_path, "--mode", "model_update", "--model", str(model)) == 0
     updated = BaseMLClass.load_model(model.with_name(f"{model.stem}_update.keras"))
     assert updated.transform["transform_type"] == transform and updated.provenance["transform"] == transform
-    assert run_here(small, tmp_path, "--mode", "final_model", "--repeats", "2") == 2
-    assert f"was started with transform '{transform}', not 'NA'" in capsys.readouterr().err
+    assert run_here(small, tmp_path, "--mode", "final_model", "--repeats", "1") == 0
+    assert f"was started with transform '{transform}', not 'NA', and stays as it is" in capsys.readouterr().out
+    assert list((tmp_path / "Denoising" / "Final_Model" / "Optuna_quick").glob("*_NA_*.keras"))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hpo.problem import Problem
 from hpo.results.axes import COLUMN_CHARACTERS, axis_limits, caption, heading, letter_axes
 from hpo.results.axes import few_log_ticks, log_if_wide, tick_label, without_outliers, wrapped
 from hpo.results.grid import base_runs, loss_unit, repeated_base_runs, sweep, traces_sentence
-from hpo.results.networks import BASELINE_TRACES, BlindTraces, FinalNetwork, RatedNetwork
+from hpo.results.networks import BASELINE_TRACES, BlindTraces, FinalNetwork, RatedNetwork, final_label
 from hpo.tree import APPROACHES
 from networks.rows import NetworkConfig
 from plots.networks import draw_network_flow, flow_height
@@ -183,10 +183,11 @@ def _best_network(grid: pd.DataFrame, problem: Problem) -> NetworkConfig:
 
 
 @plt.rc_context(PICTURE_STYLE)
-def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str, traces: str = "") -> Figure:
+def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str, traces: str = "", source: str = "") -> Figure:
     """Draw Figs 5 and 9: box plots of the validation loss of repeated trainings, Grid Search beside Optuna.
 
-    ``runs`` has the columns approach and loss; ``traces`` is a sentence on their traces for the caption.
+    ``runs`` has the columns approach and loss; ``traces`` is a sentence on their traces for the caption, and ``source``
+    says whose configurations they are of.
     """
     fig, ax = plt.subplots(figsize=(COLUMN_WIDTH, 3.4), layout="constrained")
     approaches = sorted(runs["approach"].unique())
@@ -207,7 +208,8 @@ def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str, traces: 
     ax.set_ylabel(axis_label("Validation loss", unit))
     ax.grid(axis="y", alpha=0.3)
     medians = [f"{name} {tick_label(values.median())}" for name, values in zip(approaches, losses, strict=True)]
-    caption(fig, [f"Medians: {', '.join(medians)}.", *beyond, note, traces], COLUMN_CHARACTERS)
+    whose = f"Configurations: those of {source}." if source else ""
+    caption(fig, [whose, f"Medians: {', '.join(medians)}.", *beyond, note, traces], COLUMN_CHARACTERS)
     return fig
 
 
@@ -235,13 +237,15 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
     fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.3), layout="constrained")
     panels = list(np.ravel(fig.subfigures(len(heights), 1, height_ratios=heights)))
     if blind is not None:
-        colours = dict.fromkeys(blind.predictions, COLOURS["green"]) | APPROACH_COLOURS
+        labels = {final.approach: final_label(problem, final) for final in networks}
+        predictions = {labels.get(name, name): predicted for name, predicted in blind.predictions.items()}
+        colours = {labels.get(name, name): APPROACH_COLOURS.get(name, COLOURS["green"]) for name in blind.predictions}
         words = ("Actual", problem.quantity, problem.unit, colours)
         if blind.are_traces:
-            firsts = {name: predicted[0] for name, predicted in blind.predictions.items()}
+            firsts = {name: predicted[0] for name, predicted in predictions.items()}
             draw_comparison(panels[0].subplots(2, 1, sharex=True), blind.time, blind.actual[0], firsts, *words)
         else:
-            draw_actual_predicted(panels[0].subplots(), blind.actual, blind.predictions, *words)
+            draw_actual_predicted(panels[0].subplots(), blind.actual, predictions, *words)
         shown = "A trace" if blind.are_traces else f"{len(blind.actual)} traces"
         panels[0].suptitle(f"(a) {shown} that no training saw", x=0.01, ha="left", fontsize=9)
     if histories:
@@ -254,10 +258,8 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
 def _draw_losses(ax: Axes, problem: Problem, histories: Mapping[str, FinalNetwork]) -> None:
     losses = []
     for approach, final in histories.items():
-        epochs = final.history["epoch"] + 1
-        ax.plot(
-            epochs, final.history["val_loss"], ".-", linewidth=1.0, label=approach, color=APPROACH_COLOURS[approach]
-        )
+        epochs, look = final.history["epoch"] + 1, {"linewidth": 1.0, "color": APPROACH_COLOURS[approach]}
+        ax.plot(epochs, final.history["val_loss"], ".-", label=final_label(problem, final), **look)
         losses.extend(final.history["val_loss"])
     log_if_wide(ax.set_yscale, [loss for loss in losses if np.isfinite(loss)])
     units = {loss_unit(problem, final.provenance) for final in histories.values()}

@@ -24,6 +24,7 @@ from problems.own_pairs import Pairs
 from support.errors import UserError
 
 BASELINE_TRACES = 50
+LONGEST_SOURCE = 40  # characters of a legend
 OWNERS = {"manual": "search", "final_model": "trained again", "model_update": "trained on"}  # names for display
 
 
@@ -36,6 +37,15 @@ class FinalNetwork:
     provenance: Mapping[str, object]  # the settings of its training, empty where they are unknown
     history: pd.DataFrame | None  # epoch (from 0), val_loss
     lacks: str = ""  # says what is missing
+
+
+def final_label(problem: Problem, final: FinalNetwork) -> str:
+    """The approach of a final network and whose configuration it has, where that is known, for legends."""
+    owner = final.provenance.get("owner")
+    if owner in (None, "manual"):
+        return final.approach
+    source = problem.source(final.provenance.get("from_study") if owner == "final_model" else owner)
+    return f"{final.approach}, {source if len(source) <= LONGEST_SOURCE else f'{source[:LONGEST_SOURCE]}..'}"
 
 
 def read_final_networks(tree: ResultsTree) -> list[FinalNetwork]:
