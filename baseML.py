@@ -185,6 +185,7 @@ class BaseMLClass:
         tensorboard: bool = False,
         resumable: bool = True,
         on_resume: Callable[[str], object] = lambda words: None,
+        rate: Callable[[int], float] | None = None,
         extra_callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> dict[str, list[float]]:
         """Train with the paper's callbacks; returns Keras' history, which has one value per epoch.
@@ -194,7 +195,7 @@ class BaseMLClass:
         training of this ``run_name`` goes on after the last epoch of its `Backup` as if it had not been interrupted;
         ``on_resume`` is then called with words that say so, and the history is that of all epochs. A training that is
         not ``resumable`` makes no backups, writes its model at the end only, and leaves the network with the weights
-        of its best epoch.
+        of its best epoch. ``rate`` is the learning rate of each epoch (from 0), in place of the network's schedule.
         """
         num_epochs = check_whole("num_epochs", num_epochs, 1)
         model = self.get_model()
@@ -204,6 +205,8 @@ class BaseMLClass:
         log_path.parent.mkdir(parents=True, exist_ok=True)
         self.best_model_path = folder / f"{run_name}.keras"
         before, after = SCHEDULES[self.config.schedule](self.config.learning_rate, num_epochs)
+        if rate is not None:
+            before, after = [keras.callbacks.LearningRateScheduler(rate)], []
         callbacks = [
             StopWhenAsked(),
             keras.callbacks.EarlyStopping("val_loss", patience=100, mode="min"),

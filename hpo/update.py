@@ -2,6 +2,7 @@
 
 import shutil
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from baseML import BaseMLClass, RunResult
 from dataPreProcessing import fit_input
 from hpo.pairs import with_pairs
 from hpo.plans import UPDATE_SEED, result_text
-from hpo.run import Run, data_stream, origin_of
+from hpo.run import Run, data_protocol, data_stream, origin_of
 from hpo.sets import claimed
-from hpo.settings import derived_seed
+from hpo.settings import DEFAULTS, derived_seed
+from networks.callbacks import rate_of_update
 from networks.files import UPDATE, loss_history_path
 from problems.own_pairs import in_words
+from support.checks import check_whole
 from support.errors import StoppedError, UserError
 from support.startup import load_keras
 
@@ -53,10 +56,15 @@ def run_model_update(run: Run) -> None:
     shutil.rmtree(working, ignore_errors=True)
     print(
         f"Before           loss {run.loss_text(before['loss'])}, {run.plain_text(before[run.problem.loss.name])}\n"
-        f"After            {result_text(run, result)}\n"
+        f"After            {result_text(run, result)}{_no_better(before, result)}\n"
         f"Updated network  {destination}\n"
         f"Loss curve       {destination.with_name(f'{name}_log.csv')}"
     )
+
+
+def _no_better(before: Mapping[str, float], result: RunResult) -> str:
+    """What is to be said of an update whose best epoch is no better than the network was."""
+    return "" if result.validation_loss < before["loss"] else ": no epoch was better than the network before"
 
 
 def _load_for_update(run: Run) -> tuple[Run, BaseMLClass]:
@@ -95,6 +103,19 @@ def _load_for_update(run: Run) -> tuple[Run, BaseMLClass]:
     return run, network
 
 
+def _traces_seen(described: Mapping[str, object]) -> int:
+    """How many traces a network has been trained on, with those of all trainings before an update, by its description.
+
+    Raises UserError for numbers that no training has.
+    """
+    counts = [described.get(name, DEFAULTS[name]) for name in ("num_epochs", "num_datasets")]
+    try:
+        epochs, traces = (check_whole("a number of epochs or traces", count, 1) for count in counts)
+        return epochs * traces + check_whole("traces_before", described.get("traces_before", 0), 0)
+    except ValueError as error:
+        raise UserError(f"the description of the network has no number of traces: {error}") from error
+
+
 def _update(run: Run, network: BaseMLClass, folder: Path, name: str, seed: int) -> tuple[dict[str, float], RunResult]:
     """Train on in ``folder``; returns the losses of the network as it was, and the result."""
     s = run.settings
@@ -103,12 +124,20 @@ def _update(run: Run, network: BaseMLClass, folder: Path, name: str, seed: int) 
     network.compile_for(len(training), training.batch_size, validation.batch_size)
     before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
     before[run.problem.loss.name] *= validation.unit_per_output
-    network.provenance = {**origin_of(run, "model_update"), "updated_from": run.model.name, "seed": seed}
+    done = _traces_seen(network.provenance)
+    rate = rate_of_update(network.config.learning_rate, done / s.num_datasets, s.num_epochs)
+    origin = {"updated_from": run.model.name, "seed": seed, "traces_before": done}
+    network.provenance = {**origin_of(run, "model_update"), **origin}
     traces = f", on {in_words(s.traces, s.targets)}" if run.own_pairs else ""
-    print(f"Training {run.model} on for {s.num_epochs} epochs{traces}", flush=True)
+    print(
+        f"Training {run.model} on: {data_protocol(run)}{traces}\n"
+        f"Learning rate    {rate(0):.2g} at first, falling to zero, as the network has seen {done:,} traces before",
+        flush=True,
+    )
     with tqdm(total=s.num_epochs, unit="epoch", dynamic_ncols=True) as bar:
         progress = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update(epoch + 1 - bar.n))
         options = {"extra_callbacks": [progress], "on_resume": lambda words: bar.write(f"The update {words}")}
+        options |= {"rate": rate}
         try:
             return before, baseML.train_network(network, training, validation, s.num_epochs, folder, name, **options)
         except Exception as error:

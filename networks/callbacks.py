@@ -4,7 +4,7 @@ import math
 import os
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +123,18 @@ def _cosine_schedule(rate: float, num_epochs: int) -> tuple[_Callbacks, _Callbac
         return 0.1 * rate if epoch == 0 else rate * 0.5 * (1.0 + math.cos(math.pi * epoch / num_epochs))
 
     return [keras.callbacks.LearningRateScheduler(of_epoch)], []
+
+
+def rate_of_update(first: float, done: float, num_epochs: int) -> Callable[[int], float]:
+    """The learning rate in each epoch (from 0) of a training that goes on after ``done`` epochs.
+
+    Both trainings together are one, whose rate falls along a straight line from ``first`` to zero. The more a network
+    has learned, the smaller is the rate of a few more epochs: at a large one they would undo what it can.
+
+    >>> [rate_of_update(1.0, 6, 4)(epoch) for epoch in range(4)]
+    [0.4, 0.3, 0.2, 0.1]
+    """
+    return lambda epoch: first * (num_epochs - epoch) / (done + num_epochs)
 
 
 # All gradients of a loss in ft/s are longer: every step then has the same weight, whatever the loss of its trace is.

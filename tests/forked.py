@@ -57,7 +57,7 @@ COMMANDS = {  # of the modes; each of them is also what goes on with it
 }
 PLACES = {  # where a run can be killed: the functions that are called there
     "data generation": ("dataPreProcessing:CustomDataGen.__getitem__",),
-    "training": ("baseML:Dwell_CB.on_epoch_end",),
+    "training": ("baseML:Dwell_CB.on_epoch_end", "baseML:BestModel.on_epoch_end"),
     "checkpoint": ("zipfile:ZipFile.writestr", "h5py:Group.create_dataset"),
     "rename, copy": ("pathlib:Path.replace", "shutil:copyfile"),
     "CSV write": ("os:fsync", "keras.callbacks:CSVLogger.on_epoch_end"),

@@ -18,7 +18,7 @@ from toys import DENOISING, INVERSION, LISTED, load, run_here, toy
 import hpo.problem
 import hpo.samplers
 import resultsPlotting
-from baseML import NetworkConfig, create_model
+from baseML import BaseMLClass, NetworkConfig, create_model
 from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
 from hpo.command import main
@@ -170,8 +170,12 @@ def test_a_residual_network_from_the_search_to_its_update(small, tmp_path, capsy
 
     capsys.readouterr()
     network = settings[0].with_suffix(".keras")
-    assert run_here(problem, tmp_path, *preset, "--mode", "model_update", "--model", str(network)) == 0
-    assert network.with_name(f"{network.stem}_update.keras").is_file()
+    update = ["--mode", "model_update", "--model", str(network), "--output", str(tmp_path)]
+    assert main(problem, "", [*update, "--num-epochs", "1", "--num-datasets", "4"]) == 0
+    updated = BaseMLClass.load_model(network.with_name(f"{network.stem}_update.keras"))
+    kept = ("preset", "n_samples", "batch_size", "variety", "one_by_one")
+    before = json.loads(settings[0].read_text())["run"]
+    assert [updated.provenance[name] for name in kept] == [before[name] for name in kept]
 
 
 @pytest.mark.usefixtures("hasty")

@@ -243,6 +243,30 @@ def test_a_killed_update_goes_on_and_leaves_the_network_as_it_was(tmp_path, save
     assert not saved.exists() and updated.best_model_path.is_file()
 
 
+def test_an_update_takes_from_its_network_what_belongs_to_it(tmp_path, saved):
+    """The command names nothing but how long it trains; an option that is given comes before what is stored."""
+    update = ("--mode", "model_update", "--model", str(saved), "--num-epochs", "1", "--num-datasets", "4")
+    hpo.update.run_model_update(asked(LISTED, *update))
+    updated, before = (BaseMLClass.load_model(saved.with_stem(name)) for name in ("network_update", "network"))
+    kept = ("preset", "n_samples", "dt", "batch_size", "precision", "snr_db", "variety")
+    assert [updated.provenance[name] for name in kept] == [before.provenance[name] for name in kept]
+    networks.files.remove_run_files(saved.parent, "network_update")
+    hpo.update.run_model_update(asked(LISTED, *update, "--preset", "paper", "--snr-db", "9"))
+    run = BaseMLClass.load_model(saved.with_stem("network_update")).provenance
+    assert (run["preset"], run["validation"], run["snr_db"], run["n_samples"]) == ("paper", "streaming", [9.0, 9.0], 48)
+
+
+def test_the_rate_of_an_update_is_what_is_left_of_a_longer_training(tmp_path, saved, capsys):
+    """An update of an update counts the traces of all trainings before it."""
+    for name, n_before in (("network", 4), ("network_update", 12)):
+        run_mode("model_update", tmp_path, "--model", str(saved.with_stem(name)))
+        assert f"as the network has seen {n_before} traces before" in capsys.readouterr().out
+        done = n_before / 4
+        rates = [float(row["lr"]) for row in read(saved.parent / f"{name}_update_log.csv")]
+        assert rates == pytest.approx([1e-3 * 2 / (done + 2), 1e-3 * 1 / (done + 2)])
+        assert BaseMLClass.load_model(saved.with_stem(f"{name}_update")).provenance["traces_before"] == n_before
+
+
 @pytest.mark.parametrize("torn_file", ["torn_backup/*", "torn.keras"])
 def test_a_torn_backup_or_network_starts_over(tmp_path, torn_file):
     class StopAt(baseML.keras.callbacks.Callback):
@@ -297,7 +321,7 @@ def test_a_training_that_diverges_has_a_row_and_the_others_go_on(tmp_path, capsy
 
 def test_an_update_that_diverges_says_so_and_leaves_the_network_as_it_was(tmp_path, saved):
     network = BaseMLClass.load_model(saved)
-    network.model.optimizer.learning_rate = 1e30
+    network.config = dataclasses.replace(network.config, learning_rate=1e30)
     network.save_model(saved)
     before = saved.read_bytes()
     with pytest.raises(support.errors.StoppedError, match="the update of .* failed: the validation loss of"):
