@@ -98,6 +98,7 @@ def print_plan(run: Run, study: optuna.Study) -> None:
     print(
         f"Problem    {problem.name}, preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
         f"Trials     {s.n_trials}{budget}{already}; each {data_protocol(run)}{traces}\n"
+        f"Score      {run.score_in_words}\n"
         f"Runs on    {hardware()}{workers}\n"
         f"Study      {run.study_name}\n"
         f"Results    {run.tree.root}\n"

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 import baseML
 from baseML import BaseMLClass, RunResult
-from dataPreProcessing import CustomDataGen
+from dataPreProcessing import VELOCITY_SCALE, CustomDataGen
 from hpo.budget import Budget
 from hpo.problem import SEARCHED_SETTINGS, Problem, network_config
 from hpo.settings import DEFAULTS, FROM_FILES, OF_PAIRS, OF_PRESET, OF_TRACES, PRESETS, RunOptions, RunSettings
@@ -48,8 +48,9 @@ class Run(RunOptions):
 
     @property
     def loss_unit(self) -> str:
-        """Unit of the loss: the unit of the data, unless the network gets scaled data."""
-        return "scaled" if self.settings.scaling_flag else self.problem.unit
+        """Unit of the loss: that of the data, or the range of velocities that a network with scaled data has as 1."""
+        (_, highest), _ = VELOCITY_SCALE
+        return f"x {highest:,.0f} {self.problem.unit}" if self.settings.scaling_flag else self.problem.unit
 
     @property
     def metric_name(self) -> str:
@@ -105,6 +106,13 @@ class Run(RunOptions):
     def url(self) -> str:
         """URL of the storage of the study."""
         return self.tree.storage_url(self.study_name) if self.storage_url is None else self.storage_url
+
+    @property
+    def score_in_words(self) -> str:
+        """What the loss is that a search makes small, and how it differs from the plain value beside it."""
+        plain = self.problem.loss.name.upper()
+        scaled = f", counted in {self.loss_unit.removeprefix('x ')}" if self.settings.scaling_flag else ""
+        return f"the loss: {plain} of validation traces{scaled}, plus the network's penalties; {plain} is without these"
 
     def loss_text(self, loss: float) -> str:
         return f"{short_number(loss)} {self.loss_unit}".rstrip()

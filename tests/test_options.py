@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from toys import DENOISING
+from toys import DENOISING, INVERSION
 
 import hpo.asked
 import hpo.options
@@ -66,6 +66,13 @@ def test_options_that_are_given_come_before_those_of_the_preset():
     assert (s.n_samples, s.snr_db, s.enqueue_base, s.budget, s.num_epochs) == (64, [3.0, 3.0], True, "9epochs", 9)
     assert run.given == {"n_samples", "snr_db", "enqueue_base", "budget", "seed", "search_space"}
     assert (run.n_workers, run.study_name, run.tree.root) == (2, "mine", Path("here") / "Denoising")
+
+
+def test_a_loss_of_scaled_velocities_says_what_it_is_counted_in():
+    scaled, plain, amplitudes = asked(problem=INVERSION), asked("--preset", "paper", problem=INVERSION), asked()
+    assert scaled.loss_text(0.1372) == "0.1372 x 30,000 ft/s" and "counted in 30,000 ft/s" in scaled.score_in_words
+    assert plain.loss_text(1672.0) == "1672 ft/s" and amplitudes.loss_text(0.02) == "0.02"
+    assert "RMSE of validation traces, plus the network's penalties" in plain.score_in_words
 
 
 @pytest.mark.parametrize(("preset", "repeats"), [("quick", 3), ("paper", 25), ("published", 25)])
