@@ -68,7 +68,7 @@ class Results:
         """Return a note on the sets of the tree that are not shown; the list is empty when there are none."""
         shown = {self.tree.set_name, self.final_tree.set_name}
         names = [name for name in self.tree.set_names if name not in shown]
-        return [f"the sets {', '.join(names)}, which --set NAME shows"] if names else []
+        return [f"the sets {', '.join(names)}, which --trainings NAME shows"] if names else []
 
     def unit(self, folder: Path) -> str:
         """Return the unit of the losses in the tables of a folder."""
@@ -276,7 +276,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--study-name", type=study_name_option, metavar="NAME", help="the study (default: the newest of each problem)")
     add("--storage", metavar="URL", help="any Optuna storage (default: the SQLite files in the results)")
     add(
-        "--set",
+        "--trainings",
         default="",
         metavar="NAME",
         help="grid and final trainings in the folders that end with _NAME (default: those of the study, or the first)",
@@ -299,9 +299,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         trees = [ResultsTree(options.results, problem.folder) for problem in known_problems().values()]
         known = sorted({name for tree in trees for name in tree.set_names})
-        if options.set and options.set not in known:
-            valid = f"the sets are {', '.join(known)}" if known else "there is only the first one, which needs no --set"
-            raise UserError(f"there is no set {options.set!r} in {str(options.results)!r}; {valid}")
+        if options.trainings and options.trainings not in known:
+            valid = f"the sets are {', '.join(known)}" if known else "there is only the first one, without a name"
+            raise UserError(f"there is no set {options.trainings!r} in {str(options.results)!r}; {valid}")
         if options.storage is not None:
             check_url(options.storage)
         check_output(options.output)
@@ -320,7 +320,7 @@ def _make(options: argparse.Namespace) -> None:
     sources = {
         name: Results(
             problems[name],
-            ResultsTree(options.results, problems[name].folder, options.set),
+            ResultsTree(options.results, problems[name].folder, options.trainings),
             options.storage,
             options.study_name,
         )

@@ -14,10 +14,12 @@ from hpo.pairs import on_pairs, opened
 from hpo.problem import Problem
 from hpo.run import Run, data_stream, settings_of
 from hpo.settings import DEFAULTS, FROM_FILES, OF_TRACES, PRESETS, SEARCH, RunOptions
+from hpo.space import check_networks, narrowed
 from hpo.urls import public_url
 from hpo.workers import WORKER_STORAGE
 from problems.own_pairs import Pairs
 from support.errors import UserError
+from support.files import note
 from traces.checks import check_snr
 from traces.transforms import TRANSFORM_TYPES
 
@@ -75,9 +77,13 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
         "--preset extended has no published networks; mode final_model needs --from-study NAME with it": (
             extended and o.mode == "final_model" and not o.from_study
         ),
-        f"--snr-db {o.snr_db} has no meaning for {problem.name}, whose traces have no noise": (
-            o.snr_db and not problem.always_noisy
+        f"--snr-db {o.snr_db} has no meaning for {problem.name} without --noisy-data, as its traces have no noise": (
+            o.snr_db and not problem.always_noisy and not o.noisy_data
         ),
+        f"--noisy-data has no meaning for {problem.name}, whose traces always have noise": (
+            o.noisy_data and problem.always_noisy
+        ),
+        "--noisy-data has no meaning with --traces, whose noise is what it is": o.noisy_data and o.traces,
     }
     for sentence, is_made in mistakes.items():
         if is_made:
@@ -126,18 +132,24 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
     space = problem.space(preset)
     if options.log_lr:
         rate = space["Learning Rate"]
+        if rate.log and not options.is_worker:
+            note(f"--log-lr changes nothing: preset {preset} draws learning rates on a log scale anyway.")
         space["Learning Rate"] = FloatDistribution(rate.low, rate.high, log=True)
     if options.search_transform:
         space["transform"] = CategoricalDistribution(TRANSFORM_TYPES)
+    space = narrowed(space, options.only or (), options.ranges or ())
+    has_own_space = options.log_lr or options.search_transform or options.only or options.ranges
     run = Run(
         problem=problem,
         mode=options.mode,
         settings=settings_of(problem, preset, options.mode, given),
         search_space=space,
-        given=frozenset(given) | ({"search_space"} if options.log_lr or options.search_transform else set()),
+        given=frozenset(given) | ({"search_space"} if has_own_space else set()),
         arguments=arguments,
         **{field.name: asked[field.name] for field in fields(RunOptions) if field.name in asked},
     )
+    if options.only or options.ranges:
+        check_networks(run)
     if pairs:
         run = on_pairs(run, pairs)
     if not run.given.isdisjoint(OF_TRACES):

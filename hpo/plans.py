@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from optuna.distributions import BaseDistribution
 from tqdm import tqdm
 
 import baseML
@@ -26,6 +25,7 @@ from hpo.report import print_networks
 from hpo.run import Run, check_table, data_protocol, train
 from hpo.sets import SETTINGS, claimed, differences, set_names
 from hpo.settings import derived_seed
+from hpo.space import contains
 from hpo.study import best_configuration, with_traces_of_source
 from hpo.tree import APPROACHES
 from networks.files import BACKUP, LOSS_HISTORY_FOLDER, RUN_NAME, keep_best, kept_best, loss_history_path
@@ -118,17 +118,11 @@ def grid_configurations(run: Run) -> list[NetworkConfig]:
         for name, values in run.problem.grid.items()
         if name in space
         for value in values
-        if _contains(space[name], value)
+        if contains(space[name], value)
         for architecture in architectures
         if run.problem.grid_owners.get(name, architecture) == architecture
     ]
     return [run.network_config({**base, "arch_type": name, **change}) for name, change in points]
-
-
-def _contains(distribution: BaseDistribution, value: object) -> bool:
-    if hasattr(distribution, "choices"):
-        return value in distribution.choices
-    return distribution.low <= value <= distribution.high
 
 
 def _traces(run: Run, kind: int, place: int) -> tuple[int, int] | None:

@@ -19,6 +19,7 @@ from hpo.problem import suggest
 from hpo.run import Run, check_table, data_stream, train, training_size, why_too_large
 from hpo.samplers import PRUNERS, make_sampler
 from hpo.settings import DEFAULTS, derived_seed
+from hpo.space import contains
 from hpo.study import open_study
 from hpo.trials import TrialQueue, attributes_of, finished_trials, result_of, run_name_of, trained_trials
 from hpo.workers import POLL, supervise
@@ -207,6 +208,10 @@ def run_search(run: Run) -> None:
     base = {"arch_type": run.problem.final_configs["Optuna"].arch_type, **run.problem.base_of(run.settings.preset)}
     if "transform" in run.search_space:
         base["transform"] = DEFAULTS["transform"]
+    # Where the command line has another range than the preset, a value of the base outside of it is drawn instead.
+    usual, asked = run.problem.space(run.settings.preset), run.search_space
+    changed = [name for name in base if name in asked and asked[name] != usual.get(name)]
+    base = {name: value for name, value in base.items() if name not in changed or contains(asked[name], value)}
     with TrialQueue(study, storage, run.tree.search) as queue:
         queue.plan(run.settings.n_trials, base if run.settings.enqueue_base else None)
         with queue.mutex():

@@ -121,7 +121,9 @@ class RunSettings:
     )
     batch_size: int = 1  # traces
     scaling_flag: bool = False  # whether velocities are scaled to [0, 1] for the network
-    noisy_data: bool = False  # inversion from noisy traces with a gap
+    noisy_data: bool = option(
+        False, "the inversion is of noisy traces with a gap, as in blindTest.py --noisy-data", before="transform"
+    )
     transform: str = option(
         "NA", "transform of the traces (default {})", choices=TRANSFORM_TYPES, modes=[SEARCH, "manual", "final_model"]
     )
@@ -226,6 +228,25 @@ class RunOptions:
     """What else is asked of one call of a run script, which decides no result of a study."""
 
     search_transform: bool = option(False, "the study searches the transform too", modes=[SEARCH], before="validation")
+    only: list[str] | None = option(
+        None,
+        "values of a parameter that are searched alone, as arch_type=TCN or arch_type=CNN,TCN; it may be repeated",
+        str,
+        "NAME=VALUE",
+        modes=["optuna"],
+        before="validation",
+        action="append",
+    )
+    ranges: list[str] | None = option(
+        None,
+        "another range of a parameter than the preset's, as num_filt=8..32; it may be repeated",
+        str,
+        "NAME=LOW..HIGH",
+        modes=["optuna"],
+        before="validation",
+        flag="--set",
+        action="append",
+    )
     deterministic: bool = option(False, "repeated runs give the same bits on a GPU too, more slowly", before="seed")
     log_lr: bool = option(False, "learning rates are drawn on a log scale", modes=[SEARCH], before="enqueue_base")
     n_workers: int = option(
@@ -263,7 +284,7 @@ FROM_FILES = {
     "earth": lambda path, dt: read_earth(path).as_dict(),
     "wavelet": lambda path, dt: given_wavelet(path, dt).as_dict(),
 }
-LONG_VALUES = {name: f"another {name.replace('_', ' ')}" for name in (*FROM_FILES, "search_space")}
+LONG_VALUES = {name: f"another {name.replace('_', ' ')}" for name in FROM_FILES}
 LONG_VALUES["pairs"] = "other --traces or --targets"
 DEFAULTS = {field.name: field.default for field in fields(RunSettings)}
 

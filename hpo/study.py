@@ -15,6 +15,7 @@ from hpo.problem import SEARCHED_SETTINGS, Problem
 from hpo.run import Run, data_stream
 from hpo.samplers import PRUNERS, SAMPLERS
 from hpo.settings import DEFAULTS, MOST_EPOCHS, MOST_TRIALS, PATHS, PRESETS, difference
+from hpo.space import space_difference
 from hpo.storage import open_storage
 from hpo.tree import check_study_name
 from hpo.trials import alone, trained_trials
@@ -141,8 +142,9 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
         compared = name not in FREE_TO_CHANGE and (strict or name in run.given)
         found = stored.get(name, DEFAULTS.get(name, value))
         if compared and found != value:
+            different = space_difference(found, value) if name == "search_space" else difference(name, found, value)
             raise UserError(
-                f"study {run.study_name!r} was started with {difference(name, found, value)}; "
+                f"study {run.study_name!r} was started with {different}; "
                 "resume it with the options that it was started with"
             )
     # An older study lacks the settings that came later, and has what is their default now.

@@ -201,8 +201,8 @@ def test_one_tree_holds_the_final_trainings_of_a_quick_run_and_of_an_extended_st
         assert {final_label(problem, network) for network in results.networks} <= {
             *(f"{approach}, {expected}" for approach in APPROACHES)
         }
-    assert results.other_sets() == ["the sets mine, which --set NAME shows"]
-    assert resultsPlotting.main(["--results", str(tmp_path), "--set", "yours"]) == 2
+    assert results.other_sets() == ["the sets mine, which --trainings NAME shows"]
+    assert resultsPlotting.main(["--results", str(tmp_path), "--trainings", "yours"]) == 2
     assert "there is no set 'yours'" in capsys.readouterr().err
 
 

@@ -103,3 +103,56 @@ def test_a_problem_without_an_extended_search_refuses_that_preset():
     problem = replace(DENOISING, extended_space={})
     with pytest.raises(UserError, match="no search space for denoising; quick, paper, published are valid"):
         asked("--preset", "extended", problem=problem)
+
+
+# --- A search space of one's own
+
+
+def test_one_network_type_and_one_range_take_the_place_of_the_presets():
+    run = asked(
+        "--preset", "paper", "--only", "arch_type=TCN", "--set", "num_filt=8..32", "--set", "learning_rate=1e-4"
+    )
+    space, usual = run.search_space, DENOISING.search_space
+    assert space["arch_type"].choices == ("TCN",) and (space["num_filt"].low, space["num_filt"].high) == (8, 32)
+    assert space["Learning Rate"].single() and not space["Learning Rate"].log
+    same = set(usual) - {"arch_type", "num_filt", "Learning Rate"}
+    assert {name: space[name] for name in same} == {name: usual[name] for name in same} and list(space) == list(usual)
+    assert "search_space" in run.given and run.settings == asked("--preset", "paper").settings
+    assert asked("--set", "pool_val=2,16").search_space["pool_val"].choices == (2, 16)
+    extended = asked("--preset", "extended", "--only", "RES num_filt=16..32").search_space["RES num_filt"]
+    assert (extended.low, extended.high, extended.step) == (16, 32, 8)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--only", "TCN"], "--only TCN does not name values"),
+        (["--only", "arch=TCN"], "'arch' is not searched; arch_type, num_layers"),
+        (["--only", "arch_type=GRU"], "'GRU' is not a choice; CNN, TCN are"),
+        (["--only", "num_filt=8..64"], "outside of what the preset searches, which is 8 to 32; --set takes any"),
+        (["--set", "num_filt=8..many"], "is not a range like that of the preset, 8 to 32"),
+        (["--set", "num_filt=32..8"], "is not a range"),
+        (["--set", "num_filt=8.5..9"], "is not a range"),
+        (["--set", "Learning Rate=0..1"], "is not a range"),
+        (["--set", "num_filt=0..8"], "networks that cannot be built: num_filt must be a whole number of at least 1"),
+        (["--only", "arch_type=TCN", "--mode", "optuna_resume"], "--only has no meaning in mode optuna_resume"),
+        (["--noisy-data"], "--noisy-data has no meaning for denoising, whose traces always have noise"),
+    ],
+)
+def test_a_search_space_that_cannot_be_is_one_sentence(options, sentence):
+    with pytest.raises(UserError) as caught:
+        asked(*options)
+    assert sentence in str(caught.value)
+
+
+def test_an_inversion_of_noisy_traces_is_one_option():
+    run = asked("--noisy-data", "--snr-db", "9", problem=INVERSION)
+    assert run.settings.noisy_data and run.settings.protocol.noisy_data and "noisy_data" in run.given
+    with pytest.raises(UserError, match="for inversion without --noisy-data"):
+        asked("--snr-db", "9", problem=INVERSION)
+
+
+def test_rates_on_a_log_scale_where_they_are_already_are_a_note(capsys):
+    asked("--log-lr")
+    assert "--log-lr changes nothing: preset quick draws" in capsys.readouterr().out
+    assert asked("--log-lr", "--preset", "paper").search_space["Learning Rate"].log and not capsys.readouterr().out

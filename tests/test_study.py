@@ -142,6 +142,30 @@ def test_the_dashboard_serves_the_study(finished, tmp_path):
 # --- Repeat and resume
 
 
+def test_an_inversion_of_noisy_traces_from_the_search_to_the_final_training(tmp_path):
+    options = ["--n-trials", "1", "--study-name", "noisy", "--noisy-data", "--snr-db", "9", "--num-epochs", "1"]
+    assert run_here(toy(INVERSION), tmp_path, *options) == 0
+    assert load(tmp_path, INVERSION).user_attrs["noisy_data"] is True
+    final = ["--mode", "final_model", "--from-study", "noisy", "--repeats", "1", "--num-epochs", "1"]
+    assert run_here(toy(INVERSION), tmp_path, *final) == 0
+    for path in tmp_path.rglob("*.keras"):
+        provenance = BaseMLClass.load_model(path).provenance
+        assert provenance["noisy_data"] is True and provenance["snr_db"] == [9.0, 9.0]
+
+
+def test_a_study_keeps_its_own_search_space_and_another_one_is_named(tmp_path, capsys):
+    own = ["--enqueue-base", "--study-name", "own", "--only", "num_filt=3", "--set", "krnl_size=5..6"]
+    assert run_here(toy(DENOISING), tmp_path, *own, "--n-trials", "1") == 0
+    assert run_here(toy(DENOISING), tmp_path, "--mode", "optuna_resume", "--n-trials", "2") == 0
+    trials = load(tmp_path, DENOISING).trials
+    assert [trial.params["num_filt"] for trial in trials] == [3, 3] and len(trials) == 2
+    assert all(trial.params["krnl_size"] in (5, 6) for trial in trials)
+    assert run_here(toy(DENOISING), tmp_path, *own, "--n-trials", "2") == 0
+    capsys.readouterr()
+    assert run_here(toy(DENOISING), tmp_path, *own[:5], "--n-trials", "2") == 2
+    assert "started with another search space: krnl_size (5 to 6) and not (2 to 4);" in capsys.readouterr().err
+
+
 def test_the_same_seed_repeats_a_study_that_was_stopped_or_not_and_another_does_not(tmp_path):
     def study_of(name, n_trials, seed="0"):
         options = ("--study-name", name, "--n-trials", n_trials, "--seed", seed)

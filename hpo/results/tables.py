@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 
 import pandas as pd
-from optuna.distributions import BaseDistribution, CategoricalDistribution, json_to_distribution
+from optuna.distributions import BaseDistribution, json_to_distribution
 
 from hpo.names import PARAMETERS, readable
 from hpo.problem import Problem
 from hpo.results.grid import MissingError, base_values, best_of_grid, sweep
 from hpo.results.studies import StudyResults
 from hpo.run import short_number
+from hpo.space import in_words
 from networks.rows import NETWORKS
 
 
@@ -32,7 +33,7 @@ def table_of_ranges(problem: Problem, results: StudyResults | None, grid: pd.Dat
     rows = [
         {
             "Parameter": readable(name),
-            "Search range": describe_range(kind),
+            "Search range": in_words(kind),
             "Base value": short_number(base[name]) if name in base else "-",
             "Grid values": _grid_values(grid, name),
         }
@@ -74,11 +75,3 @@ def _used_parameters(problem: Problem, values: Mapping[str, object]) -> dict[str
     network = NETWORKS.get((values.get("arch_type"), problem.net_type))
     unused = {"num_dil": network and not network.has_dilation, "num_lstm": network and not network.has_lstm}
     return {name: value for name, value in values.items() if not unused.get(name)}
-
-
-def describe_range(kind: BaseDistribution) -> str:
-    """Return a search range in words."""
-    if isinstance(kind, CategoricalDistribution):
-        return ", ".join(map(short_number, kind.choices))
-    scale = " (log)" if kind.log else ""
-    return f"{short_number(kind.low)} to {short_number(kind.high)}{scale}"
