@@ -40,6 +40,7 @@ from support.errors import UserError
 from support.files import replace_file
 from support.pages import page
 from support.stopping import stop_on_signals
+from support.words import number_of
 from traces.live import Live, examine
 
 BACKED = "inversion_background"  # the pretrained network for an inversion with a background
@@ -150,10 +151,11 @@ def _outcome(plan: Plan, applied: Applied) -> list[str]:
     """Sentences on what was done, and warnings."""
     n_traces, stored = plan.file.n_traces, plan.file.stored.format
     rate = 1000 * applied.seconds / n_traces
-    sentences = [f"{n_traces} traces took {applied.seconds:.1f} s, {rate:.1f} ms per trace."]
+    sentences = [f"{number_of(n_traces, 'trace')} took {applied.seconds:.1f} s, {rate:.1f} ms per trace."]
     if applied.n_clipped:
         limits = f"{stored.lowest:g} to {stored.highest:g}"
-        sentences.append(f"{applied.n_clipped} samples were clipped to what the file's format holds, {limits}.")
+        clipped = number_of(applied.n_clipped, "sample was", "samples were")
+        sentences.append(f"{clipped} clipped to what the file's format holds, {limits}.")
     if isinstance(stored.highest, int):
         sentences.append("Samples were rounded to whole numbers, as the file's format has no others.")
     trained = plan.network.training_data()

@@ -46,6 +46,7 @@ from plots.networks import plot_network
 from support.checks import check_choice, check_path, check_whole, unmasked
 from support.files import mend_table, replace_file, replacing, whole_lines
 from support.startup import PRECISIONS, load_keras
+from support.words import number_of
 from traces.checks import SHORTEST_TRACE, check_block, check_time
 from traces.live import Live, examine
 
@@ -502,7 +503,7 @@ def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     """The outputs for channels (n_traces, n_samples, n_channels) of the model's length, in batches of equal size."""
     n_samples, n_channels = model.input_shape[1:]
     if x.shape[2] != n_channels:
-        raise ValueError(f"traces must have {n_channels} channels for this network, not {x.shape[2]}")
+        raise ValueError(f"traces must have {number_of(n_channels, 'channel')} for this network, not {x.shape[2]}")
     if len(x) <= PREDICTION_BATCH:  # a compiled step would take longer than so few traces
         return keras.ops.convert_to_numpy(model(x, training=False))
     n_rows = max(1, SAMPLES_PER_BATCH // n_samples)
@@ -598,7 +599,7 @@ def train_network(
     losses = np.array(history["val_loss"])
     if not np.isfinite(losses).any():
         label = network.config.label
-        raise DivergedError(f"the validation loss of {label} is not a number in any of {losses.size} epochs")
+        raise DivergedError(f"the validation loss of {label} was never a number, in {number_of(losses.size, 'epoch')}")
     best = int(np.nanargmin(losses))
     return RunResult(
         run_name=run_name,

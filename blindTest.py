@@ -37,6 +37,7 @@ from problems.own_pairs import OwnTraces, OwnVelocities
 from support.checks import check_choice
 from support.command_line import check_output, refuse
 from support.errors import UserError
+from support.words import number_of
 
 OUTSIDE = {"section": OwnTraces, "model_file": OwnVelocities}  # the pairs of the problems that these tests are for
 MEANING = {  # options that have a meaning in some tests only; None stands for generated traces
@@ -91,7 +92,10 @@ def _test(problem: Problem, networks: Mapping[str, BaseMLClass], options: argpar
     size = f"{protocol.n_samples} samples at {1000 * protocol.dt:g} ms"
     made = "" if protocol.is_of_paper else f"\nTraces: {protocol.words}"
     made = f"\nTraces: blind traces of {pairs.traces.path}. {pairs.meaning}" if pairs else made
-    print(f"{problem.name.capitalize()}, {n_traces} blind traces of seed {options.seed}, {size}{made}", flush=True)
+    print(
+        f"{problem.name.capitalize()}, {number_of(n_traces, 'blind trace')} of seed {options.seed}, {size}{made}",
+        flush=True,
+    )
     if options.by:
         tests = blind_tests(problem, networks, n_traces, options.by, options.seed, protocol)
         text = "\n".join([text_table_of_all(problem, tests), *missing_packages(problem, next(iter(tests.values())))])
@@ -107,7 +111,7 @@ def _test_outside(problem: Problem, networks: Mapping[str, BaseMLClass], options
     protocol = _protocol(options, networks)
     every = _outside_pairs(options, protocol)
     first = next(iter(every.values()))
-    size = f"{len(first.y)} traces of {first.y.shape[1]} samples at {1000 * first.dt:g} ms"
+    size = f"{number_of(len(first.y), 'trace')} of {first.y.shape[1]} samples at {1000 * first.dt:g} ms"
     levels = f", with noise of {' and '.join(every)}" if options.section else ""
     print("\n".join([f"{problem.name.capitalize()}, {size}{levels}", *first.words]), flush=True)
     tests, warnings = {}, []

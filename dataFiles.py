@@ -24,6 +24,7 @@ import numpy as np
 from support.checks import check_choice, check_path, check_whole, unmasked
 from support.command_line import OneSentenceParser
 from support.files import replacing
+from support.words import number_of
 from traces.arrays import ArchivedTraces, ArrayTraces, new_array
 from traces.checks import DT_LIMITS, are_real, check_time
 from traces.samples import Facts
@@ -90,7 +91,7 @@ class TraceFile:
             step = "in depth"
         elif self.dt is not None:
             step = f"one every {self.dt * MILLISECONDS:g} ms ({(self.n_samples - 1) * self.dt:g} s long)"
-        traces, samples = _counted(self.n_traces, "trace"), _counted(self.n_samples, "sample")
+        traces, samples = number_of(self.n_traces, "trace"), number_of(self.n_samples, "sample")
         what = f"{self.path.name} ({self.kind}) holds {traces} of {samples}, {step}"
         return " ".join([f"{what}, in {self.sample_format}.", *self.notes])
 
@@ -148,7 +149,8 @@ class TraceWriter:
             raise ValueError(f"traces to be written must be {valid}, not {traces.dtype} of shape {traces.shape}")
         first = check_whole("first", first, 0)
         if first + len(traces) > self.n_traces:
-            raise ValueError(f"{len(traces)} traces from number {first} on do not fit into a file of {self.n_traces}")
+            beyond = number_of(len(traces), "trace does not fit", "traces do not fit")
+            raise ValueError(f"{beyond} into a file of {self.n_traces} from number {first} on")
         self.stored.write(first, traces)
 
 
@@ -278,10 +280,6 @@ def _ms(times: Sequence[float]) -> str:
 def _span(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -24,6 +24,7 @@ from support.checks import check_choice, check_flag, check_names, check_path, ch
 from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, converter, whole_number
 from support.errors import UserError
 from support.files import replacing
+from support.words import number_of
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, are_real, check_snr, check_time
 from traces.checks import SAMPLES_PER_PASS, interval
 from traces.earth import COMPACTION_DEPTH, FT_PER_KM, LAYER_THICKNESS, LAYERS_PER_SEQUENCE, SEQUENCES_PER_MODEL
@@ -447,7 +448,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if data_set.earth != PAPER_EARTH or data_set.own_wavelet is not None or name != "paper":
         print(f"Traces: {how_made('described', data_set.earth, data_set.own_wavelet, name)}")
     if data_set.save_data_to_file:
-        print(f"{data_set.n_traces} traces are in {data_set.path_to_save}, in one folder per kind of data")
+        saved = number_of(data_set.n_traces, "trace is", "traces are")
+        print(f"{saved} in {data_set.path_to_save}, in one folder per kind of data")
     show_figures()
 
 

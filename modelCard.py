@@ -34,6 +34,7 @@ from support.checks import check_choice
 from support.command_line import check_output, refuse
 from support.errors import UserError
 from support.files import replace_file, replacing
+from support.words import number_of
 from traces.variants import AS_TRAINED, VARIANTS, Variant
 
 COMPARED = 40  # traces of a new card that classical methods get, too
@@ -181,14 +182,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checked = check_card(network, options.traces or CHECKED)
     except (UserError, ValueError, OSError) as error:
         refuse(error)
-    for sentence in json.loads(card_path(network).read_text(encoding="utf-8")).get("valid_for", []):
+    card = json.loads(card_path(network).read_text(encoding="utf-8"))
+    for sentence in card.get("valid_for", []):
         print(f"By {sentence}")
     titles = {metric.name: metric.title for metric in problem_of(network).columns}
     agrees = {name: found.low <= on_card <= found.high for name, (on_card, found) in checked.items()}
     for name, (on_card, found) in checked.items():
         here = f"{found.value:.5g} [{found.low:.5g}, {found.high:.5g}]"
         print(f"{titles[name]}: the card has {on_card:.5g}, here {here}{'' if agrees[name] else ': not so'}")
-    return 0 if all(agrees.values()) else 1
+    others = [titles[name] for name, agreed in agrees.items() if not agreed]
+    print(_verdict(card_path(network), others, min(options.traces or CHECKED, card["blind_test"]["traces"])))
+    return 1 if others else 0
+
+
+def _verdict(card: Path, others: Sequence[str], n_traces: int) -> str:
+    """Say whether a card is true here; ``others`` are the metrics that it has other values of."""
+    here = f"the 95 % intervals of {number_of(n_traces, 'blind trace')} here"
+    if not others:
+        return f"{card} agrees: every number of it lies within {here}."
+    what = number_of(len(others), "number of it lies", "numbers of it lie")
+    return f"{card} does not agree: {what} outside of {here} ({', '.join(others)})."
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from dataPreProcessing import TraceProtocol
 from evaluation.apply import apply, plan_for
 from evaluation.blind import blind_traces
 from run_DenoisingML_HPO_Paper import PROBLEM
+from support.words import number_of
 
 N_SAMPLES, DT = 1501, 0.004  # as a land line has them
 BYTES_PER_TRACE = 240 + 4 * N_SAMPLES
@@ -73,7 +74,7 @@ def main() -> None:
         found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
         beside = 1 - found["network"] / found["seconds"]
         print(
-            f"{path.stat().st_size / 1e6:.0f} MB, {n_traces} traces: {found['seconds']:.0f} s, "
+            f"{path.stat().st_size / 1e6:.0f} MB, {number_of(n_traces, 'trace')}: {found['seconds']:.0f} s, "
             f"{1000 * found['seconds'] / n_traces:.1f} ms per trace; {100 * beside:.1f} % of it beside the network; "
             f"peak of the memory {found['gigabytes']:.2f} GB; size of the output {output.stat().st_size / 1e6:.0f} MB"
         )

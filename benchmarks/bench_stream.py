@@ -16,6 +16,7 @@ import numpy as np
 from baseML import NetworkConfig, create_model
 from dataPreProcessing import GENERATIONS, CustomDataGen, fit_input
 from support.startup import load_keras
+from support.words import number_of
 
 keras = load_keras()
 
@@ -53,7 +54,7 @@ def main() -> None:
                 seconds[name].append(time.perf_counter() - started)
     for name, values in seconds.items():
         step = statistics.median(values) / options.traces * 1e3
-        print(f"{name:12s}{step:8.2f} ms per step (median of {options.repeats} epochs)")
+        print(f"{name:12s}{step:8.2f} ms per step (median of {number_of(options.repeats, 'epoch')})")
     for name in GENERATIONS:
         ratios = [a / b for a, b in zip(seconds[name], seconds["in memory"], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)

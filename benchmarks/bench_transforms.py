@@ -17,6 +17,7 @@ import pywt
 
 from dataGeneration import generate_block, stream_generator
 from dataPreProcessing import LEVEL_WAVELET, channel_names, cwt_frequencies, restore_traces, transform_traces
+from support.words import number_of
 
 DT = 0.001  # s
 MORLET = "cmor1.5-1.0"
@@ -68,7 +69,10 @@ def main() -> None:
     options = parser.parse_args()
     rng = stream_generator(0, "blind")
     traces = generate_block(rng, options.traces, ("CONV_REFL_NOISY",), n_samples=options.samples)["CONV_REFL_NOISY"]
-    print(f"{options.traces} traces of {options.samples} samples, median of {options.repeats} turns")
+    print(
+        f"{number_of(options.traces, 'trace')} of {options.samples} samples, "
+        f"median of {number_of(options.repeats, 'turn')}"
+    )
     titles = ("ms per trace", "PyWavelets", "ratio", "way back", "MB held", "PyWavelets", "of channels")
     print("    ", *(f"{title:>11s}" for title in titles))
     for kind, theirs in THEIRS.items():

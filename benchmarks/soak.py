@@ -31,6 +31,7 @@ import networks.files
 from hpo.tree import ResultsTree
 from hpo.workers import worker_environment
 from run_DenoisingML_HPO_Paper import PROBLEM
+from support.words import number_of
 from tests import postgresql
 from tests.toys import TOY, pid_of
 
@@ -177,10 +178,15 @@ class Soak:
         reasons = [trial.user_attrs.get("failed", "") for trial in trials if trial.state == TrialState.FAIL]
         twice = sum(reason.startswith(KILLED_TWICE) for reason in reasons)
         drawn = {tuple(trial.params.items()) for trial in whole}
-        self.expect([trial.number for trial in trials] == list(range(self.n_trials)), f"there are {len(trials)} trials")
+        self.expect(
+            [trial.number for trial in trials] == list(range(self.n_trials)),
+            f"the study has {number_of(len(trials), 'trial')}",
+        )
         self.expect(len(whole) + twice == len(trials), "not every trial is complete, or failed for being killed twice")
-        self.expect(2 * twice <= len(self.kills), f"{twice} trials failed, with {len(self.kills)} kills")
-        self.expect(len(drawn) == len(whole), f"{len(whole) - len(drawn)} trials have the parameters of another one")
+        self.expect(2 * twice <= len(self.kills), f"{number_of(twice, 'trial')} failed, with {len(self.kills)} kills")
+        self.expect(
+            len(drawn) == len(whole), f"{len(whole) - len(drawn)} times a trial has the parameters of another one"
+        )
         self.check_files(whole)
         return Counter(trial.state.name for trial in trials)
 
@@ -215,7 +221,9 @@ class Soak:
             if pid_of(trial) == self.processes[0].pid
         )
         if len(ends) < FEWEST_TRIALS:
-            self.faults.append(f"the first process ended only {len(ends)} trials, too few to measure its growth")
+            self.faults.append(
+                f"the first process ended only {number_of(len(ends), 'trial')}, too few to measure its growth"
+            )
             return np.nan
         samples = [one for one in self.samples if one.index == 0 and ends[len(ends) // 3] < one.seconds < ends[-1]]
         done = np.searchsorted(ends, [one.seconds for one in samples])

@@ -13,6 +13,7 @@ from dataFiles import TraceFile
 from networks.prediction import SAMPLES_PER_BLOCK, Findings
 from support.errors import UserError
 from support.stopping import check_stop
+from support.words import number_of
 from traces.checks import SHORTEST_TRACE
 from traces.live import Live, examine
 from traces.resampling import interval_ratio
@@ -38,8 +39,9 @@ class Background:
             raise UserError(f"the background {path!r} is in depth, and the traces are in two-way time")
         if file.n_samples != traces.n_samples or file.n_traces not in (1, traces.n_traces):
             raise UserError(
-                f"the background {path!r} holds {file.n_traces} logs of {file.n_samples} samples, and the traces of "
-                f"{str(traces.path)!r} need {traces.n_traces}, or one for all, of {traces.n_samples} samples"
+                f"the background {path!r} holds {number_of(file.n_traces, 'log')} of "
+                f"{number_of(file.n_samples, 'sample')}, and the traces of {str(traces.path)!r} need "
+                f"{traces.n_traces}, or one for all, of {number_of(traces.n_samples, 'sample')}"
             )
         if file.dt is not None and not math.isclose(file.dt, traces.dt, rel_tol=1e-6):
             raise UserError(
@@ -135,8 +137,8 @@ def check_in_time(file: TraceFile, network_dt: float) -> None:
     n_samples = int(file.n_samples * max(1.0, float(interval_ratio(file.dt, network_dt))))
     if file.n_samples < SHORTEST_TRACE or n_samples > MOST_SAMPLES:
         raise UserError(
-            f"the traces of {str(file.path)!r} have {file.n_samples} samples, {n_samples} at the network's interval; "
-            f"{SHORTEST_TRACE} to {MOST_SAMPLES} are valid"
+            f"the traces of {str(file.path)!r} have {number_of(file.n_samples, 'sample')}, {n_samples} at the interval "
+            f"of the network; {SHORTEST_TRACE} to {MOST_SAMPLES} are valid"
         )
 
 

@@ -24,6 +24,7 @@ from evaluation.options import AXES
 from evaluation.task import Task
 from networks.prediction import TracesWarning
 from support.checks import check_choice, check_number, check_whole
+from support.words import number_of
 from traces.checks import LONGEST_TRACE, ROCK_VELOCITIES, SHORTEST_TRACE, SNR_LIMITS, WATER_VELOCITY
 from traces.earth import (
     DENSITIES,
@@ -111,9 +112,7 @@ def read_section(
     live = examine(traces)
     alive = ~live.is_dead
     if not alive.any():
-        raise ValueError(
-            f"all {len(traces)} traces that were read of {path} are dead, or hold values that are no numbers"
-        )
+        raise ValueError(f"every trace that was read of {path} is dead, or holds values that are no numbers")
     samples = live.samples[alive]
     centred = np.where(samples, (traces[alive] - live.level[alive, None]) / live.deviation[alive, None], 0.0)
     last = samples.shape[1] - 1
@@ -124,7 +123,10 @@ def read_section(
     words = [described, f"{len(traces)} of its traces were read, evenly spread."]
     if not alive.all():
         n_dead = np.count_nonzero(~alive)
-        words.append(f"{n_dead} of them are left out, as they are dead or hold values that are no numbers.")
+        left_out = number_of(
+            n_dead, "of them is left out, as it is dead or holds", "of them are left out, as they are dead or hold"
+        )
+        words.append(f"{left_out} values that are no numbers.")
     if not samples.all():
         words.append(
             f"{100 * (1 - samples.mean()):.0f} % of the samples are muted; they get no noise and do not count."
@@ -198,7 +200,8 @@ def model_pairs(
     else:
         density, n_others = _columns(model.density, model.density_array, model.depth_axis, n_traces)
         if (density.shape, n_others) != (columns.shape, n_columns):
-            found = f"{n_others} columns of {density.shape[1]} cells, not {n_columns} of {columns.shape[1]}"
+            found = f"{number_of(n_others, 'column')} of {number_of(density.shape[1], 'cell')}"
+            found = f"{found}, not {n_columns} of {columns.shape[1]}"
             raise ValueError(f"density and velocity need one shape, but {model.density} has {found}")
         density, its_unit = _density(model.density, density)
         of_density = f"Density is that of {model.density}, in {its_unit}"
@@ -206,8 +209,8 @@ def model_pairs(
     n_samples = int(np.ceil(base_time[:, -1].min() / dt))
     if not SHORTEST_TRACE <= n_samples <= LONGEST_TRACE:
         raise ValueError(
-            f"the shortest column of {model.path} has {n_samples} samples of two-way time; {SHORTEST_TRACE} to "
-            f"{LONGEST_TRACE} are valid, so that --cell-size or --velocity-unit may be wrong"
+            f"the shortest column of {model.path} has {number_of(n_samples, 'sample')} of two-way time; "
+            f"{SHORTEST_TRACE} to {LONGEST_TRACE} are valid, so that --cell-size or --velocity-unit may be wrong"
         )
     thickness = np.full(velocity.shape, model.cell_size)
     n_layers = np.full(len(velocity), velocity.shape[1])
@@ -220,12 +223,16 @@ def model_pairs(
     if not alive.any():
         raise ValueError(f"no column of {model.path} has a reflection")
     words = [
-        f"{model.path.name}: {len(columns)} of {n_columns} columns, evenly spread, each of {columns.shape[1]} cells of "
+        f"{model.path.name}: {len(columns)} of {number_of(n_columns, 'column')}, evenly spread, each of "
+        f"{number_of(columns.shape[1], 'cell')} of "
         f"{model.cell_size:.4g} ft, with velocities of {low:.4g} to {high:.4g} {unit}"
         + (", which is the only unit in which they are those of rocks." if is_derived else ".")
     ]
     if not alive.all():
-        words.append(f"{np.count_nonzero(~alive)} of them have no reflection, and are left out.")
+        n_dead = np.count_nonzero(~alive)
+        words.append(
+            number_of(n_dead, "of them has no reflection, and is", "of them have no reflection, and are") + " left out."
+        )
     used = wavelet.words if wavelet else f"a Ricker wavelet of {FREQUENCY:g} Hz"
     words += [
         f"{of_density}. All traces end with the shortest column, at {n_samples * dt:.3g} s; they have {used} and no "
@@ -262,7 +269,10 @@ def _columns(path: Path, array: str | None, depth_axis: str, at_most: int) -> tu
             n_columns = len(every)
             columns = every[evenly_spread(n_columns, at_most)]
     if not np.isfinite(columns).all():
-        raise ValueError(f"{np.count_nonzero(~np.isfinite(columns))} values in the columns of {path} are no numbers")
+        n_lost = np.count_nonzero(~np.isfinite(columns))
+        raise ValueError(
+            f"the columns of {path} hold {number_of(n_lost, 'value')} that cannot be a velocity or a density"
+        )
     return columns.astype(np.float64), n_columns
 
 

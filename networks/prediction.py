@@ -17,6 +17,7 @@ import numpy as np
 from dataPreProcessing import CustomDataGen, Range, TraceProtocol, normalize_data
 from dataGeneration import stream_generator
 from support.checks import check_number, unmasked
+from support.words import number_of
 from traces.checks import SHORTEST_TRACE, are_real
 from traces.live import Live, examine
 from traces.resampling import interpolate, resample
@@ -146,9 +147,10 @@ class Findings:
         """Sentences on what is outside of the training's range, and what to do; ``scale`` is what traces are times."""
         first = ", ".join(map(str, self.dead[:5])) + (" .." if len(self.dead) > 5 else "")
         kept = "stay as they are" if trained.answers_traces else "have no answer (NaN)"
+        of_all = f"of {number_of(self.n_traces, 'trace')}"
+        dead = number_of(len(self.dead), f"{of_all} is dead or holds", f"{of_all} are dead or hold")
         sentences = {
-            f"{len(self.dead)} of {self.n_traces} traces are dead or hold values that are not numbers (traces {first}, "
-            f"counted from 0); they {kept}": bool(self.dead)
+            f"{dead} values that are not numbers (counted from 0: {first}); such traces {kept}": bool(self.dead)
         }
         if not trained.answers_traces and self.deviation.size:
             deviation = self.deviation * abs(scale)

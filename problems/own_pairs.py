@@ -31,6 +31,7 @@ from evaluation.baselines import REFERENCE_TRACES, InversionReference, blocky_ve
 from evaluation.blind import stream_pairs
 from evaluation.task import Task
 from networks.prediction import SAMPLES_PER_BLOCK, continued
+from support.words import number_of
 from traces.checks import ROCK_VELOCITIES, SHORTEST_TRACE, WATER_VELOCITY
 from traces.live import Live, examine
 from traces.noise import data_noise
@@ -278,7 +279,9 @@ def open_pairs(kind: type[OwnPairs], traces: str, targets: str | None = None, dt
         own, of_targets = (files[0], files[1] if targets is not None else None)
         dt = _interval(files, dt)
         if of_targets and (own.n_traces, own.n_samples) != (of_targets.n_traces, of_targets.n_samples):
-            sizes = " and ".join(f"{file.n_traces} of {file.n_samples} samples in {file.path}" for file in files)
+            sizes = " and ".join(
+                f"{file.n_traces} of {number_of(file.n_samples, 'sample')} in {file.path}" for file in files
+            )
             raise ValueError(f"each trace needs one target of as many samples, but there are {sizes}")
         alive, deviation, notes = _examined(kind, own, of_targets)
         parts = split(own.shape[:-1], alive)
@@ -360,10 +363,12 @@ def _words(file: TraceFile, alive: np.ndarray, parts: Mapping[str, np.ndarray]) 
     training, validation, blind = (len(parts[name]) for name in PARTS)
     n_dead = file.n_traces - int(alive.sum())
     n_between = file.n_traces - n_dead - training - validation - blind
-    dead = f", and {n_dead} are left out, as they or their targets are dead" if n_dead else ""
+    dead = number_of(n_dead, "is left out, as it or its target is", "are left out, as they or their targets are")
+    dead = f", and {dead} dead" if n_dead else ""
+    between = number_of(n_between, "between these is", "between these are")
     return (
         f"Of the {file.n_traces} traces in {file.path}, {training} are for training, {validation} for validation and "
-        f"{blind} for the blind test; {n_between} between these are for none{dead}."
+        f"{blind} for the blind test; {between} for none{dead}."
     )
 
 

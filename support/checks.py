@@ -4,6 +4,7 @@ import numbers
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from support.words import number_of
 
 import numpy as np
 
@@ -63,9 +64,10 @@ def unmasked(what: str, values: object) -> np.ndarray:
     """``values`` as an array. Raises ValueError where samples are masked, as what lies under a mask is not data."""
     if np.ma.is_masked(values):
         rows = np.atleast_1d(np.ma.getmaskarray(values))
-        n_masked, trace = np.count_nonzero(rows), int(rows.reshape(-1, rows.shape[-1]).any(axis=1).argmax())
+        masked = number_of(np.count_nonzero(rows), "sample is", "samples are")
+        trace = int(rows.reshape(-1, rows.shape[-1]).any(axis=1).argmax())
         raise ValueError(
-            f"{what} must not be masked, but {n_masked} samples are, the first in trace {trace} (from 0); fill "
+            f"{what} must not be masked, but {masked}, the first in trace {trace} (from 0); fill "
             "them first (numpy.ma.filled), or leave these traces out"
         )
     return np.asarray(values)

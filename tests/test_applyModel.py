@@ -90,7 +90,7 @@ def test_a_denoised_line_has_the_headers_of_the_line_and_less_noise(line, capsys
     for words in (
         "line.sgy (SEG-Y) holds 12 traces of 400 samples, one every 1 ms",
         f"The network is pretrained/{DENOISER}.keras.",
-        "Warning: 1 of 12 traces are dead or hold values that are not numbers (traces 3, counted from 0); they stay",
+        "Warning: 1 of 12 traces is dead or holds values that are not numbers (counted from 0: 3); such traces stay",
         "Spectral Wiener",
         "no signal-to-noise ratio is given",
         "Output   line_denoised.sgy",

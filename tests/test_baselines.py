@@ -365,7 +365,7 @@ def test_a_background_that_is_no_velocity_is_refused(backed):
     with pytest.raises(ValueError, match="backgrounds must be velocities above 0 ft/s, and the lowest is -3"):
         cb.band_limited_velocity(wrong, reference)
     wrong[1, 9, 1] = np.nan
-    with pytest.raises(ValueError, match="backgrounds must be finite, but 1 samples are not, the first in trace 1"):
+    with pytest.raises(ValueError, match="backgrounds must be finite, but 1 sample is not, the first in trace 1"):
         cb.background_alone(wrong, reference)
     with pytest.raises(
         ValueError, match="without a background need a reference of such traces, not of traces with one"

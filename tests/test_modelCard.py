@@ -85,13 +85,16 @@ def test_a_card_begins_with_what_the_network_is_valid_for(published, capsys):
 
 def test_a_card_that_is_not_true_is_told(copy, capsys):
     assert modelCard.main([str(copy), "--traces", "20"]) == 0
+    verdict = "agrees: every number of it lies within the 95 % intervals of 20 blind traces here."
+    assert capsys.readouterr().out.splitlines()[-1] == f"{copy.with_suffix('.json')} {verdict}"
     path = copy.with_suffix(".json")
     card = json.loads(path.read_text(encoding="utf-8"))
     card["blind_test"]["metrics"]["all"]["all"]["snr_db"][0] += 30
     path.write_text(json.dumps(card), encoding="utf-8")
-    capsys.readouterr()
     assert modelCard.main([str(copy), "--traces", "20"]) == 1
-    assert [line.endswith(": not so") for line in capsys.readouterr().out.splitlines()].count(True) == 1
+    *lines, verdict = capsys.readouterr().out.splitlines()
+    assert [line.endswith(": not so") for line in lines].count(True) == 1
+    assert "does not agree: 1 number of it lies outside" in verdict and verdict.endswith("(SNR (dB)).")
 
 
 def test_a_card_that_is_older_than_a_metric_is_checked_without_it(copy, capsys):
@@ -102,7 +105,7 @@ def test_a_card_that_is_older_than_a_metric_is_checked_without_it(copy, capsys):
     path.write_text(json.dumps(card), encoding="utf-8")
     assert modelCard.main([str(copy), "--traces", "20"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("By ")]
-    assert len(lines) == len(metrics) == len(DENOISING.columns) - 1
+    assert len(lines) - 1 == len(metrics) == len(DENOISING.columns) - 1  # The last line is the verdict.
     metrics.clear()
     path.write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(SystemExit):

@@ -123,7 +123,7 @@ def test_dead_traces_and_traces_with_nan_are_left_out_and_counted(tmp_path):
     traces[2], traces[5, 7] = 4.0, np.nan
     section = section_of(tmp_path, traces)
     assert len(section.traces) == 6 and "2 of them are left out" in section.words
-    with pytest.raises(ValueError, match="all 2 traces that were read .* are dead"):
+    with pytest.raises(ValueError, match="every trace that was read of .* is dead"):
         section_of(tmp_path, traces[[2, 5]])
 
 
@@ -348,7 +348,7 @@ def refusal(capsys, *words):
         ("--section line.npz --snr-db 4 nan", ("-100 to 100 dB", "nan")),
         ("--section none.sgy", ("none.sgy does not exist",)),
         ("--section line.npz --array x", ("no array 'x'",)),
-        ("--section dead.npz", ("all 2 traces", "dead")),
+        ("--section dead.npz", ("every trace", "dead")),
         ("--snr-db 4", ("--snr-db is for --section, not for generated traces",)),
         ("--depth-axis first", ("--depth-axis is for --model-file",)),
         ("--model-file v.npy", ("needs --cell-size",)),
@@ -360,9 +360,9 @@ def refusal(capsys, *words):
         ("--model-file v.npy --cell-size 4m --velocity-unit km/s", ("must be", "km/s", "2000 to 3000")),
         ("--model-file slow.npy --cell-size 4m", ("no known unit", "--velocity-unit")),
         ("--model-file fast.npy --cell-size 4m", ("m/s or ft/s", "--velocity-unit")),
-        ("--model-file nan.npy --cell-size 4m", ("1 values", "no numbers")),
+        ("--model-file nan.npy --cell-size 4m", ("1 value that cannot be",)),
         ("--model-file v.npy --cell-size 0.001m", ("shortest column", "--cell-size")),
-        ("--model-file v.npy --cell-size 4m --density fast.npy", ("one shape", "1 columns of 10 cells")),
+        ("--model-file v.npy --cell-size 4m --density fast.npy", ("one shape", "1 column of 10 cells")),
         ("--model-file v.npy --cell-size 4m --density zero.npy", ("0.1 to 10 g/cm3 or 100 to 10000 kg/m3",)),
         ("--model-file v.npy --cell-size 4m --density-array rho", ("needs --density",)),
     ],

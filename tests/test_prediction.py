@@ -191,7 +191,8 @@ def test_dead_traces_and_those_with_a_nan_stay_and_are_counted(denoiser, noisy_a
     dead = [2, 5, 7, 9]
     assert np.array_equal(predicted[dead], noisy[dead], equal_nan=True)
     np.testing.assert_allclose(np.delete(predicted, dead, axis=0), np.delete(expected, dead, axis=0), atol=1e-5)
-    assert len(sentences) == 1 and "4 of 12 traces are dead" in sentences[0] and "traces 2, 5, 7, 9," in sentences[0]
+    (sentence,) = sentences
+    assert "4 of 12 traces are dead" in sentence and "(counted from 0: 2, 5, 7, 9)" in sentence
     assert warned(denoiser, noisy[[2]], dt=0.001)[0].tolist() == noisy[[2]].tolist()
 
 
@@ -216,11 +217,11 @@ def test_predict_result_names_the_trace_that_it_cannot_use(denoiser, noisy_and_c
     noisy = noisy_and_clean[0][:6].copy()
     noisy[4, 2] = np.nan
     for traces in (noisy, noisy.reshape(2, 3, -1)):
-        with pytest.raises(ValueError, match="1 samples are not, the first in trace 4"):
+        with pytest.raises(ValueError, match="1 sample is not, the first in trace 4"):
             denoiser.predict_result(traces)
-    with pytest.raises(ValueError, match="1 samples are not, the first in trace 4"):
+    with pytest.raises(ValueError, match="1 sample is not, the first in trace 4"):
         denoiser.predict_result(noisy[..., None])
-    with pytest.raises(ValueError, match="must not be masked, but 1 samples are, the first in trace 4"):
+    with pytest.raises(ValueError, match="must not be masked, but 1 sample is, the first in trace 4"):
         denoiser.predict_result(np.ma.masked_invalid(noisy))
 
 
@@ -357,7 +358,7 @@ def test_one_log_may_be_for_several_traces(echo, shape):
         (np.ones(91), r"must be velocities in ft/s for traces of shape \(6, 90\), or one log of 90 .* shape \(91,\)"),
         (np.ones((1, 6, 90)), "not float64 of shape"),
         (np.full((6, 90), "9000"), "must be velocities in ft/s"),
-        (np.ma.masked_greater(np.arange(90.0) + 9000, 9088), "must not be masked, but 1 samples are"),
+        (np.ma.masked_greater(np.arange(90.0) + 9000, 9088), "must not be masked, but 1 sample is"),
         (None, "was trained with a background, so that it needs one"),
     ],
     ids=["nan", "inf", "zero", "negative", "length", "axes", "text", "mask", "none"],

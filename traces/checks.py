@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from support.checks import check_number, unmasked
+from support.words import number_of
 
 NoiseLevel = float | Sequence[float] | None  # dB, or (lowest, highest) dB to draw from; None is the paper's
 DT_LIMITS = (0.0001, 0.1)  # s
@@ -62,7 +63,8 @@ def check_block(what: str, values: np.ndarray) -> np.ndarray:
     finite = np.isfinite(block)
     if not finite.all():
         lost, trace = np.count_nonzero(~finite), int(finite.all(axis=1).argmin())
-        raise ValueError(f"{what} must be finite, but {lost} samples are not, the first in trace {trace} (from 0)")
+        lost = number_of(lost, "sample is", "samples are")
+        raise ValueError(f"{what} must be finite, but {lost} not, the first in trace {trace} (from 0)")
     return block if block.dtype in (np.float32, np.float64) else block.astype(np.float64)
 
 

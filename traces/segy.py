@@ -19,6 +19,7 @@ import numpy as np
 from segyio import BinField, TraceField
 from segyio.tools import create_text_header
 
+from support.words import number_of
 from traces.checks import LONGEST_TRACE
 from traces.samples import SEGY_FORMATS, Facts, SampleFormat, replace_samples
 from traces.vertical import text_domain, text_lines
@@ -241,7 +242,9 @@ def _segy_layout(path: Path, file: BinaryIO, order: str, binary: np.void, count:
     for offset, further, trailers in plans:
         room = size - offset - trailers
         if room < TRACE_HEADER:
-            reasons.append(f"holds no trace: it has {size} bytes, and its headers take {offset + trailers}")
+            reasons.append(
+                f"holds no trace: it has {number_of(size, 'byte')}, and its headers take {offset + trailers}"
+            )
             continue
         for n_samples in (count, int(_trace_header(file, offset, order)["samples"])):
             length = _length(n_samples, stored, further)
@@ -283,8 +286,9 @@ def _misfit(room: int, n_samples: int, length: int) -> str:
         return f"cannot be read: it gives {n_samples} samples per trace, and at most {LONGEST_TRACE} are read"
     whole, rest = divmod(room, length)
     return (
-        f"is cut off, or its traces have different lengths: after {whole} whole traces of {n_samples} samples "
-        f"{rest} bytes remain, and a trace takes {length}"
+        f"is cut off, or its traces have different lengths: after {number_of(whole, 'whole trace')} of "
+        f"{number_of(n_samples, 'sample')} {number_of(rest, 'byte remains', 'bytes remain')}, "
+        f"and a trace takes {length}"
     )
 
 
@@ -310,7 +314,7 @@ def _take_trace_headers(traces: SegyTraces, depth_kinds: Sequence[int]) -> None:
 
 
 def _count_note(place: str, count: int, taken: int) -> str:
-    return f"The {place} gives {count} samples per trace; {taken} were taken, which fit the file's size."
+    return f"The {place} gives {number_of(count, 'sample')} per trace; {taken} were taken, which fit the file's size."
 
 
 # --- New files
