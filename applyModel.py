@@ -59,10 +59,9 @@ CHANGES = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Apply the network, print the report and draw the picture; returns the exit status."""
     options = apply_options(__doc__, arguments)
-    stop_on_signals()
     try:
         known_problems()  # Their modules may bring networks of their own, which the file may be of.
-        with contextlib.ExitStack() as stack:
+        with stop_on_signals(), contextlib.ExitStack() as stack:
             file = stack.enter_context(open_traces(options.input, options.dt, options.array, options.domain))
             background = options.background and stack.enter_context(open_traces(options.background))
             _run(options, file, background and Background(background, options.background_unit))

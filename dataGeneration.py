@@ -5,7 +5,8 @@
 
 Units: depth ft, velocity ft/s, density g/cm3, two-way time s, impedance ft/s g/cm3. Arrays are (n_traces, n_samples),
 float32, unless a docstring says otherwise. Every number is from section "Synthetic earth model" of the paper;
-the density polynomials are those of Mavko et al. (2020).
+the density polynomials are those of Mavko et al. (2020). Another earth is the option ``earth``, an `Earth`, and another
+wavelet the option ``own_wavelet``: the constants of both, such as SEQUENCES and LITHOLOGIES, are read only.
 
     python dataGeneration.py                       one data set and its pictures, in the folder Data
     python dataGeneration.py --traces 5 --save     five traces, saved as .npy files too
@@ -13,6 +14,7 @@ the density polynomials are those of Mavko et al. (2020).
 """
 
 import contextlib
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
@@ -24,16 +26,18 @@ from support.checks import check_choice, check_flag, check_names, check_path, ch
 from support.command_line import LARGEST_SEED, OneSentenceParser, check_output, converter, whole_number
 from support.errors import UserError
 from support.files import replacing
+from support.modules import FixedModule
 from support.words import number_of
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, are_real, check_snr, check_time
 from traces.checks import SAMPLES_PER_PASS, interval
 from traces.earth import COMPACTION_DEPTH, FT_PER_KM, LAYER_THICKNESS, LAYERS_PER_SEQUENCE, SEQUENCES_PER_MODEL
 from traces.earth import DENSITY_HETEROGENEITY, LITHOLOGIES, LITHOLOGY_NAMES, SEQUENCES, VELOCITY_HETEROGENEITY
 from traces.earth import PAPER_EARTH, STOPPING_DEPTH, Earth, Layers, Lithology, draw_layers, heterogeneous_log
-from traces.earth import log_in_time, reflectivity, samples_per_layer
+from traces.earth import FIXED as FIXED_OF_EARTH
+from traces.earth import check_earth, log_in_time, reflectivity, samples_per_layer
 from traces.earth_files import earth_text, read_earth
 from traces.noise import Gap, data_average, data_gaps, data_noise, draw_gap
-from traces.own_wavelet import OwnWavelet, read_wavelet
+from traces.own_wavelet import OwnWavelet, check_own_wavelet, read_wavelet
 from traces.protocol import how_made
 from traces.variety import PAPER_VARIETY, VARIETIES, Variety, correlated, disturb, varied_noise, varied_traces
 from traces.variety import varied_wavelets, variety_of
@@ -56,6 +60,8 @@ _TRACE_KINDS = (TRACE_FAMILIES[code][version] for version in range(3) for code i
 SAVED_KINDS = ("TIME", "DT", "VEL", "DENS", "REFL", *_TRACE_KINDS, "VEL_GAPS", "DENS_GAPS")
 CROSSPLOT = {"velocity": "VEL", "density": "DENS", "lithology": "LITHOLOGY"}
 STREAMS = {"training": 0, "validation": 1, "blind": 2, "data set": 3}
+FIXED = {**FIXED_OF_EARTH, "WAVELETS": "give own_wavelet=.., or add a row to it in traces/wavelets.py"}
+sys.modules[__name__].__class__ = FixedModule
 
 
 def stream_generator(seed: int, stream: str, epoch: int = 0, block: int = 0) -> np.random.Generator:
@@ -230,7 +236,7 @@ class DataGenerationClass:
     dt: float = TIME_STEPS[0]  # s, time step of all traces without ``variable_dt``
     earth: Earth = PAPER_EARTH  # what models, noise and gaps are drawn from
     own_wavelet: OwnWavelet | None = None  # takes the place of random wavelets in CONV_REFL_...
-    variety: Variety = PAPER_VARIETY  # what else differs from trace to trace
+    variety: str | Variety = PAPER_VARIETY  # what else differs from trace to trace; of a name, that of "DeNoise"
 
     def __post_init__(self) -> None:
         for option in fields(self):
@@ -243,6 +249,8 @@ class DataGenerationClass:
         self.dt, self.t0 = check_time(self.dt, self.t0)
         self.n_traces = check_whole("n_traces", self.n_traces, 1, MOST_TRACES)
         self.snr_db = check_snr(self.snr_db)
+        self.earth, self.own_wavelet = check_earth(self.earth), check_own_wavelet(self.own_wavelet)
+        self.variety = variety_of(self.variety, "DeNoise")
         seed = np.random.SeedSequence().entropy if self.seed is None else self.seed
         self._rng = stream_generator(seed, "data set", self.run_number)
         self.layers: list[Layers] = []  # one entry per block

@@ -19,9 +19,9 @@ from dataGeneration import PAIRS, STREAMS, TRACES_PER_BLOCK, generate_block, str
 from support.checks import check_choice, check_flag, check_whole, unmasked
 from support.startup import load_keras
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, NoiseLevel, check_block, check_snr, check_time
-from traces.earth import PAPER_EARTH, Earth
+from traces.earth import PAPER_EARTH, Earth, check_earth
 from traces.noise import check_level
-from traces.own_wavelet import OwnWavelet
+from traces.own_wavelet import OwnWavelet, check_own_wavelet
 from traces.protocol import BLOCK_OPTIONS, GENERATIONS, VALIDATIONS, TraceProtocol
 from traces.published import PublishedRows
 from traces.transforms import LEVEL_WAVELET, LEVEL_WAVELETS, SIGNAL_BAND, TRANSFORM_TYPES, TRANSFORMS, transform_of
@@ -127,6 +127,7 @@ class CustomDataGen(keras.utils.PyDataset):
         background: bool = False,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
+        earth, own_wavelet = check_earth(earth), check_own_wavelet(own_wavelet)
         if type(self).make_block is CustomDataGen.make_block:
             check_choice("gen_type", gen_type, PAIRS)
             check_choice("generation", generation, GENERATIONS)

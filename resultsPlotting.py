@@ -14,13 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-import optuna
 import pandas as pd
 from matplotlib.figure import Figure
 
 from dataGeneration import DataGenerationClass, show_figures
 from hpo.options import Parser
 from hpo.problem import Problem, known_problems
+from hpo.quiet import quiet_optuna
 from hpo.results.beside import plot_beside
 from hpo.results.figures import plot_accuracy_and_cost, plot_final_networks, plot_grid_search, plot_repeatability
 from hpo.results.grid import MissingError, loss_unit, read_grid, read_repeatability, read_settings, read_types
@@ -287,7 +287,6 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the figures and tables. Return the exit status: 0, or 2 for the user's mistakes."""
     options = parse_options(arguments)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         if options.storage is None and not options.results.is_dir():
             raise UserError(
@@ -309,7 +308,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     options.output.mkdir(parents=True, exist_ok=True)
-    _make(options)
+    with quiet_optuna():
+        _make(options)
     show_figures()
     return 0
 

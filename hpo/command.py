@@ -2,21 +2,24 @@
 
 import contextlib
 import gc
+import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-import optuna
+import numpy as np
 
 from hpo.asked import run_from_options
 from hpo.options import parse_options
 from hpo.plans import run_final_model, run_manual
 from hpo.problem import Problem
+from hpo.quiet import quiet_optuna
 from hpo.run import Run, check_places, resume_command
 from hpo.search import run_search
 from hpo.update import run_model_update
 from networks.backends import make_deterministic
 from support.errors import StoppedError, UserError, machine_fault
-from support.stopping import check_stop, ignore_signals, stop_on_signals, stop_was_asked, stop_with_parent
+from support.stopping import check_stop, ignore_signals, is_interactive, stop_on_signals, stop_was_asked
+from support.stopping import stop_with_parent
 
 WORK: dict[str, Callable[[Run], None]] = {  # of each of MODES
     "optuna": run_search,
@@ -30,11 +33,33 @@ WORK: dict[str, Callable[[Run], None]] = {  # of each of MODES
 def main(problem: Problem, description: str, arguments: Sequence[str] | None = None) -> int:
     """Run a script with its command line (that of the process, when ``arguments`` is None).
 
-    Returns the exit status: 0, 1 when the run could not go on, 2 for a mistake of the user, 130 for Ctrl-C.
+    Returns the exit status: 0, 1 when the run could not go on, 2 for a mistake of the user, 130 for Ctrl-C. A process
+    that goes on, such as a notebook's, is left as it was; only ``--deterministic`` stays in force.
     """
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    stop_on_signals()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    is_last = arguments is None and not is_interactive()
+    with stop_on_signals(is_last), quiet_optuna(), contextlib.nullcontext() if is_last else _restored():
+        return _exit_status(problem, description, sys.argv[1:] if arguments is None else list(arguments))
+
+
+@contextlib.contextmanager
+def _restored() -> Iterator[None]:
+    """Give a process that goes on its random state and its garbage back: trainings set the one, `gc.freeze` the other.
+
+    What was frozen before stays frozen.
+    """
+    numbers, frozen = random.getstate(), gc.get_freeze_count()
+    of_numpy = np.random.get_state()  # noqa: NPY002 - Keras seeds the global generator.
+    try:
+        yield
+    finally:
+        random.setstate(numbers)
+        np.random.set_state(of_numpy)  # noqa: NPY002
+        if not frozen:
+            gc.unfreeze()
+
+
+def _exit_status(problem: Problem, description: str, arguments: Sequence[str]) -> int:
+    """Do what the arguments ask for; the exit status of `main`."""
     run = None
     try:
         run = run_from_options(problem, parse_options(description, arguments), arguments)

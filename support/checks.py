@@ -4,18 +4,28 @@ import numbers
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from support.words import number_of
+from typing import TypeVar
 
 import numpy as np
 
+from support.words import number_of
+
 Seed = int | np.random.Generator | None
+Kind = TypeVar("Kind")
 
 
 def check_choice(what: str, value: object, valid: Iterable[str]) -> str:
     """``value``; ValueError that lists the valid names when it is not one of them."""
     valid = tuple(valid)
-    if value not in valid:
+    if not isinstance(value, str) or value not in valid:
         raise ValueError(f"{what} {value!r} is unknown; valid: {', '.join(valid)}")
+    return value
+
+
+def check_kind(what: str, value: Kind, kind: type[Kind], valid: str) -> Kind:
+    """``value``; ValueError unless it is of this kind. ``valid`` says in the message what is valid."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{what} must be {valid}, not {value!r}")
     return value
 
 
@@ -33,6 +43,7 @@ def check_number(what: str, value: object, lowest: float, highest: float, valid:
 
     ``valid`` says in the message what is valid, with the limits in its braces: "a time of {:g} to {:g} s".
     """
+    value = value.item() if isinstance(value, np.number) else value  # A float32 cannot be compared with every limit.
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not lowest <= value <= highest:
         raise ValueError(f"{what} must be {valid.format(lowest, highest)}, not {value!r}")
     return float(value)

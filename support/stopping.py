@@ -5,10 +5,12 @@ between two batches, a search between two trials, whatever waits for other proce
 raises KeyboardInterrupt wherever the process is, and so does an alarm when LONGEST_REQUEST has passed.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 
 LONGEST_REQUEST = 10.0  # s that a process may take to look at the flag: a database server might never answer it
 STOP_SIGNALS = tuple(
@@ -24,19 +26,32 @@ class _Signals:
     asked = False
 
 
-def stop_on_signals() -> None:
-    """Let STOP_SIGNALS ask this process to stop; a hang-up that `nohup` ignores stays ignored.
+@contextlib.contextmanager
+def stop_on_signals(is_last: bool = False) -> Iterator[None]:
+    """Let STOP_SIGNALS ask this process to stop, in the block; a hang-up that `nohup` ignores stays ignored.
 
-    In another thread than the main one, as a notebook or a server may start it, Python allows no such change.
+    After the block, signals do what they did before it. If the block ``is_last``, so that the process then ends, those
+    that were ignored in it stay ignored: nothing interrupts the end. In another thread than the main one, as a
+    notebook or a server may start it, Python allows no such change.
     """
     _Signals.asked = False
-    for number in STOP_SIGNALS if _is_main_thread() else ():
-        if number.name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN:
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS if _is_main_thread()}
+    for number, handler in before.items():
+        if number.name != "SIGHUP" or handler != signal.SIG_IGN:
             signal.signal(number, _on_signal)
+    try:
+        yield
+    finally:
+        _Signals.asked = False
+        if before and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            if handler is not None and not (is_last and signal.getsignal(number) == signal.SIG_IGN):
+                signal.signal(number, handler)
 
 
 def ignore_signals() -> None:
-    """Let nothing interrupt what is left to be done."""
+    """Let nothing interrupt what is left to be done, in a block of `stop_on_signals`."""
     for number in STOP_SIGNALS if _is_main_thread() else ():
         signal.signal(number, signal.SIG_IGN)
 
@@ -49,6 +64,11 @@ def stop_with_parent() -> None:
 def stop_was_asked() -> bool:
     """Whether the process was asked to stop; libraries turn a KeyboardInterrupt into errors of their own."""
     return _Signals.asked
+
+
+def is_interactive() -> bool:
+    """Whether somebody types into this process, so that it goes on after a command: a prompt or a notebook."""
+    return hasattr(sys, "ps1") or bool(sys.flags.interactive)
 
 
 def check_stop() -> None:

@@ -93,9 +93,9 @@ def test_a_first_request_to_stop_is_noted_and_a_second_ctrl_c_or_the_alarm_inter
     lines = (
         "import signal, support.stopping as stopping",
         "signal.signal(signal.SIGHUP, signal.SIG_DFL)",  # The tests may run under nohup.
-        "stopping.stop_on_signals()",
-        *(f"signal.raise_signal(signal.{name})" for name in names),
-        "print(stopping.stop_was_asked())",
+        "with stopping.stop_on_signals():",
+        *(f"    signal.raise_signal(signal.{name})" for name in names),
+        "    print(stopping.stop_was_asked())",
     )
     ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True)
     assert (ended.stdout, "KeyboardInterrupt" in ended.stderr) == (("", True) if interrupts else ("True\n", False))

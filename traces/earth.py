@@ -1,17 +1,23 @@
 """Random earth models: lithologies, layers in depth with compaction, and their logs in two-way time.
 
 Units are those of `dataGeneration`: depth ft, velocity ft/s, density g/cm3, two-way time s.
+
+The constants are the paper's, and are read only. Another earth is an `Earth`, which data sets and streams take:
+``DataGenerationClass(earth=Earth(stopping_depth=(5000, 9000)))``.
 """
 
 import functools
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from support.checks import check_choice, check_number, check_whole
+from support.checks import check_choice, check_kind, check_number, check_whole
+from support.modules import FixedModule
 from traces.noise import NOISE_RANGE
 
 FT_PER_KM = 3280.84
@@ -59,11 +65,12 @@ LITHOLOGIES = (  # A lithology's code is its place in this table.
     Lithology("halite", -0.0455, 0.5892, 0.4358, 4.37, 4.8, 1.0, 1.0),
 )
 LITHOLOGY_NAMES = tuple(row.name for row in LITHOLOGIES)
-SEQUENCES = {  # kind of sequence: its probability, and the probability of each lithology in it
+_MIXES = {  # kind of sequence: its probability, and the probability of each lithology in it
     "clastic": (0.65, {"shale": 0.50, "sandstone": 0.50}),
     "carbonate": (0.30, {"shale": 0.30, "limestone": 0.30, "dolomite": 0.30, "anhydrite": 0.10}),
     "salt": (0.05, {"shale": 0.40, "anhydrite": 0.40, "halite": 0.20}),
 }
+SEQUENCES = MappingProxyType({kind: (share, MappingProxyType(mix)) for kind, (share, mix) in _MIXES.items()})
 
 
 # --- The description of an earth
@@ -228,6 +235,15 @@ class Earth:
         )
 
 
+def check_earth(earth: object) -> Earth:
+    """``earth``; ValueError unless it is an `Earth`.
+
+    >>> check_earth(PAPER_EARTH)
+    <the paper's earth>
+    """
+    return check_kind("earth", earth, Earth, "an Earth, such as traces.earth_files.read_earth gives of a file")
+
+
 def _mapping(what: str, found: object, valid: Sequence[str] | None = None) -> dict[str, object]:
     """A copy of a mapping; ValueError for something else, or for a key that is not valid."""
     if not isinstance(found, Mapping):
@@ -322,6 +338,9 @@ def _checked_shares(what: str, found: Mapping[str, object]) -> dict[str, float]:
 
 
 PAPER_EARTH = Earth()
+WAY = "give earth=Earth({}) to DataGenerationClass or CustomDataGen, or --earth FILE to a command"
+FIXED = {"PAPER_EARTH": WAY.format(".."), **{one.name.upper(): WAY.format(f"{one.name}=..") for one in fields(Earth)}}
+sys.modules[__name__].__class__ = FixedModule
 
 
 # --- Earth models in depth

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import fft
 
-from support.checks import check_path, unmasked
+from support.checks import check_kind, check_path, unmasked
 from support.files import parsed_text
 from traces.checks import SHORTEST_TRACE, are_real, check_block, check_time
 from traces.resampling import interval_ratio, resample
@@ -83,6 +83,15 @@ class OwnWavelet:
 
     def __repr__(self) -> str:
         return f"<{self.words}>"
+
+
+def check_own_wavelet(own_wavelet: object) -> OwnWavelet | None:
+    """``own_wavelet``; ValueError unless it is an `OwnWavelet` or None.
+
+    >>> check_own_wavelet(None)
+    """
+    valid = "None or an OwnWavelet, which read_wavelet makes of a file and wavelet_from of numbers"
+    return None if own_wavelet is None else check_kind("own_wavelet", own_wavelet, OwnWavelet, valid)
 
 
 def wavelet_from(amplitudes: Sequence[float], dt: float, centre: int | None = None) -> OwnWavelet:

@@ -156,9 +156,10 @@ TRANSFORM_TYPES = tuple(TRANSFORMS)
 def transform_of(transform_type: str, options: Mapping[str, object] | None = None) -> Transform:
     """A row of TRANSFORMS; ValueError for an unknown row, or for options that it does not have."""
     transform = TRANSFORMS[check_choice("transform_type", transform_type, TRANSFORMS)]
-    if not isinstance(options or {}, Mapping):
+    options = {} if options is None else options
+    if not isinstance(options, Mapping):
         raise ValueError(f"options of {transform_type} must be a mapping such as {{'level': 3}}, not {options!r}")
-    for name in options or {}:
+    for name in options:
         check_choice(f"option of {transform_type}", name, transform.options or ("none",))
     return transform
 
