@@ -30,7 +30,7 @@ from hpo.results.html import write_report
 from hpo.results.networks import FinalNetwork, predict_blind_traces, rate_networks, read_final_networks
 from hpo.results.studies import StudyResults, read_study
 from hpo.results.study_figures import plot_duration_importance, plot_study
-from hpo.results.tables import table_of_best, table_of_ranges
+from hpo.results.tables import Parts, table_of_best, table_of_ranges
 from hpo.settings import study_name_option
 from hpo.tree import APPROACHES, ResultsTree
 from hpo.urls import check_url
@@ -228,11 +228,12 @@ class Output:
         """Save a table as CSV and as Markdown."""
         (results,) = sources
         study, grid = results.or_none("study", notes), results.or_none("grid", notes)
-        table = item.maker(results.problem, study, grid)
+        table, note = item.maker(results.problem, Parts(study, grid, results.or_none("repeatability", [])))
         settings = [study.study.user_attrs] if study is not None else []
         settings += [read_settings(results.tree.grid)] if grid is not None else []
-        traces = f"\n{traces_sentence(results.problem, *settings)}\n" if settings else ""
-        text = f"**{what}.** {item.title}\n\n{table.to_markdown(index=False)}\n{traces}"
+        below = [note, traces_sentence(results.problem, *settings) if settings else ""]
+        sentences = "".join(f"\n{sentence}\n" for sentence in below if sentence)
+        text = f"**{what}.** {item.title}\n\n{table.to_markdown(index=False)}\n{sentences}"
         self.tables[f"{what}. {item.title}"] = table
         contents = {
             path.with_suffix(".csv"): table.to_csv(index=False, lineterminator="\n"),

@@ -220,6 +220,19 @@ def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, ob
     return parameters
 
 
+def meaningful(problem: Problem, parameters: Mapping[str, object]) -> dict[str, object]:
+    """The parameters of a trial that have a meaning for its network: the largest dilation of a CNN has none.
+
+    It is for display. Published studies draw every parameter for every network, and store what they draw.
+    """
+    found = {name: value for name, value in parameters.items() if applies(name, parameters, parameters)}
+    try:
+        config = network_config(problem, parameters)
+    except (ValueError, TypeError):  # A study of other software may have networks that are not known here.
+        return found
+    return {name: value for name, value in found.items() if config.depends_on(name.rpartition(" ")[2])}
+
+
 def network_config(problem: Problem, parameters: Mapping[str, object]) -> NetworkConfig:
     """The network that the parameters of a trial stand for; those without a meaning for it are left out."""
     of_network = {

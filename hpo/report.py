@@ -16,6 +16,7 @@ from evaluation.blind import blind_test
 from evaluation.comparison import report, write_csv
 from hpo.budget import trained_epochs, trained_minutes
 from hpo.dashboard import BLIND_TRACES, dashboard_command, draw_blind_trace
+from hpo.problem import meaningful
 from hpo.run import Run, data_protocol, short_number, training_size, why_too_large
 from hpo.trials import finished_trials, result_of, run_name_of, trained_trials, trial_kind
 from networks.backends import hardware
@@ -37,12 +38,17 @@ def describe_trial(run: Run, trial: FrozenTrial) -> str:
     if reason:
         return f"trial {trial.number:3d}  {reason}"
     result = result_of(trial, run.problem.loss)
-    parameters = ", ".join(f"{name} {short_number(value)}" for name, value in trial.params.items())
+    parameters = ", ".join(f"{name} {short_number(value)}" for name, value in _shown(run, trial).items())
     if result is None:  # the trial was run by other software
         return f"trial {trial.number:3d}  loss {run.loss_text(trial.value)}  {parameters}"
     loss, plain = run.loss_text(trial.value), run.plain_text(result.validation_plain)
     effort = f"epoch {result.best_epoch} of {result.epochs}, {result.seconds:.0f} s"
     return f"trial {trial.number:3d}  loss {loss}, {plain}  ({effort})  {parameters}"
+
+
+def _shown(run: Run, trial: FrozenTrial) -> dict[str, object]:
+    """Return the parameters of a trial that have a meaning for its network."""
+    return meaningful(run.problem, trial.params)
 
 
 def _reason(trial: FrozenTrial) -> str | None:
@@ -188,7 +194,7 @@ def print_result(run: Run, study: optuna.Study) -> None:
     value = best.user_attrs.get(f"validation_{run.problem.loss.name}")
     plain = f", plain validation {run.plain_text(value)}" if value is not None else ""
     print(f"Best trial {best.number}: validation loss {run.loss_text(best.value)}{plain}")
-    for name, value in best.params.items():
+    for name, value in _shown(run, best).items():
         print(f"  {name:14s} {short_number(value)}")
     path = best_model_path(run, best)
     if run_name_of(best) is None:

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from support.startup import load_keras
 
 keras = load_keras()
 
+SIZES = ("num_layers", "num_dnn", "num_dil", "num_filt", "krnl_size", "pool_val", "num_lstm")  # of `NetworkConfig`
 MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
 VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
 TRACE_UNIT, SUM_UNIT = 0.055, 0.5  # about the deviation of clean traces, and of their running sums
@@ -216,6 +217,23 @@ class NetworkConfig:
     def network(self) -> "Network":
         """What is particular to this network."""
         return NETWORKS[self.arch_type, self.net_type]
+
+    def depends_on(self, name: str) -> bool:
+        """Whether another value of one of the SIZES would make other layers; True for what is no size.
+
+        Labels of the paper also have sizes that change no layer: the dense units of a CNN on sequences, for example.
+
+        >>> config = NetworkConfig("CNN", "SEQ", num_layers=1)
+        >>> config.depends_on("num_filt"), config.depends_on("num_dnn"), config.depends_on("learning_rate")
+        (True, False, True)
+        """
+        if name not in SIZES:
+            return True
+        try:
+            other = replace(self, **{name: getattr(self, name) // 2 or 2})
+        except ValueError:  # A network that does not pool takes no pooling.
+            return False
+        return other.layers != self.layers
 
     @property
     def layers(self) -> list[Layer]:

@@ -15,14 +15,16 @@ from optuna.distributions import IntDistribution
 from optuna.trial import TrialState, create_trial
 from toys import DENOISING, INVERSION, LISTED, load, run_here, toy
 
+import hpo.options
 import hpo.problem
+import hpo.report
 import hpo.samplers
 import resultsPlotting
 from baseML import BaseMLClass, NetworkConfig, create_model
 from dataPreProcessing import CustomDataGen
 from hpo.budget import Budget
 from hpo.command import main
-from hpo.problem import applies, network_config
+from hpo.problem import applies, meaningful, network_config
 from hpo.results.networks import final_label
 from hpo.settings import RunSettings
 from hpo.tree import APPROACHES, ResultsTree
@@ -65,6 +67,35 @@ def test_parameters_are_drawn_where_they_have_a_meaning(problem, sampler):
         networks.add(config.arch_type)
         study.tell(trial, drawn["Learning Rate"])
     assert networks == {*problem.search_space["arch_type"].choices, "RES"}
+
+
+def test_what_has_no_meaning_for_a_network_is_not_shown():
+    drawn = {"num_layers": 1, "num_dnn": 8, "num_filt": 4, "krnl_size": 3, "num_dil": 4, "Learning Rate": 1e-3}
+    denoiser = {"arch_type": "CNN", **drawn, "pool_val": 2}
+    assert set(meaningful(DENOISING, denoiser)) == set(denoiser) - {"num_dil"}
+    assert meaningful(DENOISING, {**denoiser, "arch_type": "TCN"})["num_dil"] == 4
+    without = {
+        "CNN": {"num_dil", "num_dnn", "num_lstm"},
+        "DNN": {"num_dil", "num_filt", "krnl_size", "num_lstm"},
+        "CNN_LSTM": set(),
+    }
+    for arch_type, unused in without.items():
+        inversion = {"arch_type": arch_type, **drawn, "num_lstm": 5}
+        assert set(inversion) - set(meaningful(INVERSION, inversion)) == unused
+    residual = {**hpo.problem.EXTENDED_BASE, **INVERSION.extended_base}
+    assert meaningful(INVERSION, residual) == residual
+    assert meaningful(INVERSION, {"arch_type": "GRU", "num_dil": 4}) == {"arch_type": "GRU", "num_dil": 4}
+
+
+def test_the_result_of_a_study_has_no_parameter_without_a_meaning(tmp_path, capsys):
+    options = hpo.options.parse_options(DENOISING, "", ["--output", str(tmp_path), "--study-name", "mine"])
+    run, study = hpo.options.run_from_options(DENOISING, options), optuna.create_study(study_name="mine")
+    study.enqueue_trial({"arch_type": "CNN"})
+    study.tell(study.ask(dict(DENOISING.quick_space)), 1.0)
+    assert "num_dil" in study.trials[0].params
+    hpo.report.print_result(run, study)
+    printed = capsys.readouterr().out + hpo.report.describe_trial(run, study.trials[0])
+    assert printed.count("num_filt") == 2 and "num_dil" not in printed
 
 
 @BOTH

@@ -27,10 +27,12 @@ from toys import DENOISING, INVERSION, ROOT, TOY, hastily
 
 import hpo.command
 import hpo.importance
+import hpo.names
 import hpo.results.axes
 import hpo.results.grid
 import hpo.results.networks
 import hpo.results.studies
+import hpo.results.tables
 import resultsPlotting
 from baseML import BaseMLClass, NetworkConfig, estimate
 from dataPreProcessing import TraceProtocol
@@ -39,6 +41,7 @@ from evaluation.scores import score
 from hpo.importance import importances_of
 from hpo.results.beside import PANELS, plot_beside
 from hpo.results.grid import MissingError
+from hpo.results.tables import BEST_RUN, COMBINED, Parts, table_of_best, table_of_ranges
 from hpo.tree import ResultsTree
 from resultsPlotting import Results
 
@@ -218,6 +221,62 @@ def test_the_published_grid_leads_to_the_papers_table_4():
     config = INVERSION.final_configs["Grid Search"]
     expected = {**dataclasses.asdict(config), "Learning Rate": config.learning_rate}
     assert best == {name: expected[name] for name in best} and best["arch_type"] == "TCN"
+
+
+def column_of(table, heading):
+    return dict(zip(table["Parameter"], table[heading], strict=True))
+
+
+@published
+def test_table_4_tells_the_combination_from_the_run_with_the_lowest_loss(tmp_path):
+    """The combination of the best values was no run of the grid; it has a loss only where it was trained again."""
+    grid = source(INVERSION, PUBLISHED).grid
+    table, note = table_of_best(INVERSION, Parts(grid=grid))
+    combined, run = (column_of(table, heading) for heading in (COMBINED, BEST_RUN))
+    assert [combined[name] for name in ("dense units", "largest dilation", "filters", "kernel size")] == (
+        ["3072", "16", "128", "64"]
+    )
+    assert combined["lowest validation loss"] == "not trained" and combined["the same, final models"] == "-"
+    assert [run[name] for name in ("dense units", "largest dilation", "filters", "kernel size")] == (
+        ["1024", "32", "64", "32"]
+    )
+    assert run["lowest validation loss"] == "2084" and "the paper's convention" in note
+    assert "pooling" not in combined and "LSTM units" not in combined
+    best = hpo.results.grid.best_of_grid(grid)
+    repeats = pd.DataFrame([{"approach": "Grid Search", **best, "loss": loss} for loss in (1671.0, 1890.0, 2011.0)])
+    other = {**best, "num_filt": 8, "approach": "Grid Search", "loss": 1.0}
+    repeats = pd.concat([repeats, pd.DataFrame([other, {**other, **best, "approach": "Optuna"}])])
+    table, _ = table_of_best(INVERSION, Parts(grid=grid, repeats=repeats))
+    assert column_of(table, COMBINED)["the same, final models"] == "1671 (median 1890 of 3)"
+    assert column_of(table, BEST_RUN)["the same, final models"] == "-"
+
+
+@pytest.mark.parametrize(("preset", "dense"), [("quick", "32"), ("paper", "1024"), (["odd"], "-")])
+def test_base_values_without_a_grid_are_those_of_the_preset_and_inside_the_ranges(preset, dense):
+    results = mixed(DENOISING, 12)
+    space = DENOISING.space("quick" if preset == "quick" else "paper")
+    if preset == ["odd"]:  # An attribute of a foreign study, and a range without the base value.
+        space = {**space, "num_dnn": IntDistribution(2, 64)}
+    stored = {name: optuna.distributions.distribution_to_json(kind) for name, kind in space.items()}
+    results.study.set_user_attr("search_space", stored)
+    results.study.set_user_attr("preset", preset)
+    table, _ = table_of_ranges(DENOISING, Parts(results))
+    base = column_of(table, "Base value")
+    assert base["dense units"] == dense and base["network type"] == "-"
+    for name, kind in space.items():
+        value = base[hpo.names.readable(name)]
+        assert value == "-" or hpo.results.tables._is_inside(kind, float(value))
+
+
+def test_final_trainings_are_read_with_their_networks_where_the_table_has_them(tree, tmp_path):
+    repeats = source(DENOISING, tree).repeatability
+    assert set(repeats) == {"approach", "loss", *hpo.names.PARAMETERS}
+    assert repeats.groupby("approach")["krnl_size"].unique().map(list).to_dict() == {"Grid Search": [3], "Optuna": [5]}
+    table = pd.read_csv(ResultsTree(tree, "Denoising").repeatability / "repeatability_summary.csv")
+    other = ResultsTree(tmp_path, "Denoising")
+    other.repeatability.mkdir(parents=True)
+    table.assign(FIL="many").to_csv(other.repeatability / "repeatability_summary.csv", index=False)
+    assert list(hpo.results.grid.read_repeatability(other)) == ["approach", "loss"]
 
 
 @published
@@ -447,11 +506,11 @@ def test_the_tables_tell_ranges_and_best_values(made, tree):
         ranges = pd.read_csv(output / f"Table{first}.csv").set_index("Parameter")
         assert ranges.loc["dense units"].to_list() == ["32 to 48", "32", "-"]
         best = pd.read_csv(output / f"Table{first + 2}.csv").set_index("Parameter")
+        assert "largest dilation" not in best.index  # All networks are CNNs.
         summary = pd.read_csv(tree / problem.folder / "Search" / "Optuna" / "search_summary.csv")
         row = summary.loc[summary["Validation Loss"].idxmin()]
-        assert best.loc["network type", "Optuna"] == row["Type"] and best.loc["kernel size", "Optuna"] == str(
-            row["KRNL"]
-        )
+        (trial,) = (name for name in best.columns if name.startswith("Optuna, trial "))
+        assert best.loc["network type", trial] == row["Type"] and best.loc["kernel size", trial] == str(row["KRNL"])
         markdown = (output / f"Table{first + 2}.md").read_text()
         assert (
             markdown.startswith(f"**Table {first + 2}.** Best hyperparameters, {problem.name}")

@@ -102,7 +102,7 @@ def draw_curves(ax: Axes, groups: Sequence[tuple[Sequence[History], Mapping[str,
 
 def _short_name(config: NetworkConfig) -> str:
     """Return the type of a network and what it uses, with the paper's letters, and the learning rate."""
-    used = [f"{letter}{getattr(config, name)}" for letter, name in LETTERS.items() if config.network.uses(name)]
+    used = [f"{letter}{getattr(config, name)}" for letter, name in LETTERS.items() if config.depends_on(name)]
     return f"{config.arch_type} {' '.join(used[:3])}\n{' '.join(used[3:])}, rate {config.learning_rate:.3g}"
 
 

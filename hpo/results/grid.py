@@ -1,5 +1,6 @@
 """Reads the tables of a results tree, the grid search and the repeated trainings, and finds the best of a grid."""
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -101,17 +102,23 @@ def read_grid(tree: ResultsTree) -> pd.DataFrame:
     table = _read_table(path, what, numbers, ("Model Name", "Type"))
     if "Num" in table:
         table = table.sort_values("Num", kind="stable")
-    grid = table[list(COLUMNS)].rename(columns=COLUMNS)
     labels = table["Model Name"].astype(str)
-    found = labels.str.extract(LABEL)
-    if found.isna().any(axis=None):
-        raise MissingError(f"{what}: {path} has {labels[found.isna().any(axis=1)].iloc[0]!r} for a model's name")
-    grid[["num_dil", "num_lstm"]] = found.astype(int)
+    odd = labels[labels.str.extract(LABEL).isna().any(axis=1)]
+    if len(odd):
+        raise MissingError(f"{what}: {path} has {odd.iloc[0]!r} for a model's name")
+    grid = _with_parameters(table)
     grid["Learning Rate"] = _rates_by_history(tree.grid, labels, grid)
-    grid = grid.astype({name: int for name in PARAMETERS if name not in ("arch_type", "Learning Rate")})
-    grid = grid[[*PARAMETERS, "loss"]].reset_index(drop=True)
+    grid = grid.reset_index(drop=True)
     grid["sweep"] = _sweeps(grid)
     return grid
+
+
+def _with_parameters(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the PARAMETERS and the ``loss`` of the rows of a published table."""
+    found = table[list(COLUMNS)].rename(columns=COLUMNS)
+    found[["num_dil", "num_lstm"]] = table["Model Name"].astype(str).str.extract(LABEL).astype(int)
+    found = found.astype({name: int for name in PARAMETERS if name not in ("arch_type", "Learning Rate")})
+    return found[[*PARAMETERS, "loss"]]
 
 
 def _rates_by_history(folder: Path, labels: pd.Series, grid: pd.DataFrame) -> pd.Series:
@@ -210,7 +217,8 @@ def best_of_grid(grid: pd.DataFrame) -> dict[str, object]:
     if base.empty:
         raise MissingError("best of the grid: the grid has no run of a base configuration")
     arch_type = base.loc[base["loss"].idxmin(), "arch_type"]
-    best = {"arch_type": arch_type, **base_values(grid).loc[arch_type].to_dict()}
+    # A row of different types would make floats of all numbers.
+    best = {"arch_type": arch_type, **{name: own[arch_type] for name, own in base_values(grid).items()}}
     for name in best:
         runs = sweep(grid, name) if name != "arch_type" else grid.iloc[:0]
         runs = runs[runs["arch_type"] == arch_type]
@@ -232,7 +240,14 @@ def read_types(tree: ResultsTree) -> pd.DataFrame:
 
 
 def read_repeatability(tree: ResultsTree) -> pd.DataFrame:
-    """Read the repeated trainings: ``approach`` ("Grid Search" or "Optuna") and ``loss``, one row per training."""
+    """Read the repeated trainings: ``approach`` ("Grid Search" or "Optuna") and ``loss``, one row per training.
+
+    Where the table describes the networks as that of the grid does, the PARAMETERS stand beside these.
+    """
     path = tree.repeatability / "repeatability_summary.csv"
     table = _read_table(path, "repeated trainings", ["Validation Loss"], ["Approach"])
-    return table[["Approach", "Validation Loss"]].set_axis(["approach", "loss"], axis=1)
+    runs = table[["Approach", "Validation Loss"]].set_axis(["approach", "loss"], axis=1)
+    if {*COLUMNS, "Model Name"} <= set(table) and table["Model Name"].astype(str).str.contains(LABEL).all():
+        with contextlib.suppress(ValueError, TypeError):  # Other columns than the loss may hold anything.
+            return runs.join(_with_parameters(table)[list(PARAMETERS)])
+    return runs
