@@ -215,7 +215,7 @@ def spectral_wiener(noisy: np.ndarray, dt: float) -> np.ndarray:
 
 
 def oracle_wiener(noisy: np.ndarray, dt: float, clean: np.ndarray) -> np.ndarray:
-    """Apply the linear ceiling: the gain s / (s + n), with the clean trace's power s and the noise's mean power n.
+    """Apply the best linear filter: the gain s / (s + n), with the clean trace's power s and the noise's mean power n.
 
     This Wiener filter knows the amplitude spectrum of the clean trace, but not its phase; no linear filter has a lower
     expected mean squared error. ``noisy`` and ``clean`` are (n_traces, n_samples). Raises ValueError for an invalid
@@ -550,13 +550,15 @@ def _spikes(traces: np.ndarray, dt: float) -> np.ndarray:
 class Baseline(NamedTuple):
     """A method, with ``estimate(x, dt)`` for denoising (dt in s) or ``estimate(x, reference)`` for inversion.
 
-    A method that knows the answer takes it as a third argument; it is a ceiling, not a baseline to beat.
+    A method that knows the answer takes it as a third argument; it is a bound of some kind, which ``about`` tells,
+    not a baseline to beat.
     """
 
     estimate: Callable[..., np.ndarray]
     knows_answer: bool = False
     package: str | None = None  # an optional package that the method needs
     background: bool | None = None  # whether x must have a background; None: with and without one
+    about: str = ""  # a sentence below tables
 
     @property
     def can_run(self) -> bool:
@@ -579,7 +581,12 @@ DENOISING_BASELINES = {
     "DWT BayesShrink": Baseline(dwt_bayes_shrink),
     "SWT BayesShrink": Baseline(swt_bayes_shrink),
     "Spectral Wiener": Baseline(spectral_wiener),
-    "Oracle Wiener": Baseline(oracle_wiener, knows_answer=True),
+    "Best linear filter": Baseline(
+        oracle_wiener,
+        knows_answer=True,
+        about="The best linear filter knows the spectrum of each clean trace. It bounds linear filters only: a network "
+        "is not linear, and may do better.",
+    ),
 }
 INVERSION_BASELINES = {
     "Mean velocity": Baseline(mean_velocity, background=False),

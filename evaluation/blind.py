@@ -10,7 +10,7 @@ from dataGeneration import TRACES_PER_BLOCK
 from dataPreProcessing import TraceProtocol
 from evaluation.baselines import pairs_of
 from evaluation.baselines import traces_and_background
-from evaluation.comparison import Row, compare
+from evaluation.comparison import KNOWING, Row, compare
 from evaluation.task import Task
 from networks.prediction import TracesWarning
 from support.checks import check_choice
@@ -59,7 +59,7 @@ def blind_test(
     predictions = {name: answer_of(network, x, traces.dt, variant) for name, network in networks.items()}
     rows = compare(task, x, y, predictions, task.known(seed, traces), seed, judged=variant.judged)
     # What is the best of all linear filters for the disturbed traces is not the best where the disturbance is undone.
-    return [row for row in rows if row.kind != "ceiling" or variant.judged is None]
+    return [row for row in rows if row.kind != KNOWING or variant.judged is None]
 
 
 def answer_of(network: BaseMLClass, x: np.ndarray, dt: float, variant: Variant) -> np.ndarray:

@@ -14,12 +14,15 @@ from support.checks import check_choice
 from support.files import line_of, replace_file
 
 
+KNOWING = "knows the answer"  # the kind of a method that does, and is no baseline to beat
+
+
 @dataclass(frozen=True, eq=False)
 class Row:
     """One line of a comparison."""
 
     name: str
-    kind: str  # "baseline", "ceiling" (a method that knows the answer) or "network"
+    kind: str  # "baseline", KNOWING or "network"
     scores: Mapping[str, Interval]  # by the name of the metric
     statistics: Sequence[np.ndarray] = field(repr=False)  # of the first column, (n_traces,) each
     milliseconds: float | None = None  # per trace; None for a prediction that was made elsewhere
@@ -60,7 +63,7 @@ def compare(
         started = time.perf_counter()
         predicted = baseline.estimate(x, known, *([y] if baseline.knows_answer else []))
         spent = 1000 * (time.perf_counter() - started) / len(x)
-        rows.append(row(name, "ceiling" if baseline.knows_answer else "baseline", predicted, spent))
+        rows.append(row(name, KNOWING if baseline.knows_answer else "baseline", predicted, spent))
     return [*rows, *(row(name, "network", predicted) for name, predicted in predictions.items())]
 
 
@@ -76,7 +79,7 @@ def missing_packages(task: Task, rows: Iterable[Row]) -> list[str]:
 
 
 def best_baseline(task: Task, rows: Iterable[Row]) -> Row:
-    """The baseline that is best by the first column; a ceiling does not count. Raises ValueError without one."""
+    """The baseline that is best by the first column, not one that knows the answer. Raises ValueError without one."""
     baselines = [row for row in rows if row.kind == "baseline"]
     if not baselines:
         raise ValueError("there is no baseline among the rows: compare() gives them")
@@ -120,22 +123,28 @@ def verdict(task: Task, rows: Sequence[Row], name: str, seed: int = 0) -> str:
 
 
 def text_table(task: Task, rows: Sequence[Row]) -> str:
-    """The rows as aligned columns, each metric with its interval in brackets."""
+    """The rows as aligned columns, each metric with its interval in brackets, and what is to be said about methods."""
     lines = [["Method", "Kind", *(metric.title for metric in task.columns), "ms/trace"]]
     for row in rows:
         metrics = [_cell(row.scores[metric.name], metric.decimals) for metric in task.columns]
         spent = "" if row.milliseconds is None else f"{row.milliseconds:.2f}"
         lines.append([row.name, row.kind, *metrics, spent])
-    return aligned(lines)
+    return "\n".join([aligned(lines), *_about(task, rows)])
+
+
+def _about(task: Task, rows: Iterable[Row]) -> list[str]:
+    """The sentences on the methods among the rows."""
+    methods = [task.baselines[row.name] for row in rows if row.name in task.baselines]
+    return [method.about for method in methods if method.about]
 
 
 def text_table_of_all(task: Task, tests: Mapping[str, Sequence[Row]]) -> str:
-    """The headline of several blind tests, one column for each test."""
-    metric = task.headline
-    methods = [(row.name, row.kind) for row in next(iter(tests.values()))]
+    """The headline of several blind tests, one column for each test, and what is to be said about methods."""
+    metric, first = task.headline, next(iter(tests.values()))
+    methods = [(row.name, row.kind) for row in first]
     cells = [[_cell(row.scores[metric.name], metric.decimals) for row in rows] for rows in tests.values()]
     lines = [[*method, *of_method] for method, *of_method in zip(methods, *cells, strict=True)]
-    return aligned([[metric.title, "Kind", *tests], *lines])
+    return "\n".join([aligned([[metric.title, "Kind", *tests], *lines]), *_about(task, first)])
 
 
 def _cell(found: Interval, decimals: int) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from baseML import create_model
-from evaluation.comparison import Row
+from evaluation.comparison import KNOWING, Row
 from hpo.names import PARAMETERS
 from hpo.problem import Problem
 from hpo.results.axes import COLUMN_CHARACTERS, axis_limits, caption, heading, letter_axes
@@ -291,7 +291,7 @@ def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], m
             look = {**_line(network.arch_type), "linestyle": "", "fillstyle": fill_style, "capsize": 2}
             ax.errorbar(amount, value, [[value - low], [high - value]], label=network.name, **look)
         for row in methods:
-            style = ":" if row.kind == "ceiling" else "-"
+            style = ":" if row.kind == KNOWING else "-"
             ax.axhline(row.scores[metric.name].value, color="0.6", linewidth=0.8, linestyle=style, zorder=0)
         few_log_ticks(ax, pd.Series(amounts))
         ax.set_xlabel(label)

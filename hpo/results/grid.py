@@ -103,7 +103,7 @@ def read_grid(tree: ResultsTree) -> pd.DataFrame:
     if "Num" in table:
         table = table.sort_values("Num", kind="stable")
     labels = table["Model Name"].astype(str)
-    odd = labels[labels.str.extract(LABEL).isna().any(axis=1)]
+    odd = labels[_sizes_in_labels(table).isna().any(axis=1)]
     if len(odd):
         raise MissingError(f"{what}: {path} has {odd.iloc[0]!r} for a model's name")
     grid = _with_parameters(table)
@@ -113,10 +113,15 @@ def read_grid(tree: ResultsTree) -> pd.DataFrame:
     return grid
 
 
+def _sizes_in_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the sizes that only the labels of the models have: num_dil and num_lstm."""
+    return table["Model Name"].astype(str).str.extract(LABEL)
+
+
 def _with_parameters(table: pd.DataFrame) -> pd.DataFrame:
     """Return the PARAMETERS and the ``loss`` of the rows of a published table."""
     found = table[list(COLUMNS)].rename(columns=COLUMNS)
-    found[["num_dil", "num_lstm"]] = table["Model Name"].astype(str).str.extract(LABEL).astype(int)
+    found[["num_dil", "num_lstm"]] = _sizes_in_labels(table).astype(int)
     found = found.astype({name: int for name in PARAMETERS if name not in ("arch_type", "Learning Rate")})
     return found[[*PARAMETERS, "loss"]]
 
@@ -247,7 +252,7 @@ def read_repeatability(tree: ResultsTree) -> pd.DataFrame:
     path = tree.repeatability / "repeatability_summary.csv"
     table = _read_table(path, "repeated trainings", ["Validation Loss"], ["Approach"])
     runs = table[["Approach", "Validation Loss"]].set_axis(["approach", "loss"], axis=1)
-    if {*COLUMNS, "Model Name"} <= set(table) and table["Model Name"].astype(str).str.contains(LABEL).all():
+    if {*COLUMNS, "Model Name"} <= set(table) and _sizes_in_labels(table).notna().all(axis=None):
         with contextlib.suppress(ValueError, TypeError):  # Other columns than the loss may hold anything.
             return runs.join(_with_parameters(table)[list(PARAMETERS)])
     return runs
