@@ -42,7 +42,7 @@ from traces.protocol import how_made
 from traces.variety import PAPER_VARIETY, VARIETIES, Variety, correlated, disturb, varied_noise, varied_traces
 from traces.variety import varied_wavelets, variety_of
 from traces.wavelets import FURTHER_WAVELETS, PUBLISHED_WAVELETS, TRACE_FAMILIES, WAVELETS, convolve, draw_wavelets
-from traces.wavelets import WAVELET_NAMES, klauder, ormsby, ricker, wavelet_convolution, wavelet_time
+from traces.wavelets import WAVELET_NAMES, klauder, ormsby, ricker, trace_heading, wavelet_convolution, wavelet_time
 
 TIME_STEPS = (0.001, 0.002, 0.004, 0.008)  # s, what variable_dt draws from
 DATA_LENGTHS = (400, 5999)  # samples, what variable_data_length draws from, both ends included
@@ -365,7 +365,7 @@ class DataGenerationClass:
         model = {name: getattr(layers, name)[0, : layers.n_layers[0]] for name in names}
         model |= {"impedance": model["velocity"] * model["density"], "lithology_names": self.earth.lithology_names}
         trace_names = ("REFL", *(name for name in TRACE_FAMILIES["random"] if name in block))
-        return model, {name: block[name][0] for name in trace_names}
+        return model, {trace_heading(name): block[name][0] for name in trace_names}
 
     def _check_generated(self) -> None:
         if not self.data:

@@ -14,8 +14,11 @@ import baseML
 from dataGeneration import TRACES_PER_BLOCK
 from hpo.run import Run, data_protocol, data_stream, resume_command
 from hpo.urls import public_url
+from hpo.problem import Problem
 from plots.predictions import draw_actual_predicted, plot_ae_predict_raw
 from plots.style import save
+from evaluation.scores import SNR_GAIN, score
+from traces.wavelets import trace_heading
 from support.command_line import command_line
 
 BLIND_TRACES = 200
@@ -50,7 +53,7 @@ def upload_picture(run: Run, trial: Trial, network: baseML.BaseMLClass, path: Pa
 
     A trial that was cut off after it had a picture, or half of one, and trained again, has this one in its place.
     """
-    picture = draw_blind_trace(run, network, path)
+    picture = draw_blind_trace(run, network, path, f"trial {trial.number}")
     run.tree.artifacts.mkdir(exist_ok=True)
     store = FileSystemArtifactStore(run.tree.artifacts)
     known = get_all_artifact_meta(trial)
@@ -64,30 +67,43 @@ def upload_picture(run: Run, trial: Trial, network: baseML.BaseMLClass, path: Pa
 # --- The result
 
 
-def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path) -> Path:
-    """Picture of what a network predicts of one blind trace, always the same, or of all where it predicts no trace."""
+def _metrics_text(problem: Problem, y: np.ndarray, predicted: np.ndarray, x: np.ndarray | None = None) -> str:
+    """Return the metrics of a prediction in words, those that compare it with its input only if there is one."""
+    values = score([metric for metric in problem.metrics if x is not None or metric != SNR_GAIN], y, predicted, x)
+    found = {metric: values[metric.name].value for metric in problem.metrics if metric.name in values}
+    return ", ".join(
+        f"{metric.heading} {value:z.{metric.decimals}f} {metric.unit}".rstrip() for metric, value in found.items()
+    )
+
+
+def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path, name: str = "") -> Path:
+    """Picture of what a network predicts of one blind trace, always the same, or of all where it predicts no trace.
+
+    ``name`` is what the network is called in the title; by default that is its type.
+    """
     blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=TRACES_PER_BLOCK, transform="NA")
     x, y = blind[0]
     problem, actual = run.problem, blind.in_data_units(y[..., 0])
-    title = f"{problem.name.capitalize()}: traces that the network never saw"
+    title = f"{problem.name.capitalize()}, {name or network.config.arch_type}: {{}} that the network never saw\n{{}}"
     if actual.shape[1] == x.shape[1]:
-        predicted = network.predict_result(x[:1] if x.shape[-1] > 1 else x[:1, :, 0])
+        x, actual = x[:1], actual[:1]
+        predicted = network.predict_result(x if x.shape[-1] > 1 else x[..., 0])
         figure = plot_ae_predict_raw(
             np.arange(x.shape[1]) * blind.dt,
             x[0, :, 0],
             actual[0],
             predicted[0],
-            input_name=f"Input ({blind.x_name})",
+            input_name=trace_heading(blind.x_name),
             quantity=problem.quantity,
             unit=problem.unit,
-            title=title.replace("traces", "a trace"),
+            title=title.format("a trace", _metrics_text(problem, actual, predicted, x[..., 0])),
             save_path=path,
         )
     else:
         predicted = network.predict_result(x if x.shape[-1] > 1 else x[..., 0])
         figure, ax = pyplot.subplots(layout="constrained")
         draw_actual_predicted(ax, actual, {"Predicted": predicted}, "Actual", problem.quantity, problem.unit)
-        ax.set_title(title)
+        ax.set_title(title.format("traces", _metrics_text(problem, actual, predicted)))
         save(figure, path)
     pyplot.close(figure)
     return path

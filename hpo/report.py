@@ -225,7 +225,7 @@ def print_networks(run: Run, paths: Mapping[str, Path], table: Path) -> None:
             continue
         picture = path.with_suffix(".png")
         if not picture.is_file():
-            draw_blind_trace(run, network, picture)
+            draw_blind_trace(run, network, picture, owner)
         check_stop()
         networks[f"{network.config.arch_type} of {owner}"] = network
         lines.append(f"Picture       {picture}\nBest network  {path}")

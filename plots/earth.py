@@ -17,6 +17,7 @@ LOGS = {  # label and colour of each log track
     "density": ("Density\n(g/cm³)", "vermillion"),
     "impedance": ("Impedance\n(ft/s g/cm³)", "black"),
 }
+MOST_TICKS = {"velocity": 2, "density": 4, "impedance": 2}  # intervals, for numbers as long as theirs
 
 
 @picture
@@ -163,7 +164,7 @@ def _draw_model(
         label, colour = LOGS[name]
         ax.stairs(values, edges, orientation="horizontal", baseline=None, color=COLOURS[colour], linewidth=1.0)
         ax.set_xlabel(label)
-        ax.xaxis.set_major_locator(MaxNLocator(2))
+        ax.xaxis.set_major_locator(MaxNLocator(MOST_TICKS[name]))
         ax.grid(alpha=0.3)
 
 

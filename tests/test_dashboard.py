@@ -14,7 +14,13 @@ import forked
 import optuna
 import pytest
 from conftest import SECONDS, free_port
+from matplotlib.text import Text
 from selenium.webdriver.support.wait import WebDriverWait
+from toys import DENOISING, INVERSION
+
+import hpo.dashboard
+import hpo.options
+from baseML import NetworkConfig, create_model
 
 ROOT = Path(__file__).parents[1]
 
@@ -120,3 +126,22 @@ def test_the_page_of_the_best_trial_shows_its_picture(browser, toy, pages, tmp_p
     widths = once(browser, f"return {loaded} && {pictures}.map(picture => picture.naturalWidth)")
     browser.save_screenshot(str(tmp_path / "picture.png"))
     assert min(widths) > 0
+
+
+@pytest.mark.parametrize("problem", [DENOISING, INVERSION], ids=lambda problem: problem.name)
+def test_the_picture_of_a_trial_says_what_it_shows(problem, tmp_path, monkeypatch):
+    """Its title names the trial and the metrics of the trace; no name of code is in it."""
+    figures = []
+    monkeypatch.setattr(hpo.dashboard.pyplot, "close", figures.append)
+    monkeypatch.setattr(hpo.dashboard, "BLIND_TRACES", 2)
+    options = hpo.options.parse_options(problem, "", ["--samples", "64", "--output", str(tmp_path)])
+    run = hpo.options.run_from_options(problem, options)
+    config = NetworkConfig("CNN", problem.net_type, 1, 2, num_filt=2, krnl_size=3, pool_val=1)
+    network = create_model(config, 64)
+    hpo.dashboard.draw_blind_trace(run, network, tmp_path / "a.png", "trial 7")
+    (figure,) = figures
+    first, second = figure.get_suptitle().split("\n")
+    assert first == f"{problem.name.capitalize()}, trial 7: a trace that the network never saw"
+    assert all(metric.heading in second for metric in problem.metrics)
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert not any("_" in text for text in texts)

@@ -471,3 +471,20 @@ def test_the_script_answers_bad_input_with_a_sentence(capsys):
         dg.main(["--samples", "2"])
     assert stopped.value.code == 2
     assert capsys.readouterr().err == "error: argument --samples: '2' is not a whole number of at least 3\n"
+
+
+def test_figures_have_no_names_of_code():
+    """A panel is headed by what it shows, in words; every kind of trace has such words."""
+    data_set = dg.DataGenerationClass(n_traces=2, constant_data_length=256, add_gaps=True, seed=0)
+    data_set.generate_dataset()
+    titles = [ax.get_title(loc="left") for ax in data_set.plot_earth_model().axes]
+    assert [title for title in titles if title] == [
+        "Reflectivity",
+        "Clean trace",
+        "Noisy trace",
+        "Noisy trace with a gap",
+    ]
+    headings = [
+        traces.wavelets.trace_heading(name) for names in traces.wavelets.TRACE_FAMILIES.values() for name in names
+    ]
+    assert len(set(headings)) == len(headings) and not any("_" in heading for heading in headings)

@@ -318,6 +318,24 @@ def test_compare_takes_several_predictions_by_name():
     ]
 
 
+@pytest.mark.parametrize(
+    ("error", "words"), [(0.1, ",\nenlarged 10 times"), (0.3, ",\nenlarged 3.3 times"), (1.0, ""), (0.0, "")]
+)
+def test_compare_says_how_much_the_differences_are_enlarged(error, words):
+    trace = np.where(np.arange(TIME.size) % 2, 1.0, -1.0)
+    above, below = dataPlotting.plot_refl_compare(TIME, trace, trace * (1 - error)).axes
+    assert below.get_ylabel() == f"Difference{words}"
+    enlarged = np.ptp(above.get_ylim()) / np.ptp(below.get_ylim())
+    assert not words or f"{enlarged:.2g}" in words
+
+
+def test_compare_hides_no_small_error_behind_a_large_one():
+    predicted = {"good": VELOCITY + 12.0, "bad": VELOCITY + 2000.0, "fair": VELOCITY - 100.0}
+    for ax in dataPlotting.plot_refl_compare(TIME, VELOCITY, predicted).axes:
+        order = sorted((line for line in ax.get_lines() if line.get_zorder() > 2), key=lambda line: line.get_zorder())
+        assert [line.get_label().split(" ")[0] for line in order] == ["bad", "fair", "good"]
+
+
 def test_compare_takes_other_labels():
     figure = dataPlotting.plot_refl_compare(TIME, TRACE, TRACE, labels=("Clean", "Denoised"))
     assert legend_texts(figure.axes[0]) == ["Clean", "Denoised"]
@@ -325,7 +343,8 @@ def test_compare_takes_other_labels():
 
 def test_predict_raw_shows_input_prediction_and_difference():
     panels = figure_of("plot_ae_predict_raw").axes
-    assert [ax.get_ylabel() for ax in panels] == ["Amplitude", "Velocity (ft/s)", "Difference (ft/s)"]
+    labels = [ax.get_ylabel() for ax in panels]
+    assert labels == ["Amplitude", "Velocity (ft/s)", "Difference (ft/s),\nenlarged 15 times"]
     assert [legend_texts(ax) for ax in panels] == [
         ["Noisy trace"],
         ["Actual", "Predicted"],

@@ -106,6 +106,20 @@ def of_wavelet(name: str, wavelet: str) -> str:
     return dict(zip(TRACE_FAMILIES["random"], TRACE_FAMILIES[wavelet], strict=True)).get(name, name)
 
 
+def trace_heading(name: str) -> str:
+    """What a figure calls the traces of a name; another name is kept.
+
+    >>> trace_heading("CONV_REFL_NOISY"), trace_heading("REFL_OW")
+    ('Noisy trace', 'Clean trace, Ormsby wavelet')
+    """
+    kinds = ("Clean trace", "Noisy trace", "Noisy trace with a gap")
+    headings = {"REFL": "Reflectivity"}
+    for code, names in TRACE_FAMILIES.items():
+        suffix = f", {WAVELETS[code].name.capitalize()} wavelet" if code in WAVELETS else ""
+        headings |= {name: f"{kind}{suffix}" for name, kind in zip(names, kinds, strict=True)}
+    return headings.get(name, name)
+
+
 def draw_wavelets(
     rng: np.random.Generator, n_traces: int, dt: float, families: Iterable[str], stretch: np.ndarray | float = 1.0
 ) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from hpo.problem import Problem, meaningful
 from hpo.results.grid import MissingError, base_values, best_of_grid, sweep
 from hpo.results.studies import StudyResults
 from hpo.run import short_number
-from hpo.space import in_words
+from hpo.space import contains, in_words
 
 COMBINED, BEST_RUN = "Grid Search, combined", "Grid Search, best run"
 ABOUT_COMBINED = (
@@ -58,7 +58,7 @@ def table_of_ranges(problem: Problem, parts: Parts) -> Table:
     if grid is None:
         preset = parts.study.study.user_attrs.get("preset") if parts.study else "paper"
         base = problem.base_of(preset if isinstance(preset, str) else "paper")
-        base = {name: value for name, value in base.items() if name in space and _is_inside(space[name], value)}
+        base = {name: value for name, value in base.items() if name in space and contains(space[name], value)}
     else:
         # Dilation and LSTM units are 0 in networks without them, so the largest value is that of the others.
         base = {name: values.max() for name, values in base_values(grid).items() if values.max() > 0}
@@ -72,12 +72,6 @@ def table_of_ranges(problem: Problem, parts: Parts) -> Table:
         for name, kind in space.items()
     ]
     return Table(pd.DataFrame(rows))
-
-
-def _is_inside(kind: BaseDistribution, value: object) -> bool:
-    if isinstance(kind, CategoricalDistribution):
-        return value in kind.choices
-    return kind.low <= value <= kind.high
 
 
 def _grid_values(grid: pd.DataFrame | None, name: str) -> str:
