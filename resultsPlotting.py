@@ -19,25 +19,27 @@ from matplotlib.figure import Figure
 
 from dataGeneration import DataGenerationClass, show_figures
 from hpo.options import Parser
-from hpo.problem import Problem, known_problems
+from hpo.problem import Problem, known_problems, run_scripts
 from hpo.quiet import quiet_optuna
+from hpo.results.accuracy import plot_accuracy_and_cost
 from hpo.results.beside import plot_beside
-from hpo.results.figures import plot_accuracy_and_cost, plot_final_networks, plot_grid_search, plot_repeatability
+from hpo.results.figures import plot_final_networks, plot_grid_search, plot_repeatability
 from hpo.results.grid import MissingError, loss_unit, read_grid, read_repeatability, read_settings, read_types
 from hpo.results.grid import traces_sentence
 from hpo.results.histories import read_histories
 from hpo.results.html import write_report
 from hpo.results.networks import FinalNetwork, predict_blind_traces, rate_networks, read_final_networks
-from hpo.results.studies import StudyResults, read_study
+from hpo.results.studies import StudyResults, importances, read_study
 from hpo.results.study_figures import plot_duration_importance, plot_study
 from hpo.results.tables import Parts, table_of_best, table_of_ranges
 from hpo.settings import study_name_option
 from hpo.tree import APPROACHES, ResultsTree
 from hpo.urls import check_url
-from support.command_line import check_output
+from support.command_line import check_output, command_line
 from support.errors import UserError
 from support.files import replace_file, replacing
 
+DEFAULT_RESULTS = Path("Results")
 FORMATS = ("png", "pdf", "svg")
 EARTH_SEED, CROSSPLOT_TRACES = 0, 20
 
@@ -50,6 +52,8 @@ class Results:
     tree: ResultsTree
     storage_url: str | None = None
     study_name: str | None = None
+    paper_limits: bool = False
+    script: str = "run_*.py"  # the run script of the problem
 
     grid = cached_property(lambda self: read_grid(self.tree))
     types = cached_property(lambda self: read_types(self.tree))
@@ -74,13 +78,25 @@ class Results:
         """Return the unit of the losses in the tables of a folder."""
         return loss_unit(self.problem, read_settings(folder))
 
+    def limits(self, what: str, unit: str) -> tuple[float, float] | None:
+        """Return the paper's limits of losses in a figure, if they were asked for and are in the unit of the losses."""
+        asked = self.paper_limits and unit == self.problem.unit
+        return self.problem.figure_limits.get(what) if asked else None
+
     def or_none(self, part: str, notes: list[str]) -> object:
         """Return a part by its name; where it is missing, return None and add the reason to the notes."""
         try:
             return getattr(self, part)
         except MissingError as error:
-            notes.append(str(error))
+            notes.append(self.explained(error))
             return None
+
+    def explained(self, error: MissingError) -> str:
+        """Return why a part is missing, and the command that makes it."""
+        if not error.mode:
+            return str(error)
+        output = [] if self.tree.output == DEFAULT_RESULTS else ["--output", str(self.tree.output)]
+        return f"{error}; {command_line(['python', self.script, '--mode', error.mode, *output])} makes it"
 
 
 def _earth_model(sources: Sequence[Results], notes: list[str]) -> Figure:
@@ -91,25 +107,26 @@ def _earth_model(sources: Sequence[Results], notes: list[str]) -> Figure:
 
 def _grid_search(sources: Sequence[Results], notes: list[str]) -> Figure:
     (results,) = sources
-    settings = read_settings(results.tree.grid)
+    settings, unit = read_settings(results.tree.grid), results.unit(results.tree.grid)
     return plot_grid_search(
         results.grid,
         results.problem,
-        results.unit(results.tree.grid),
+        unit,
         results.or_none("types", notes),
         settings.get("n_samples", 4096),
         traces_sentence(results.problem, settings),
+        results.limits("grid", unit),
     )
 
 
 def _repeatability(sources: Sequence[Results], notes: list[str]) -> Figure:
     (results,) = sources
-    folder = results.final_tree.repeatability
-    settings = read_settings(folder)
-    source = results.problem.source(settings["from_study"]) if "from_study" in settings else ""
-    words = (traces_sentence(results.problem, settings), source)
+    folder, problem = results.final_tree.repeatability, results.problem
+    settings, unit = read_settings(folder), results.unit(folder)
+    source = problem.source(settings["from_study"]) if "from_study" in settings else ""
+    words = (traces_sentence(problem, settings), source)
     notes += results.other_sets()
-    return plot_repeatability(results.repeatability, results.problem, results.unit(folder), *words)
+    return plot_repeatability(results.repeatability, problem, unit, *words, results.limits("repeatability", unit))
 
 
 def _final_networks(sources: Sequence[Results], notes: list[str]) -> Figure:
@@ -122,7 +139,8 @@ def _final_networks(sources: Sequence[Results], notes: list[str]) -> Figure:
         notes.append(str(error))
     found = {final.approach for final in networks}
     notes += [final.lacks for final in networks if final.lacks]
-    notes += [f"network of {approach}: there is none" for approach in APPROACHES if approach not in found]
+    lacking = [approach for approach in APPROACHES if approach not in found]
+    notes += [results.explained(MissingError(f"network of {one}: there is none", "final_model")) for one in lacking]
     if blind is None and all(final.history is None for final in networks):
         raise MissingError("; ".join(notes))
     return plot_final_networks(results.problem, networks, blind)
@@ -134,10 +152,15 @@ def _beside(sources: Sequence[Results], notes: list[str]) -> Figure:
 
 
 def _duration_importance(sources: Sequence[Results], notes: list[str]) -> Figure:
-    studies = [study for results in sources if (study := results.or_none("study", notes)) is not None]
-    studies = [study for study in studies if study.trained.trials]
+    studies = []
+    for results in sources:
+        try:
+            importances(results.study, "duration")
+            studies.append(results.study)
+        except MissingError as error:
+            notes.append(f"{results.problem.name}: {results.explained(error)}")
     if not studies:
-        raise MissingError("; ".join(notes) or "study: no trial was trained")
+        raise MissingError("; ".join(notes))
     return plot_duration_importance(studies)
 
 
@@ -207,8 +230,9 @@ class Output:
         try:
             paths = (self._figure if kind == "Fig" else self._table)(what, path, item, sources, notes)
         except MissingError as error:
-            self.missing.append(f"{what} was not made: {error}")
-            print(f"{what:<10s} not made: {error}")
+            reason = sources[0].explained(error)
+            self.missing.append(f"{what} was not made: {reason}")
+            print(f"{what:<10s} not made: {reason}")
             return
         print(f"{what:<10s} {', '.join(map(str, paths))}")
         for note in notes:
@@ -263,7 +287,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     problems = known_problems()
     figures, tables = _listed(figures_of(problems)), _listed(tables_of(problems))
-    add("--results", type=Path, default=Path("Results"), metavar="DIR", help="root of the results (default Results)")
+    add("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR", help="root of the results (default Results)")
     add("--problem", choices=(*problems, "both"), default="both", help="whose figures and tables (default both: all)")
     add("--figures", type=figures, metavar="N,N", help="make only these figures, and no tables but those of --tables")
     add("--tables", type=tables, metavar="N,N", help="make only these tables, and no figures but those of --figures")
@@ -273,6 +297,8 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--format", type=_listed(FORMATS), default=["png"], metavar="F,F", help=formats)
     add("--output", type=Path, default=Path("Figs"), metavar="DIR", help="folder of the pictures (default Figs)")
+    limits = "the paper's limits of losses in the figures of the grid and of repeated trainings, as far as it has them"
+    add("--paper-limits", action="store_true", help=limits)
     add("--html", action="store_true", help="also write report.html, to explore in a browser, even offline")
     add("--study-name", type=study_name_option, metavar="NAME", help="the study (default: the newest of each problem)")
     add("--storage", metavar="URL", help="any Optuna storage (default: the SQLite files in the results)")
@@ -317,6 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _make(options: argparse.Namespace) -> None:
     problems = known_problems()
+    scripts = {problem.name: script for script, problem in run_scripts().items()}
     names = problems if options.problem == "both" else [options.problem]
     sources = {
         name: Results(
@@ -324,6 +351,8 @@ def _make(options: argparse.Namespace) -> None:
             ResultsTree(options.results, problems[name].folder, options.trainings),
             options.storage,
             options.study_name,
+            options.paper_limits,
+            scripts[name],
         )
         for name in names
     }

@@ -32,7 +32,8 @@ def draw(ax, lines: dict[str, tuple[np.ndarray, str]], truth: np.ndarray, shown:
     for name, (values, colour) in lines.items():
         error = rmse.format(np.sqrt(np.mean((values - truth) ** 2)))
         ax.plot(time[shown], values[shown], color=colour, linewidth=1, label=f"{name}, RMSE {error}")
-    ax.plot(time[shown], truth[shown], color=TRUTH, linewidth=1, label="Truth")
+    # The truth is wide and lies below the network, so that neither hides the other one.
+    ax.plot(time[shown], truth[shown], color=TRUTH, linewidth=1.8, label="Truth", zorder=1.9)
     ax.set_xlabel("Two-way time (s)")
     ax.margins(x=0)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4, fontsize=8, columnspacing=1)

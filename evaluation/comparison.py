@@ -91,13 +91,19 @@ def best_baseline(task: Task, rows: Iterable[Row]) -> Row:
 def lead(task: Task, rows: Sequence[Row], name: str, seed: int = 0) -> tuple[Row, Row, Interval]:
     """The network ``name``, the best baseline, and by how much the network is better by the first column.
 
-    The two are resampled on the same traces (paired bootstrap). Raises ValueError for a name that is not a network's.
+    Raises ValueError for a name that is not a network's.
     """
     networks = {row.name: row for row in rows if row.kind == "network"}
     check_choice("network", name, networks)
-    metric, best = task.columns[0], best_baseline(task, rows)
-    ours, theirs = (resampled(metric, row.statistics, seed) for row in (networks[name], best))
-    return networks[name], best, interval(ours - theirs if metric.higher_is_better else theirs - ours)
+    best = best_baseline(task, rows)
+    return networks[name], best, paired_lead(task, networks[name], best, seed)
+
+
+def paired_lead(task: Task, ours: Row, theirs: Row, seed: int = 0) -> Interval:
+    """By how much one row is better than another one by the first column, resampled on the same traces."""
+    metric = task.columns[0]
+    a, b = (resampled(metric, row.statistics, seed) for row in (ours, theirs))
+    return interval(a - b if metric.higher_is_better else b - a)
 
 
 def verdict(task: Task, rows: Sequence[Row], name: str, seed: int = 0) -> str:

@@ -171,11 +171,15 @@ class Problem(Task):
 
 
 @functools.cache
+def run_scripts(folder: Path = ROOT) -> dict[str, Problem]:
+    """The problems of all run scripts (run_*.py) of a folder on the path of Python, by the names of these files."""
+    modules = {path.name: importlib.import_module(path.stem) for path in sorted(folder.glob("run_*.py"))}
+    return {name: module.PROBLEM for name, module in modules.items() if hasattr(module, "PROBLEM")}
+
+
 def known_problems(folder: Path = ROOT) -> dict[str, Problem]:
-    """The problems of all run scripts (run_*.py) of a folder on the path of Python, by name."""
-    scripts = [importlib.import_module(path.stem) for path in sorted(folder.glob("run_*.py"))]
-    problems = [script.PROBLEM for script in scripts if hasattr(script, "PROBLEM")]
-    return {problem.name: problem for problem in problems}
+    """The problems of `run_scripts` by name."""
+    return {problem.name: problem for problem in run_scripts(folder).values()}
 
 
 def applies(name: str, chosen: Mapping[str, object], names: Collection[str]) -> bool:

@@ -15,7 +15,15 @@ from support.startup import load_keras
 
 keras = load_keras()
 
-SIZES = ("num_layers", "num_dnn", "num_dil", "num_filt", "krnl_size", "pool_val", "num_lstm")  # of `NetworkConfig`
+SIZES = {  # of a `NetworkConfig`, with the paper's letters
+    "num_layers": "L",
+    "num_dnn": "U",
+    "num_dil": "D",
+    "num_filt": "F",
+    "krnl_size": "K",
+    "pool_val": "P",
+    "num_lstm": "H",
+}
 MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
 VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
 TRACE_UNIT, SUM_UNIT = 0.055, 0.5  # about the deviation of clean traces, and of their running sums
@@ -234,6 +242,15 @@ class NetworkConfig:
         except ValueError:  # A network that does not pool takes no pooling.
             return False
         return other.layers != self.layers
+
+    @property
+    def sizes(self) -> str:
+        """The sizes that the network depends on, with the paper's letters.
+
+        >>> NetworkConfig("CNN", "SEQ", num_layers=2, num_filt=16, krnl_size=8).sizes
+        'L2 F16 K8'
+        """
+        return " ".join(f"{letter}{getattr(self, name)}" for name, letter in SIZES.items() if self.depends_on(name))
 
     @property
     def layers(self) -> list[Layer]:

@@ -83,39 +83,46 @@ def draw_comparison(
     unit: str,
     colours: Mapping[str, str] | None = None,
 ) -> None:
-    """Actual and predictions in the first of two Axes, their differences with each RMSE in the second.
+    """Actual and predictions in the first of some Axes, their differences with each RMSE in the others.
 
-    The two ``axes`` share the time axis. ``colours`` gives those of predictions, by name, that are not to be those of
-    PREDICTION_COLOURS in turn. Predictions with smaller errors lie on top, where larger errors cannot hide them. The
-    label of the lower axis says how much larger it shows amplitudes than the upper one, where Axes are equally high.
-    The other arguments are as for `plot_refl_compare`.
+    The ``axes`` share the time axis. Either there are two, with all differences in the second, or one more than there
+    are predictions, so that no difference hides another one. ``colours`` gives those of predictions, by name, that are
+    not to be those of PREDICTION_COLOURS in turn. Predictions with smaller errors lie on top, where larger errors
+    cannot hide them. The label of a lower axis says how much larger it shows amplitudes than the upper one. The other
+    arguments are as for `plot_refl_compare`.
 
     >>> _, axes = plt.subplots(2, 1, sharex=True)
     >>> draw_comparison(axes, [0.0, 0.001], [8e3, 9e3], {"Optuna": [8.1e3, 9e3]}, "Actual", "Velocity", "ft/s")
     >>> axes[1].get_ylabel()
     'Difference (ft/s),\\nenlarged 5.2 times'
     """
-    above, below = axes
+    above, *below = axes
     differences = {name: np.asarray(values, dtype=float) - actual for name, values in predictions.items()}
     colours = _prediction_colours(predictions, colours)
     above.plot(time, actual, color=COLOURS["black"], linewidth=1.0, label=actual_name)
     # Legends name the predictions in their order, whatever lies on top.
     worst_first = sorted(differences, key=lambda name: -np.mean(differences[name] ** 2))
-    for name, difference in differences.items():
+    for ax, (name, difference) in zip(cycle(below), differences.items(), strict=False):
         line = {"color": colours[name], "linewidth": 0.7, "zorder": 2.1 + 0.01 * worst_first.index(name)}
         above.plot(time, predictions[name], label=name, **line)
-        below.plot(time, difference, label=f"{name} − {actual_name}: {rmse_text(difference, unit)}", **line)
+        ax.plot(time, difference, label=f"{name} − {actual_name}: {rmse_text(difference, unit)}", **line)
     if np.min(actual) < 0 < np.max(actual):
         set_symmetric(above.set_ylim, actual, *predictions.values())
-    set_symmetric(below.set_ylim, *differences.values())
     above.set_ylabel(axis_label(quantity, unit))
     is_zero = not any(difference.any() for difference in differences.values())
-    enlarged = 1.0 if is_zero else np.ptp(above.get_ylim()) / np.ptp(below.get_ylim())
-    below.set(xlabel="Two-way time (s)", ylabel=axis_label("Difference", unit) + _scale_text(enlarged))
-    below.margins(x=0)
-    below.axhline(0.0, color="0.6", linewidth=0.4, zorder=0)
+    for ax in below:
+        set_symmetric(ax.set_ylim, *differences.values())
+        enlarged = 1.0 if is_zero else _inches_per_unit(ax) / _inches_per_unit(above)
+        ax.set_ylabel(axis_label("Difference", unit) + _scale_text(enlarged))
+        ax.margins(x=0)
+        ax.axhline(0.0, color="0.6", linewidth=0.4, zorder=0)
+    below[-1].set_xlabel("Two-way time (s)")
     for ax in axes:
         legend_above(ax)
+
+
+def _inches_per_unit(ax: Axes) -> float:
+    return ax.get_position().height / float(np.ptp(ax.get_ylim()))
 
 
 def _scale_text(enlarged: float) -> str:

@@ -1,6 +1,6 @@
 """Sets the limits, ticks, letters and captions of the figures of results."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from textwrap import fill
 
 import numpy as np
@@ -12,8 +12,7 @@ from matplotlib.ticker import NullLocator
 from hpo.names import readable
 from hpo.run import short_number
 
-# Results that fill less than this share of the paper's limits are drawn with limits of their own.
-SMALLEST_SHARE = 0.1
+MARGIN, LOG_MARGIN = 0.08, 1.2  # beyond the data, as a share of their range, or as a factor on a logarithmic axis
 OUTLIER = 5.0  # interquartile ranges, far outside of what repeated trainings scatter by
 COLUMN_CHARACTERS, PAGE_CHARACTERS = 58, 118  # in a line of a caption
 
@@ -66,28 +65,31 @@ def without_outliers(values: pd.Series) -> pd.Series:
     return values[values.between(low - OUTLIER * (high - low), high + OUTLIER * (high - low))]
 
 
-def axis_limits(
-    values: pd.Series, paper: tuple[float, float] | None, paper_unit: bool
-) -> tuple[tuple[float, float], str]:
-    """Return the paper's limits if they suit the values, or else other limits and a sentence for the caption."""
-    low, high = values.min(), values.max()
-    if (
-        paper
-        and paper_unit
-        and paper[0] <= low
-        and high <= paper[1]
-        and high - paper[0] >= SMALLEST_SHARE * (paper[1] - paper[0])
-    ):
-        return paper, ""
-    from_zero = (paper is None or paper[0] == 0.0) and low >= 0
-    bottom = 0.0 if from_zero else low - 0.08 * (high - low or abs(high) or 1.0)
-    top = high + 0.08 * (high - bottom or 1.0)
-    return (bottom, top), f"The limits suit the data; the paper's are {paper[0]:g} to {paper[1]:g}." if paper else ""
+def set_limits(
+    axes: Sequence[Axes], losses: pd.Series, chosen: tuple[float, float] | None, from_zero: bool = False
+) -> str:
+    """Set the limits of losses: those that were ``chosen``, or others that suit them.
+
+    The suitable ones begin at zero for bars (``from_zero``), unless losses over more than a decade need a logarithmic
+    axis. Return a sentence for the caption where losses lie outside of the limits; it is empty otherwise.
+    """
+    low, high = losses.min(), losses.max()
+    if chosen is None and are_wide(losses):
+        for ax in axes:
+            ax.set_yscale("log")
+        limits = low / LOG_MARGIN, high * LOG_MARGIN
+    else:
+        bottom = 0.0 if from_zero and low >= 0 else low - MARGIN * (high - low or abs(high) or 1.0)
+        limits = chosen or (bottom, high + MARGIN * (high - bottom or 1.0))
+    for ax in axes:
+        ax.set_ylim(limits)
+    n_outside = int((~losses.between(*limits)).sum())
+    return f"{n_outside} of {len(losses)} losses lie outside of the limits." if n_outside else ""
 
 
-def letter_axes(axes: Iterable[Axes]) -> None:
+def letter_axes(axes: Iterable[Axes], letters: Iterable[str]) -> None:
     """Write (a), (b) and so on above the axes."""
-    for letter, ax in zip("abcdefgh", axes, strict=False):
+    for letter, ax in zip(letters, axes, strict=True):
         ax.set_title(f"({letter})", loc="left")
 
 

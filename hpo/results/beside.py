@@ -24,15 +24,6 @@ from networks.rows import NetworkConfig
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
 
 MOST_CURVES, CURVES_A_ROW = 12, 4  # configurations that are shown, panels in a row
-LETTERS = {  # the paper's, of a network's sizes
-    "L": "num_layers",
-    "U": "num_dnn",
-    "D": "num_dil",
-    "F": "num_filt",
-    "K": "krnl_size",
-    "P": "pool_val",
-    "H": "num_lstm",
-}
 OURS = {"color": COLOURS["blue"], "label": "ours"}
 OTHER = {"color": COLOURS["black"], "label": "other"}
 LOOKS = (OURS, OTHER)
@@ -101,8 +92,8 @@ def draw_curves(ax: Axes, groups: Sequence[tuple[Sequence[History], Mapping[str,
 
 
 def _short_name(config: NetworkConfig) -> str:
-    """Return the type of a network and what it uses, with the paper's letters, and the learning rate."""
-    used = [f"{letter}{getattr(config, name)}" for letter, name in LETTERS.items() if config.depends_on(name)]
+    """Return the type of a network, its sizes and the learning rate, in two lines."""
+    used = config.sizes.split()
     return f"{config.arch_type} {' '.join(used[:3])}\n{' '.join(used[3:])}, rate {config.learning_rate:.3g}"
 
 

@@ -1,23 +1,22 @@
-"""Draws Figs 3, 5, 6, 7, 9, 10, 12 and 13: the grid, repeated trainings, final networks, accuracy and cost."""
+"""Draws Figs 3, 5, 6, 7, 9 and 10: the grid, repeated trainings and final networks."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from baseML import create_model
-from evaluation.comparison import KNOWING, Row
 from hpo.names import PARAMETERS
 from hpo.problem import Problem
-from hpo.results.axes import COLUMN_CHARACTERS, axis_limits, caption, heading, letter_axes
-from hpo.results.axes import few_log_ticks, log_if_wide, tick_label, without_outliers, wrapped
+from hpo.results.axes import COLUMN_CHARACTERS, caption, heading, letter_axes, set_limits
+from hpo.results.axes import log_if_wide, tick_label, without_outliers, wrapped
 from hpo.results.grid import base_runs, loss_unit, repeated_base_runs, sweep, traces_sentence
-from hpo.results.networks import BASELINE_TRACES, BlindTraces, FinalNetwork, RatedNetwork, final_label
+from hpo.results.networks import BlindTraces, FinalNetwork, final_label
 from hpo.tree import APPROACHES
 from networks.rows import NetworkConfig
 from plots.networks import draw_network_flow, flow_height
@@ -38,6 +37,7 @@ SWEEPS = {  # panels (b) to (f): parameter, and base of its axis if it is logari
     "num_filt": 2,
     "krnl_size": 2,
 }
+PANELS_A_ROW = 3
 REPEATS = {  # style of the other runs of one configuration
     "linestyle": "",
     "marker": "o",
@@ -46,7 +46,6 @@ REPEATS = {  # style of the other runs of one configuration
     "markeredgecolor": "0.3",
 }
 APPROACH_COLOURS = dict(zip(APPROACHES, PREDICTION_COLOURS, strict=False))  # as in the pictures of predictions
-LINE_NAME_HEIGHT = 0.04  # share of an axis
 
 
 # --- Figs 3 and 7: the grid
@@ -60,33 +59,43 @@ def plot_grid_search(
     types: pd.DataFrame | None = None,
     n_samples: int = 4096,
     traces: str = "",
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw Figs 3 and 7: (a) loss by network type, (b) to (g) by one parameter each, (h) box plot, (i) network.
 
-    ``grid`` is what `read_grid` returns, and ``types`` has the columns arch_type and loss (default: the grid's own).
-    ``unit`` is the unit of the losses, ``n_samples`` the length of the traces, and ``traces`` a sentence on them for
-    the caption. Lines pass through the base run of their
-    sweep; small open symbols are the other base runs, which show how much repetitions of one training scatter.
+    Parameters that one network type has alone share (g): there is a panel (g1) and so on for each. ``grid`` is what
+    `read_grid` returns, and ``types`` has the columns arch_type and loss (default: the grid's own). ``unit`` is that of
+    the losses, ``n_samples`` the length of the traces, ``traces`` a sentence on them for the caption, and ``limits``
+    are those of losses (default: what suits the data). Lines pass through the base run of their sweep; small open
+    symbols are the other base runs, which show how much repetitions of one training scatter.
     """
     best = _best_network(grid, problem)
     blocks = create_model(best, n_samples).blocks()
     heights = (6.9, 0.4 + flow_height(len(blocks)))  # inch; the second one includes a title
     fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.2), layout="constrained")
     upper, lower = fig.subfigures(2, 1, height_ratios=heights)
-    axes = upper.subplots(3, 3).ravel()
-    limits, note = axis_limits(grid["loss"], problem.figure_limits.get("grid"), unit == problem.unit)
+    sweeps = {name: (base, None) for name, base in SWEEPS.items()}
+    sweeps |= {name: (2, problem.grid_owners.get(name)) for name in problem.own_sweeps}
+    n_panels = len(sweeps) + 2
+    n_rows = -(-n_panels // PANELS_A_ROW)
+    places = upper.subplots(n_rows, PANELS_A_ROW).ravel()
+    axes = places[:n_panels]
     _draw_base_runs(axes[0], grid)
-    for ax, (name, base) in zip(axes[1:6], SWEEPS.items(), strict=True):
-        _draw_sweep(ax, grid, {name: None}, base)
-    _draw_sweep(axes[6], grid, {name: problem.grid_owners.get(name) for name in problem.own_sweeps}, 2)
-    _draw_types(axes[7], grid[["arch_type", "loss"]] if types is None else types)
-    for ax in axes[:8]:
-        ax.set_ylim(limits)
+    for ax, (name, (base, owner)) in zip(axes[1:], sweeps.items(), strict=False):
+        _draw_sweep(ax, grid, name, base, owner)
+    types = grid[["arch_type", "loss"]] if types is None else types
+    _draw_types(axes[-1], types)
+    losses = pd.concat([grid["loss"], types["loss"]]).drop_duplicates()
+    note = set_limits(axes, losses, limits, from_zero=True)
+    for ax in axes:
         ax.grid(alpha=0.3)
-    for ax in axes[0:8:3]:
+    for ax in axes[::PANELS_A_ROW]:
         ax.set_ylabel(axis_label("Validation loss", unit))
-    _network_legend(axes[8], grid)
-    letter_axes(axes[:8])
+    for ax in places[n_panels:]:
+        ax.axis("off")
+    _network_legend(places[n_panels] if n_panels < len(places) else upper, grid)
+    own = ["g"] if len(problem.own_sweeps) == 1 else [f"g{number + 1}" for number in range(len(problem.own_sweeps))]
+    letter_axes(axes, [*"abcdef", *own, "h"])
     network = lower.subplots()
     draw_network_flow(network, blocks)
     network.set_title(f"(i) The network with the lowest loss, {best.arch_type}", loc="left")
@@ -98,22 +107,21 @@ def plot_grid_search(
 def _draw_base_runs(ax: Axes, grid: pd.DataFrame) -> None:
     base, repeats = base_runs(grid), repeated_base_runs(grid)
     kinds = list(base["arch_type"])
-    ax.bar(wrapped(kinds), base["loss"], color=[_line(kind)["color"] for kind in kinds], alpha=0.8)
+    ax.bar(wrapped(kinds), base["loss"], color=[line_of(kind)["color"] for kind in kinds], alpha=0.8)
     others = repeats.drop(index=base.index)
     here = others["arch_type"].isin(kinds)
     ax.plot([kinds.index(kind) for kind in others.loc[here, "arch_type"]], others.loc[here, "loss"], **REPEATS)
     _network_ticks(ax, kinds, "Network type")
 
 
-def _draw_sweep(ax: Axes, grid: pd.DataFrame, owners: Mapping[str, str | None], log_base: int | None) -> None:
-    """Draw loss against parameters, one line per network; ``owners`` names a parameter's network if only one has it."""
+def _draw_sweep(ax: Axes, grid: pd.DataFrame, name: str, log_base: int | None, owner: str | None) -> None:
+    """Draw loss against a parameter, one line per network; ``owner`` is the parameter's network if only one has it."""
     values = set()
-    for name, owner in owners.items():
-        for arch_type, runs in sweep(grid, name).groupby("arch_type", sort=False):
-            if owner in (None, arch_type):
-                ax.plot(runs[name], runs["loss"], markersize=4, label=arch_type, **_line(arch_type))
-                values |= set(runs[name])
-    ax.set_xlabel(",\n".join(heading(name) + (f" ({owner})" if owner else "") for name, owner in owners.items()))
+    for arch_type, runs in sweep(grid, name).groupby("arch_type", sort=False):
+        if owner in (None, arch_type):
+            ax.plot(runs[name], runs["loss"], markersize=4, label=arch_type, **line_of(arch_type))
+            values |= set(runs[name])
+    ax.set_xlabel(heading(name) + (f" ({owner})" if owner else ""))
     if not values:
         ax.text(0.5, 0.5, "not varied", ha="center", va="center", transform=ax.transAxes, color="0.4")
         ax.set_xticks([])
@@ -146,7 +154,7 @@ def _draw_types(ax: Axes, types: pd.DataFrame) -> None:
         flierprops={"markersize": 3},
     )
     for box, kind in zip(boxes["boxes"], kinds, strict=True):
-        box.set(facecolor=_line(kind)["color"], alpha=0.6)
+        box.set(facecolor=line_of(kind)["color"], alpha=0.6)
     _network_ticks(ax, kinds, "Network type, all runs")
 
 
@@ -160,16 +168,20 @@ def _type_order(kind: str) -> int:
     return known.index(kind) if kind in known else len(known)
 
 
-def _line(arch_type: str) -> dict[str, object]:
+def line_of(arch_type: str) -> dict[str, object]:
+    """Return the look of a network type, the same in all figures; types that are not the paper's share one."""
     return NETWORK_LINES.get(arch_type, {"color": COLOURS["vermillion"], "marker": "*"})
 
 
-def _network_legend(ax: Axes, grid: pd.DataFrame) -> None:
-    ax.axis("off")
-    for kind in sorted(grid["arch_type"].unique(), key=_type_order):
-        ax.plot([], [], markersize=4, label=kind, **_line(kind))
-    ax.plot([], [], label="base run, repeated", **REPEATS)
-    ax.legend(loc="center", title="Network type", frameon=False, handlelength=3)
+def _network_legend(place: Axes | SubFigure, grid: pd.DataFrame) -> None:
+    """Draw the legend of all panels in an empty place, or below the panels of a figure."""
+    handles = [
+        Line2D([], [], markersize=4, label=kind, **line_of(kind))
+        for kind in sorted(grid["arch_type"].unique(), key=_type_order)
+    ]
+    handles.append(Line2D([], [], label="base run, repeated", **REPEATS))
+    where = {"loc": "center"} if isinstance(place, Axes) else {"loc": "outside lower center", "ncols": len(handles)}
+    place.legend(handles=handles, title="Network type", frameon=False, handlelength=3, **where)
 
 
 def _best_network(grid: pd.DataFrame, problem: Problem) -> NetworkConfig:
@@ -183,11 +195,18 @@ def _best_network(grid: pd.DataFrame, problem: Problem) -> NetworkConfig:
 
 
 @plt.rc_context(PICTURE_STYLE)
-def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str, traces: str = "", source: str = "") -> Figure:
+def plot_repeatability(
+    runs: pd.DataFrame,
+    problem: Problem,
+    unit: str,
+    traces: str = "",
+    source: str = "",
+    limits: tuple[float, float] | None = None,
+) -> Figure:
     """Draw Figs 5 and 9: box plots of the validation loss of repeated trainings, Grid Search beside Optuna.
 
-    ``runs`` has the columns approach and loss; ``traces`` is a sentence on their traces for the caption, and ``source``
-    says whose configurations they are of.
+    ``runs`` has the columns approach and loss; ``traces`` is a sentence on their traces for the caption, ``source``
+    says whose configurations they are of, and ``limits`` are those of losses (default: what suits the data).
     """
     fig, ax = plt.subplots(figsize=(COLUMN_WIDTH, 3.4), layout="constrained")
     approaches = sorted(runs["approach"].unique())
@@ -201,15 +220,14 @@ def plot_repeatability(runs: pd.DataFrame, problem: Problem, unit: str, traces: 
         [f"{name}\n{len(values)} runs" for name, values in zip(approaches, losses, strict=True)],
     )
     inliers = pd.concat([without_outliers(values) for values in losses])
-    limits, note = axis_limits(inliers, problem.figure_limits.get("repeatability"), unit == problem.unit)
-    ax.set_ylim(limits)
+    set_limits([ax], inliers, limits)
     named = enumerate(zip(approaches, losses, strict=True), 1)
     beyond = [_beyond(ax, place, name, values) for place, (name, values) in named]
     ax.set_ylabel(axis_label("Validation loss", unit))
     ax.grid(axis="y", alpha=0.3)
     medians = [f"{name} {tick_label(values.median())}" for name, values in zip(approaches, losses, strict=True)]
     whose = f"Configurations: those of {source}." if source else ""
-    caption(fig, [whose, f"Medians: {', '.join(medians)}.", *beyond, note, traces], COLUMN_CHARACTERS)
+    caption(fig, [whose, f"Medians: {', '.join(medians)}.", *beyond, traces], COLUMN_CHARACTERS)
     return fig
 
 
@@ -233,7 +251,8 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
     Where predictions are not traces, (a) shows predicted against actual values of all blind traces.
     """
     histories = {final.approach: final for final in networks if final.history is not None}
-    heights = [4.2] * (blind is not None) + [2.4] * bool(histories)
+    n_differences = len(blind.predictions) if blind is not None else 0
+    heights = [2.4 + 1.4 * n_differences] * (blind is not None) + [2.4] * bool(histories)
     fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.3), layout="constrained")
     panels = list(np.ravel(fig.subfigures(len(heights), 1, height_ratios=heights)))
     if blind is not None:
@@ -243,7 +262,8 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
         words = ("Actual", problem.quantity, problem.unit, colours)
         if blind.are_traces:
             firsts = {name: predicted[0] for name, predicted in predictions.items()}
-            draw_comparison(panels[0].subplots(2, 1, sharex=True), blind.time, blind.actual[0], firsts, *words)
+            axes = panels[0].subplots(1 + n_differences, 1, sharex=True)
+            draw_comparison(axes, blind.time, blind.actual[0], firsts, *words)
         else:
             draw_actual_predicted(panels[0].subplots(), blind.actual, predictions, *words)
         shown = "A trace" if blind.are_traces else f"{len(blind.actual)} traces"
@@ -267,49 +287,3 @@ def _draw_losses(ax: Axes, problem: Problem, histories: Mapping[str, FinalNetwor
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
-
-
-# --- Figs 12 and 13: accuracy and cost
-
-
-@plt.rc_context(PICTURE_STYLE)
-def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], methods: Sequence[Row]) -> Figure:
-    """Draw Figs 12 and 13: networks on blind traces, over their parameters (a) and over the cost of their training (b).
-
-    Horizontal lines are classical methods; bars are 95 % intervals over traces. The paper has no such figures.
-    """
-    metric = problem.headline
-    fig, axes = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.4 + 0.1 * len(networks)), sharey=True, layout="constrained")
-    costs = {
-        "Trainable parameters": [network.parameters for network in networks],
-        "Operations of the training (10$^{12}$)": [network.operations / 1e12 for network in networks],
-    }
-    fills = ("full", "none", "left", "right")
-    for ax, (label, amounts) in zip(axes, costs.items(), strict=True):
-        for network, amount, fill_style in zip(networks, amounts, itertools.cycle(fills), strict=False):
-            value, low, high = network.score
-            look = {**_line(network.arch_type), "linestyle": "", "fillstyle": fill_style, "capsize": 2}
-            ax.errorbar(amount, value, [[value - low], [high - value]], label=network.name, **look)
-        for row in methods:
-            style = ":" if row.kind == KNOWING else "-"
-            ax.axhline(row.scores[metric.name].value, color="0.6", linewidth=0.8, linestyle=style, zorder=0)
-        few_log_ticks(ax, pd.Series(amounts))
-        ax.set_xlabel(label)
-        ax.grid(alpha=0.3, axis="x")
-    axes[0].set_ylabel(axis_label(f"Blind {metric.heading}", metric.unit))
-    _name_lines(axes[1], {row.name: row.scores[metric.name].value for row in methods})
-    title = f"{BASELINE_TRACES} blind traces; lines are classical methods, dotted if they know the answer"
-    handles = axes[0].get_legend_handles_labels()
-    fig.legend(*handles, loc="outside lower center", ncols=2, frameon=False, title=title, title_fontsize=8)
-    letter_axes(axes)
-    return fig
-
-
-def _name_lines(ax: Axes, values: Mapping[str, float]) -> None:
-    """Write names on the right of horizontal lines, and move them apart where lines are close."""
-    bottom, top = ax.get_ylim()
-    heights = {name: (value - bottom) / (top - bottom) for name, value in values.items()}
-    lowest = -1.0
-    for name in sorted(heights, key=heights.get):
-        lowest = max(heights[name], lowest + LINE_NAME_HEIGHT)
-        ax.annotate(name, (1.02, lowest), xycoords="axes fraction", fontsize=6, va="center", annotation_clip=False)

@@ -31,12 +31,19 @@ TIE = 0.01
 
 
 class MissingError(Exception):
-    """A part of the results is not there or cannot be used; the message says which one, and why."""
+    """A part of the results is not there or cannot be used; the message says which one, and why.
+
+    ``mode`` is the mode of the run scripts that makes the part, where there is one.
+    """
+
+    def __init__(self, message: str, mode: str = "") -> None:
+        super().__init__(message)
+        self.mode = mode
 
 
-def _read_table(path: Path, what: str, numbers: Sequence[str], words: Sequence[str] = ()) -> pd.DataFrame:
+def _read_table(path: Path, what: str, mode: str, numbers: Sequence[str], words: Sequence[str]) -> pd.DataFrame:
     """Read a table with at least these columns; rows without a finite loss are left out, as their trainings failed."""
-    table = _read_csv(path, what)
+    table = _read_csv(path, what, mode)
     lacking = [name for name in (*words, *numbers) if name not in table]
     if lacking:
         raise MissingError(f"{what}: {path} lacks the column {' and the column '.join(map(repr, lacking))}")
@@ -53,9 +60,9 @@ def _read_table(path: Path, what: str, numbers: Sequence[str], words: Sequence[s
     return table
 
 
-def _read_csv(path: Path, what: str, **options: object) -> pd.DataFrame:
+def _read_csv(path: Path, what: str, mode: str, **options: object) -> pd.DataFrame:
     if not path.is_file():
-        raise MissingError(f"{what}: there is no {path}")
+        raise MissingError(f"{what}: there is no {path}", mode)
     try:
         return pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True, **options)
     except (ValueError, OSError, pd.errors.ParserError) as error:
@@ -99,7 +106,7 @@ def read_grid(tree: ResultsTree) -> pd.DataFrame:
     """
     path, what = tree.grid / "search_summary.csv", "grid search"
     numbers = [name for name in COLUMNS if name != "Type"]
-    table = _read_table(path, what, numbers, ("Model Name", "Type"))
+    table = _read_table(path, what, "manual", numbers, ("Model Name", "Type"))
     if "Num" in table:
         table = table.sort_values("Num", kind="stable")
     labels = table["Model Name"].astype(str)
@@ -236,7 +243,7 @@ def best_of_grid(grid: pd.DataFrame) -> dict[str, object]:
 def read_types(tree: ResultsTree) -> pd.DataFrame:
     """Read the type table: ``arch_type`` and ``loss``, one row per training of the grid."""
     path, what = tree.grid / "type_val_csv.csv", "type table"
-    types = _read_csv(path, what, header=None)
+    types = _read_csv(path, what, "manual", header=None)
     if types.shape[1] != 2:
         raise MissingError(f"{what}: {path} has {types.shape[1]} columns, but needs two: type and validation loss")
     types.columns = ["arch_type", "loss"]
@@ -250,7 +257,7 @@ def read_repeatability(tree: ResultsTree) -> pd.DataFrame:
     Where the table describes the networks as that of the grid does, the PARAMETERS stand beside these.
     """
     path = tree.repeatability / "repeatability_summary.csv"
-    table = _read_table(path, "repeated trainings", ["Validation Loss"], ["Approach"])
+    table = _read_table(path, "repeated trainings", "final_model", ["Validation Loss"], ["Approach"])
     runs = table[["Approach", "Validation Loss"]].set_axis(["approach", "loss"], axis=1)
     if {*COLUMNS, "Model Name"} <= set(table) and _sizes_in_labels(table).notna().all(axis=None):
         with contextlib.suppress(ValueError, TypeError):  # Other columns than the loss may hold anything.

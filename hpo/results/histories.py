@@ -58,5 +58,5 @@ def read_histories(tree: ResultsTree) -> list[History]:
     paths = sorted(path for folder in folders for path in (folder / LOSS_HISTORY_FOLDER).glob("*_log.csv"))
     found = [history for path in paths if (history := history_of(path)) is not None]
     if not found:
-        raise MissingError(f"loss curves: there is none in {tree.root}")
+        raise MissingError(f"loss curves: there is none in {tree.root}", "optuna")
     return found

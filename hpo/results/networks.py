@@ -25,7 +25,8 @@ from support.errors import UserError
 
 BASELINE_TRACES = 50
 LONGEST_SOURCE = 40  # characters of a legend
-OWNERS = {"manual": "search", "final_model": "trained again", "model_update": "trained on"}  # names for display
+ORIGINS = {"manual": "grid search", "final_model": "{}, final model", "model_update": "{}, trained on"}  # in words
+LONGEST_NAME = 26  # letters of a study's name in a figure
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def read_final_networks(tree: ResultsTree) -> list[FinalNetwork]:
     found = [network for approach in APPROACHES if (network := _final_network(tree, approach))]
     if not found:
         folders = " or ".join(str(tree.final_model(approach)) for approach in APPROACHES)
-        raise MissingError(f"final networks: there is none in {folders}")
+        raise MissingError(f"final networks: there is none in {folders}", "final_model")
     return found
 
 
@@ -127,9 +128,10 @@ def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> 
 class RatedNetwork:
     """A network, how good it is on blind traces, and what it costs."""
 
-    name: str
+    name: str  # one of its own among the networks of a figure
     arch_type: str
     score: Interval  # the headline metric of the problem
+    row: Row  # of the comparison
     parameters: int
     operations: float  # multiplications and additions of its whole training, without validation
 
@@ -148,7 +150,7 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
         except (ValueError, LookupError, TypeError) as error:
             notes.append(f"network {path.name}: {error}")
     if not loaded:
-        raise MissingError(f"networks: there is none in {tree.root / 'Final_Model'} that can be loaded")
+        raise MissingError(f"networks: there is none in {tree.root / 'Final_Model'} that can be loaded", "optuna")
     most = Counter(traces for _, traces, _ in loaded.values()).most_common(1)[0][0]
     alike = {}
     for path, (network, own, _) in loaded.items():
@@ -162,23 +164,44 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
     except (ValueError, UserError) as error:
         raise MissingError(f"networks: {error}") from error
     rows = blind_test(problem, named, _n_blind(pairs), 0, most[0])
-    scores = {row.name: row.scores[problem.headline.name] for row in rows if row.kind == "network"}
-    origins = {
-        path: OWNERS.get(network.provenance.get("owner"), "search")
-        + (", published traces" if network.provenance.get("generation") == "published" else "")
-        for path, network in alike.items()
-    }
+    by_path = {row.name: row for row in rows if row.kind == "network"}
     networks = [
         RatedNetwork(
-            name=", ".join([network.config.arch_type, path.parent.name, origins[path]]),
+            name=name,
             arch_type=network.config.arch_type,
-            score=scores[str(path)],
+            score=by_path[str(path)].scores[problem.headline.name],
+            row=by_path[str(path)],
             parameters=network.get_model().count_params(),
             operations=loaded[path][2],
         )
-        for path, network in alike.items()
+        for name, (path, network) in zip(_names(alike), alike.items(), strict=True)
     ]
     return networks, [row for row in rows if row.kind != "network"]
+
+
+def _names(networks: Mapping[Path, BaseMLClass]) -> list[str]:
+    """Return names for networks: the type and where it comes from, with sizes or a number where these are alike."""
+    names = [f"{network.config.arch_type}, {_origin(path, network.provenance)}" for path, network in networks.items()]
+    for addition in (lambda number, config: config.sizes, lambda number, config: f"no. {number}"):
+        counts, known = Counter(names), list(names)
+        names = [
+            name if counts[name] == 1 else f"{name}, {addition(known[: place + 1].count(name), network.config)}"
+            for place, (name, network) in enumerate(zip(names, networks.values(), strict=True))
+        ]
+    return names
+
+
+def _origin(path: Path, provenance: Mapping[str, object]) -> str:
+    """Return where a network comes from: the study or the mode that trained it, and the traces if they are unusual."""
+    owner, study = provenance.get("owner"), provenance.get("from_study")
+    words = ORIGINS.get(owner, f"study {_shortened(str(owner))}" if owner else "{}")
+    found = words.format(f"study {_shortened(str(study))}" if study else path.parent.name)
+    return found + (", published traces" if provenance.get("generation") == "published" else "")
+
+
+def _shortened(name: str) -> str:
+    """Return a long name without its middle: the date in front and the letters at the end tell it from others."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 7]}…{name[-6:]}"
 
 
 def _n_blind(pairs: Pairs | None) -> int:

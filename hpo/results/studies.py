@@ -98,7 +98,7 @@ def _study_file(problem: Problem, tree: ResultsTree, study_name: str | None) -> 
     name = study_name or tree.newest_study()
     if name is None or not tree.database(name).is_file():
         what = f"{name}.db" if name else "study (*.db)"
-        raise MissingError(f"study: there is no {what} in {tree.search}")
+        raise MissingError(f"study: there is no {what} in {tree.search}", "optuna")
     return tree.storage_url(name)
 
 
@@ -110,7 +110,7 @@ def _chosen_study(
     if not found:
         wanted = repr(study_name) if study_name else f"of {problem.name}"
         names = ", ".join(summary.study_name for summary in summaries) or "none"
-        raise MissingError(f"study: there is no study {wanted} in {public_url(url)}; there are: {names}")
+        raise MissingError(f"study: there is no study {wanted} in {public_url(url)}; there are: {names}", "optuna")
     # Identifiers grow from study to study, but dates depend on the clocks of the machines.
     newest = max(found, key=lambda summary: summary._study_id)
     return optuna.load_study(study_name=newest.study_name, storage=storage)
@@ -173,4 +173,4 @@ def importances(results: StudyResults, target: str = "score") -> Importances:
     try:
         return importances_of(results.trained.trials, target)
     except ValueError as error:
-        raise MissingError(f"importance for the {target}: {error} (study {results.name})") from error
+        raise MissingError(f"importance for the {target}: {error}") from error

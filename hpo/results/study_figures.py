@@ -1,7 +1,9 @@
 """Draws Figs 4, 8 and 11: studies, and which parameters the duration of a trial depends on."""
 
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from textwrap import fill
 
 import matplotlib.pyplot as plt
@@ -14,6 +16,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
+from hpo.importance import Importances
 from hpo.names import readable
 from hpo.results.axes import are_wide, caption, few_log_ticks, heading, log_if_wide, tick_label, wrapped
 from hpo.results.grid import MissingError, traces_sentence
@@ -27,9 +30,10 @@ STUDY_PANELS = {
     "c": "Slices, later trials brighter",
     "d": "Importance for the score",
 }
-CAUTION_LOOK = {"ha": "right", "va": "center", "color": COLOURS["vermillion"], "weight": "bold"}
+LETTER_WIDTH = 0.62  # of a letter, as a share of its size
 LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.4}
-SLICES_A_ROW = 5
+SLICES_A_ROW, SLICE_LABEL, SLICE_LETTERS = 5, 6.5, 22  # panels, points of a tick's label, letters below a panel
+MOST_LETTERS = 10  # of a line of the name of an axis in the parallel coordinates, where there are few axes
 
 
 @plt.rc_context(PICTURE_STYLE)
@@ -41,16 +45,23 @@ def plot_study(results: StudyResults) -> Figure:
     if not results.trained.trials:
         raise MissingError(f"study: {results.name} has no trained trial ({results.left_out()})")
     n_rows = -(-len(results.parameters) // SLICES_A_ROW)
-    heights = (2.1, 2.5, 0.3 + 1.45 * n_rows, 0.7 + 0.17 * len(results.best_parameters))
+    heights = [2.1, 2.5, 0.3 + 1.45 * n_rows]
+    lacking = ""
+    try:
+        found = importances(results)
+        heights.append(_importance_height(found))
+    except MissingError as error:
+        found, lacking = None, f"(d) is left out: {error}."
     fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.5), layout="constrained")
-    panels = fig.subfigures(4, 1, height_ratios=heights)
+    panels = fig.subfigures(len(heights), 1, height_ratios=heights)
     _draw_history(panels[0].subplots(), results)
     _draw_parallel(panels[1].subplots(), results)
     _draw_slices(panels[2], results, n_rows)
-    _draw_importance(panels[3].subplots(), results, "score")
-    for panel, letter in zip(panels, "abcd", strict=True):
-        panel.suptitle(f"({letter}) {STUDY_PANELS[letter]}", x=0.01, ha="left", fontsize=9)
-    caption(fig, [_study_caption(results)])
+    if found is not None:
+        _draw_importance(panels[3].subplots(), found)
+    for panel, (letter, title) in zip(panels, STUDY_PANELS.items(), strict=False):
+        panel.suptitle(f"({letter}) {title}", x=0.01, ha="left", fontsize=9)
+    caption(fig, [_study_caption(results), lacking])
     return fig
 
 
@@ -59,7 +70,7 @@ def _study_caption(results: StudyResults) -> str:
     others = f"left out: {left_out}" if left_out else "none left out"
     trained = results.rows
     alike = trained.dropna(subset=results.best_parameters)
-    only = f" (b) and (d) show {len(alike)} with the parameters of the best one." if len(alike) < len(trained) else ""
+    only = f" (b) shows {len(alike)} with the parameters of the best one." if len(alike) < len(trained) else ""
     traces = traces_sentence(results.problem, results.study.user_attrs)
     return f"{results.name}: {len(trained)} trained trials; {others}.{only} {traces}"
 
@@ -123,9 +134,12 @@ def _draw_parallel(ax: Axes, results: StudyResults) -> None:
             ax.annotate(
                 label, (place, tick), (2, 0), textcoords="offset points", fontsize=6, va="center", bbox=LABEL_BOX
             )
-    labels = ["loss", *(fill(readable(name), 10) for name in names)]
+    labels = ["loss", *(fill(readable(name), MOST_LETTERS) for name in names)]
     ax.set(xlim=(-0.1, len(scales) - 0.6), ylim=(-0.06, 1.06), yticks=[])
-    ax.set_xticks(range(len(scales)), labels)
+    # The letters of a long name have the room between two axes, however many there are.
+    longest = max(len(line) for label in labels for line in label.split("\n"))
+    room = 72 * PAGE_WIDTH / len(scales) / (LETTER_WIDTH * longest)  # points
+    ax.set_xticks(range(len(scales)), labels, fontsize=min(8.0, room))
     for side in ax.spines.values():
         side.set_visible(False)
 
@@ -141,30 +155,41 @@ def _draw_slices(panel: SubFigure, results: StudyResults, n_rows: int) -> None:
         if isinstance(known[name], CategoricalDistribution):
             choices = list(known[name].choices)
             values = values.map(choices.index)
-            ax.set_xticks(range(len(choices)), wrapped(choices), fontsize=6)
+            _name_choices(ax, choices)
             ax.set_xlim(-0.5, len(choices) - 0.5)
         elif values.nunique() == 1:
             ax.set_xticks([values.iloc[0]], [tick_label(values.iloc[0])])
         elif not known[name].log:
-            ax.xaxis.set_major_locator(MaxNLocator(3, integer=isinstance(known[name], IntDistribution)))
+            is_whole = isinstance(known[name], IntDistribution)
+            ax.xaxis.set_major_locator(MaxNLocator(3 if is_whole else 2, integer=is_whole))
+            ax.xaxis.set_major_formatter(lambda value, place: f"{value:.4g}")
+        ax.tick_params(axis="x", labelsize=SLICE_LABEL)
         ax.scatter(values, drawn["score"], 6, c=drawn["number"], cmap="cividis", linewidths=0)
         if getattr(known[name], "log", False) and values.nunique() > 1:
             few_log_ticks(ax, values)
-        ax.set_xlabel(heading(name))
+        ax.set_xlabel(fill(heading(name), SLICE_LETTERS), fontsize=8)
         ax.grid(alpha=0.3)
     log_if_wide(axes[0, 0].set_yscale, trained["score"])
     for row in axes:
         row[0].set_ylabel(fill(_score_label(results), 16))
 
 
-def _draw_importance(ax: Axes, results: StudyResults, target: str) -> None:
-    """Draw bars with their spread, the method and a caution, or a sentence where there are too few trials."""
-    try:
-        found = importances(results, target)
-    except MissingError as error:
-        ax.axis("off")
-        ax.text(0.0, 0.5, fill(str(error), 110), va="center", transform=ax.transAxes)
-        return
+def _name_choices(ax: Axes, choices: Sequence[object]) -> None:
+    """Write the names of choices below a slice, upright where they have no room beside each other."""
+    names = wrapped(choices)
+    letters = [max(map(len, name.split("\n"))) for name in names]
+    widest = max((sum(pair) / 2 for pair in pairwise(letters)), default=0)
+    fits = widest + 0.7 <= SLICE_LETTERS / len(names)
+    ax.set_xticks(range(len(names)), names if fits else map(str, choices), rotation=0 if fits else 90)
+
+
+def _importance_height(found: Importances) -> float:
+    """Return the height in inch of a panel of importances."""
+    return 1.0 + 0.18 * max(len(found.shares), 2)
+
+
+def _draw_importance(ax: Axes, found: Importances) -> None:
+    """Draw bars with their spread, the method, and a caution where there are few trials."""
     shares = found.shares[::-1]
     bars = ax.barh(
         [heading(name) for name in shares.index],
@@ -175,20 +200,23 @@ def _draw_importance(ax: Axes, results: StudyResults, target: str) -> None:
     )
     labels = [f"{row['mean']:.2f}" for _, row in shares.iterrows()]
     ax.bar_label(bars, labels, padding=2, fontsize=7)
-    ax.set(xlabel=f"Importance for the {target}", xlim=(0.0, 1.15 * (shares["mean"] + shares["spread"]).max()))
-    ax.set_title(f"Method: {found.method}.", loc="left", fontsize=7)
-    if found.caution:
-        ax.text(0.98, 0.5, fill(found.caution, 34), transform=ax.transAxes, **CAUTION_LOOK)
+    ax.set(xlabel=f"Importance for the {found.target}", xlim=(0.0, 1.15 * (shares["mean"] + shares["spread"]).max()))
+    lines = [found.caution, f"Method: {found.method}."] if found.caution else [f"Method: {found.method}."]
+    ax.set_title("\n".join(lines), loc="left", fontsize=7, color=COLOURS["vermillion" if found.caution else "black"])
 
 
 @plt.rc_context(PICTURE_STYLE)
 def plot_duration_importance(studies: Sequence[StudyResults]) -> Figure:
-    """Draw Fig 11: importance of the parameters for the duration of a trial, (a) denoising, (b) inversion."""
-    heights = [0.8 + 0.19 * len(results.parameters) for results in studies]
-    fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.4 * len(studies)), layout="constrained")
+    """Draw Fig 11: importance of the parameters for the duration of a trial, (a) denoising, (b) inversion.
+
+    Raises MissingError when a study has too few trials.
+    """
+    found = [importances(results, "duration") for results in studies]
+    heights = [0.3 + _importance_height(one) for one in found]
+    fig = plt.figure(figsize=(PAGE_WIDTH, sum(heights) + 0.3 * len(studies)), layout="constrained")
     panels = np.ravel(fig.subfigures(len(studies), 1, height_ratios=heights))
-    for panel, letter, results in zip(panels, "ab", studies, strict=False):
+    for panel, letter, results, one in zip(panels, string.ascii_lowercase, studies, found, strict=False):
         panel.suptitle(f"({letter}) {results.problem.name.capitalize()}", x=0.01, ha="left", fontsize=9)
-        _draw_importance(panel.subplots(), results, "duration")
+        _draw_importance(panel.subplots(), one)
     caption(fig, [_study_caption(results) for results in studies])
     return fig

@@ -104,7 +104,8 @@ def table_of_best(problem: Problem, parts: Parts) -> Table:
         number = parts.study.rows.loc[parts.study.rows["score"].idxmin(), "number"]
         networks[f"Optuna, trial {number}"] = "Optuna", best.params, best.value
     if not networks:
-        raise MissingError("best hyperparameters: there is neither a grid search nor a study with a trained trial")
+        missing = "best hyperparameters: there is neither a grid search nor a study with a trained trial"
+        raise MissingError(missing, "optuna")
     shown = {heading: meaningful(problem, parameters) for heading, (_, parameters, _) in networks.items()}
     present = dict.fromkeys(name for values in shown.values() for name in values)
     names = sorted(present, key=lambda name: list(PARAMETERS).index(name) if name in PARAMETERS else len(PARAMETERS))
