@@ -12,6 +12,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from hpo.trials import in_memory
+from support.words import number_of
 
 FEWEST, FEWEST_RELIABLE = 10, 30  # trials without which there are no importances, or no reliable ones
 FORESTS = 5  # random forests, which differ in their seeds
@@ -74,7 +75,8 @@ def importances_of(trained: Sequence[FrozenTrial], target: str = "score") -> Imp
     usable = [trial for trial in trained if np.isfinite(value_of(trial)) and trial.params.keys() >= names]
     if len(usable) < FEWEST:
         alike = "" if len(usable) == len(trained) else " with the parameters of the best one"
-        raise ValueError(f"{len(usable)} trained trials{alike} are too few; at least {FEWEST} are needed")
+        found = number_of(len(usable), f"trained trial{alike} is", f"trained trials{alike} are")
+        raise ValueError(f"{found} too few; at least {FEWEST} are needed")
     if np.ptp([value_of(trial) for trial in usable]) == 0:
         raise ValueError("all trained trials are alike")
     varied = [name for name in varied_parameters(usable) if name in names]

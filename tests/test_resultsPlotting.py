@@ -794,10 +794,10 @@ def test_a_study_on_a_server(postgresql_url):
 def test_a_study_of_one_trial_has_its_picture():
     results = hpo.results.studies.study_results(INVERSION, "one", make_trials(INVERSION, 1), {})
     fig = resultsPlotting.plot_study(results)
-    assert any("(d) is left out: importance for the score: 1 trained trials are too few" in text for text in texts(fig))
+    assert any("(d) is left out: importance for the score: 1 trained trial is too few" in text for text in texts(fig))
     assert len(fig.subfigs) == 3  # and no empty panel
     assert_tidy(fig)
-    with pytest.raises(MissingError, match="importance for the duration: 1 trained trials are too few"):
+    with pytest.raises(MissingError, match="importance for the duration: 1 trained trial is too few"):
         resultsPlotting.plot_duration_importance([results])
 
 
