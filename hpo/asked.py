@@ -2,10 +2,8 @@
 
 import argparse
 import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
@@ -15,6 +13,7 @@ from hpo.problem import Problem
 from hpo.run import Run, data_stream, settings_of
 from hpo.settings import DEFAULTS, FROM_FILES, OF_TRACES, PRESETS, SEARCH, RunOptions
 from hpo.space import check_networks, narrowed
+from hpo.tree import new_study_name
 from hpo.urls import public_url
 from hpo.workers import WORKER_STORAGE
 from problems.own_pairs import Pairs
@@ -125,7 +124,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
     if options.repeats:
         asked["n_trials"] = options.repeats
     if options.mode == "optuna":
-        asked.setdefault("study_name", f"{problem.study_prefix}_{datetime.now():%Y%m%d_%H%M}_{uuid.uuid4()}")
+        asked.setdefault("study_name", new_study_name(problem.study_prefix, PRESETS[preset].is_paper_search))
     if options.is_worker and WORKER_STORAGE in os.environ:
         asked["storage_url"] = os.environ[WORKER_STORAGE]
     given = {name: asked[name] for name in DEFAULTS if asked.get(name) is not None}

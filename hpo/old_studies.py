@@ -6,18 +6,16 @@ ones lack columns.
 
 import functools
 import logging
-import shutil
 import sqlite3
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import optuna
 from filelock import FileLock
 from optuna.storages import RDBStorage
 
-from hpo.urls import SQLITE_TIMEOUT, VALID, literal_url, sqlite_url
+from hpo.sqlite_files import reading
+from hpo.urls import VALID, literal_url, sqlite_url
 from support.errors import UserError
 from support.files import replacing
 
@@ -37,7 +35,7 @@ def is_old(path: Path) -> bool:
     Raises UserError when the schema is of a newer Optuna, or when the file is no Optuna storage at all.
     """
     try:
-        with _reading(path) as database:
+        with reading(path) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             columns = {column[1] for column in database.execute("PRAGMA table_info(studies)")}
             revision = schema = None
@@ -76,7 +74,7 @@ def keep_upgraded(old: Path, copy: Path) -> None:
 def make_upgraded(old: Path, copy: Path) -> None:
     """Copy a study file and upgrade the copy, which takes its name only when it is complete."""
     with replacing(copy) as unfinished:
-        with _reading(old) as source, closing(sqlite3.connect(unfinished)) as target:
+        with reading(old) as source, closing(sqlite3.connect(unfinished)) as target:
             source.backup(target)
         storage = RDBStorage(
             literal_url(sqlite_url(unfinished)), skip_compatibility_check=True, skip_table_creation=True
@@ -92,34 +90,9 @@ def make_upgraded(old: Path, copy: Path) -> None:
         storage.engine.dispose()  # Windows renames no file that is open.
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A SQLite file, read without any change to it; a write that was cut off is undone in a temporary copy."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
-        connection = opened.enter_context(closing(_connect_read_only(path)))
-        try:
-            connection.execute("SELECT name FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_READONLY"):
-                raise
-            for file in (path, Path(f"{path}-journal")):
-                shutil.copyfile(file, Path(folder) / file.name)
-            connection = opened.enter_context(closing(sqlite3.connect(Path(folder) / path.name)))
-        yield connection
-
-
-def _connect_read_only(path: Path) -> sqlite3.Connection:
-    with path.open("rb") as file:
-        uses_log = file.read(20)[18:] == b"\2\2"
-    # Without its log nobody has such a file open, but a reader that is allowed to would leave an empty log beside it.
-    unused = uses_log and not Path(f"{path}-wal").exists()
-    options = "mode=ro&immutable=1" if unused else "mode=ro"
-    return sqlite3.connect(f"{path.resolve().as_uri()}?{options}", uri=True, timeout=SQLITE_TIMEOUT)
-
-
 def _started_trials(path: Path) -> set[tuple]:
     """What distinguishes the trials of one study file from those of another."""
-    with _reading(path) as database:
+    with reading(path) as database:
         return set(
             database.execute(
                 "SELECT study_name, trial_id, datetime_start FROM trials JOIN studies USING (study_id) "

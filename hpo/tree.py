@@ -1,9 +1,13 @@
 """Where the results of one problem stand."""
 
+import contextlib
 import re
+import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from hpo.sqlite_files import study_names
 from hpo.urls import sqlite_url
 from support.errors import UserError
 
@@ -29,6 +33,9 @@ class ResultsTree:
 
     The archive has one grid and one set of final trainings. A tree may have more of them, each with its ``set_name``
     behind the name of the folders.
+
+    All studies of a problem are in one SQLite file, which lets the dashboard compare them. A study that has a file of
+    its own name, as the published ones and those of earlier versions, stays there.
     """
 
     output: Path
@@ -38,6 +45,7 @@ class ResultsTree:
     search = _below("Search/Optuna")
     grid = _below_of_set("Search/GridSearch")
     repeatability = _below_of_set("Repeatability")
+    studies = _below("Search/Optuna/studies.db")
     summary = _below("Search/Optuna/search_summary.csv")
     artifacts = _below("Search/Optuna/artifacts")  # pictures that the dashboard shows
     upgraded = _below("Search/Optuna/upgraded")  # copies of studies that an older Optuna wrote
@@ -72,7 +80,9 @@ class ResultsTree:
         return self.search / f"{study_name}_blind_test.csv"
 
     def database(self, study_name: str) -> Path:
-        return self.search / f"{study_name}.db"
+        """The SQLite file of a study: the one of its own, or else the one of all studies."""
+        own = self.search / f"{study_name}.db"
+        return own if own.is_file() else self.studies
 
     def storage_url(self, study_name: str) -> str:
         """The default storage of a study."""
@@ -80,14 +90,30 @@ class ResultsTree:
 
     def elsewhere(self, study_name: str) -> Path | None:
         """The database of a study of this name that belongs to another problem."""
-        found = self.output.glob(f"*/Search/Optuna/{study_name}.db")
-        return next((path for path in found if path != self.database(study_name)), None)
+        for search in sorted(self.output.glob("*/Search/Optuna")):
+            other = ResultsTree(self.output, search.relative_to(self.output).parts[0])
+            path = other.database(study_name)
+            with contextlib.suppress(UserError):  # What cannot be read there does not concern this problem.
+                if search != self.search and (path != other.studies or study_name in study_names(path)):
+                    return path
+        return None
 
     def newest_study(self) -> str | None:
-        """Name of the study that was worked on last."""
+        """Name of the study that was worked on last. Raises UserError when the file of all studies cannot be read."""
         last = self.last_study.read_text(encoding="utf-8", errors="replace") if self.last_study.is_file() else ""
-        databases = {path.stem: path.stat().st_mtime for path in self.search.glob("*.db")}
-        return last if last in databases else max(databases, key=databases.get, default=None)
+        together = study_names(self.studies)
+        dates = {path.stem: path.stat().st_mtime for path in self.search.glob("*.db") if path != self.studies}
+        if last in dates or last in together:
+            return last
+        if together:
+            dates[together[-1]] = self.studies.stat().st_mtime
+        return max(dates, key=dates.get, default=None)
+
+
+def new_study_name(prefix: str, as_published: bool) -> str:
+    """Return a name that no study has: the prefix, the date and six characters, or the longer name as published."""
+    now, unique = datetime.now(), uuid.uuid4()
+    return f"{prefix}_{now:%Y%m%d_%H%M}_{unique}" if as_published else f"{prefix}_{now:%Y%m%d}_{unique.hex[:6]}"
 
 
 def check_study_name(name: str) -> None:

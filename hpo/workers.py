@@ -33,8 +33,8 @@ def supervise(run: Run, study: optuna.Study, progress: Progress) -> None:
     Raises StoppedError when all of them ended before the study was done, and KeyboardInterrupt if the process was asked
     to stop.
     """
-    logs = run.tree.search / ".workers"
-    logs.mkdir(exist_ok=True)
+    logs = run.tree.search / ".workers" / run.study_name  # Another study may run in this tree at the same time.
+    logs.mkdir(parents=True, exist_ok=True)
     processes = {index: _start_worker(run, index, logs) for index in range(run.n_workers)}
     n_deaths = n_results = 0
     try:

@@ -43,6 +43,7 @@ import hpo.command  # noqa: E402
 import hpo.workers  # noqa: E402
 from baseML import BaseMLClass  # noqa: E402
 from hpo.problem import Problem  # noqa: E402
+from hpo.tree import ResultsTree  # noqa: E402
 from hpo.urls import sqlite_url  # noqa: E402
 
 SEARCHED = toy(DENOISING)
@@ -386,7 +387,7 @@ def set_constant(target: str, value: object) -> None:
 
 def load_study(folder: Path, name: str = STUDY) -> optuna.Study | None:
     """The study of a run; None before it has one."""
-    path = folder / "Results" / "Denoising" / "Search" / "Optuna" / f"{name}.db"
+    path = ResultsTree(folder / "Results", "Denoising").database(name)
     try:
         return optuna.load_study(study_name=name, storage=sqlite_url(path)) if path.is_file() else None
     except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError):  # It is just being made.
@@ -415,7 +416,11 @@ def left(folder: Path) -> dict[str, object]:
         for path in sorted((folder / "Results").rglob("*"))
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
-    tables = [(_lasting(path.name), sorted(rows_of(path))) for path in visible if path.suffix == ".csv"]
+    tables = [
+        (_lasting(path.name), sorted([_lasting(cell) for cell in row] for row in rows_of(path)))
+        for path in visible
+        if path.suffix == ".csv"
+    ]
     networks = [BaseMLClass.load_model(path) for path in visible if path.suffix == ".keras"]
     return {
         "files": sorted(_lasting(str(path.relative_to(folder))) for path in visible),
@@ -446,7 +451,8 @@ def faults(before: Counter, folder: Path, expected: Mapping[str, object], in_tur
 
 
 def _lasting(name: str) -> str:
-    return re.sub(r"\d{8}_\d{6}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=_)[0-9a-f]{8}(?=[_.])", "#", name)
+    dates, random = r"\d{8}_[0-9a-f]{6}(?![0-9a-f])", r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    return re.sub(rf"{dates}|{random}|(?<=_)[0-9a-f]{{8}}(?=[_.])", "#", name)
 
 
 def _trial_left(folder: Path, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> tuple:

@@ -22,6 +22,7 @@ from optuna.trial import TrialState
 
 import hpo.workers
 import support.stopping
+from hpo.sqlite_files import study_names
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked, and killed, as POSIX has it")
 SEED = 0
@@ -212,7 +213,7 @@ def clock_goes_back(nth):
     def go_back(number, when):
         if number == nth and when == "before":
             time.time = lambda: real() - shift.total_seconds()
-            for module in ("networks.files", "hpo.asked", "hpo.plans", "optuna.storages._rdb.storage"):
+            for module in ("networks.files", "hpo.tree", "hpo.plans", "optuna.storages._rdb.storage"):
                 forked.importlib.import_module(module).datetime = Past
 
     forked.listen_to_calls("baseML:Dwell_CB.on_epoch_end", go_back)
@@ -227,11 +228,11 @@ def test_a_clock_that_jumps_back_changes_nothing(tmp_path, whole, mode):
 
 def test_the_newest_study_is_the_one_that_was_worked_on_last_whatever_the_clock_says(tmp_path, begun):
     shutil.copytree(begun, tmp_path / "two")
-    go_on("optuna", tmp_path / "two", "--study-name", "newer", "--n-trials", "1")
-    search = tmp_path / "two" / "Results" / "Denoising" / "Search" / "Optuna"
-    os.utime(search / "newer.db", (0, 0))
-    ended = go_on("optuna_resume", tmp_path / "two", "--n-trials", "1")
-    assert "Study      newer" in ended.printed
+    for name in ("newer", forked.STUDY):
+        go_on("optuna", tmp_path / "two", "--study-name", name, "--n-trials", "1")
+        os.utime(tmp_path / "two" / "Results" / "Denoising" / "Search" / "Optuna" / "studies.db", (0, 0))
+        ended = go_on("optuna_resume", tmp_path / "two", "--n-trials", "1")
+        assert f"Study      {name}\n" in ended.printed
 
 
 # --- Two runs at once
@@ -251,7 +252,8 @@ def test_two_runs_without_a_name_have_a_study_each(tmp_path):
         ended = run.end()
         assert ended.status == 0, ended.errors
     search = tmp_path / "Results" / "Denoising" / "Search" / "Optuna"
-    studies = [path.stem for path in search.glob("*.db")]
+    assert [path.name for path in search.glob("*.db")] == ["studies.db"]
+    studies = study_names(search / "studies.db")
     assert len(studies) == 2
     trials = [trial for name in studies for trial in forked.load_study(tmp_path, name).trials]
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 4

@@ -19,7 +19,7 @@ import postgresql
 import pytest
 import sqlalchemy
 from conftest import SECONDS
-from forked import N_TRIALS, STUDY, Run, finished, go_on, left, set_constant, start, wait_until, works_on
+from forked import N_TRIALS, Run, finished, go_on, left, set_constant, start, wait_until, works_on
 from optuna.trial import TrialState
 from test_workers import assert_whole
 
@@ -118,7 +118,7 @@ def test_results_that_cannot_be_written_are_refused_before_anything_is_trained(t
 @contextlib.contextmanager
 def locked(folder):
     """The study's database, locked by another process."""
-    other = sqlite3.connect(folder / SEARCH / "Optuna" / f"{STUDY}.db", isolation_level=None, timeout=SECONDS)
+    other = sqlite3.connect(folder / SEARCH / "Optuna" / "studies.db", isolation_level=None, timeout=SECONDS)
     other.execute("BEGIN EXCLUSIVE")
     try:
         yield

@@ -81,7 +81,7 @@ def test_the_results_stand_in_the_published_tree(finished):
     root = output / problem.folder
     assert study.study_name.startswith(problem.study_prefix)
     visible = [path.name for path in (root / "Search" / "Optuna").iterdir() if not path.name.startswith(".")]
-    files = [f"{study.study_name}.db", f"{study.study_name}_blind_test.csv", "search_summary.csv"]
+    files = ["studies.db", f"{study.study_name}_blind_test.csv", "search_summary.csv"]
     assert sorted(visible) == sorted([*files, "artifacts", "loss_history_all"])
     names = [trial.user_attrs["run_name"] for trial in study.trials]
     histories = {path.name for path in (root / "Search" / "Optuna" / "loss_history_all").iterdir()}

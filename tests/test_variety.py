@@ -269,7 +269,7 @@ def test_an_extended_study_is_of_field_data_and_an_older_one_of_the_papers(tmp_p
     options = ("--preset", "extended", "--n-trials", "1", "--num-epochs", "1", "--study-name", "s")
     assert run_here(problem, tmp_path, *options) == 0
     assert load(tmp_path, problem).user_attrs["variety"] == "field"
-    database = sqlite3.connect(tmp_path / "Denoising" / "Search" / "Optuna" / "s.db")
+    database = sqlite3.connect(tmp_path / "Denoising" / "Search" / "Optuna" / "studies.db")
     with database:
         database.execute("DELETE FROM study_user_attributes WHERE key = 'variety'")
     database.close()

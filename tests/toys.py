@@ -20,6 +20,7 @@ import hpo.command  # noqa: E402
 import run_DenoisingML_HPO_Paper  # noqa: E402
 import run_InversionML_HPO_Paper  # noqa: E402
 from baseML import NetworkConfig  # noqa: E402
+from hpo.tree import ResultsTree  # noqa: E402
 
 DENOISING, INVERSION = run_DenoisingML_HPO_Paper.PROBLEM, run_InversionML_HPO_Paper.PROBLEM
 SCRIPTS = {"denoising": run_DenoisingML_HPO_Paper.__file__, "inversion": run_InversionML_HPO_Paper.__file__}
@@ -55,9 +56,10 @@ def run_here(problem, output, *options):
 
 
 def load(output, problem, name=None):
-    """The only study below ``output``, or the one of that name."""
-    database = next(output.glob(f"{problem.folder}/Search/Optuna/{name or '*'}.db"))
-    return optuna.load_study(study_name=database.stem, storage=f"sqlite:///{database}")
+    """The newest study below ``output``, or the one of that name."""
+    tree = ResultsTree(output, problem.folder)
+    name = name or tree.newest_study()
+    return optuna.load_study(study_name=name, storage=tree.storage_url(name))
 
 
 def pid_of(trial):

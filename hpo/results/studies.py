@@ -83,7 +83,9 @@ def read_study(
     problem: Problem, tree: ResultsTree, storage_url: str | None = None, study_name: str | None = None
 ) -> StudyResults:
     """Read one study of a problem, the named one or else the newest, from a storage or the tree's SQLite files."""
-    url = _study_file(problem, tree, study_name) if storage_url is None else storage_url
+    url = storage_url
+    if url is None:
+        url, study_name = _stored_in(tree, study_name)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
             with open_to_read(url, Path(folder)) as storage:
@@ -94,12 +96,16 @@ def read_study(
     return study_results(problem, study.study_name, trials, attributes)
 
 
-def _study_file(problem: Problem, tree: ResultsTree, study_name: str | None) -> str:
-    name = study_name or tree.newest_study()
+def _stored_in(tree: ResultsTree, study_name: str | None) -> tuple[str, str | None]:
+    """Return the URL of a study of a tree, or of its newest one, and its name; None where a file may have any study."""
+    try:
+        name = study_name or tree.newest_study()
+    except UserError as error:
+        raise MissingError(f"study: {error}") from error
     if name is None or not tree.database(name).is_file():
-        what = f"{name}.db" if name else "study (*.db)"
-        raise MissingError(f"study: there is no {what} in {tree.search}", "optuna")
-    return tree.storage_url(name)
+        raise MissingError(f"study: there is no study{f' {name!r}' if name else ''} in {tree.search}", "optuna")
+    together = tree.database(name) == tree.studies
+    return tree.storage_url(name), name if together else study_name
 
 
 def _chosen_study(
