@@ -12,7 +12,7 @@ import numpy as np
 from evaluation.given_wavelet import given_wavelet
 from hpo.budget import Budget
 from hpo.tree import check_study_name
-from support.command_line import LARGEST_SEED, converter, whole_number
+from support.command_line import LARGEST_SEED, converter, path_from_here, whole_number
 from support.errors import UserError
 from support.startup import PRECISIONS
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, check_snr, interval
@@ -268,9 +268,11 @@ class RunOptions:
     # The settings keep this number as n_trials.
     repeats: int | None = option(None, "trainings of a network", whole_number(1, MOST_TRIALS), modes=["final_model"])
     from_study: str | None = option(None, "study with the network", study_name_option, "NAME", modes=["final_model"])
-    model: Path | None = option(None, "saved network (.keras)", Path, "FILE", modes=["model_update"], paper="model")
+    model: Path | None = option(
+        None, "saved network (.keras)", path_from_here, "FILE", modes=["model_update"], paper="model"
+    )
     dry_run: bool = option(False, "the trainings are only listed", modes=["manual", "final_model"])
-    output: Path = option(Path("Results"), "root folder of the results (default {})", Path, "DIR")
+    output: Path = option(Path("Results"), "root folder of the results (default {})", path_from_here, "DIR")
     is_worker: bool = option(False, None, flag="--as-worker")  # one of several processes that another one started
 
 

@@ -57,6 +57,12 @@ def converter(convert: Callable[[str], object]) -> Callable[[str], object]:
     return converted
 
 
+def path_from_here(text: str) -> Path:
+    """A path as printed lines show it: relative to the working folder where it lies below that."""
+    path = Path(text)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def check_output(output: Path, place: Path | None = None, option: str = "--output") -> None:
     """UserError unless ``output``, or the folder ``place`` in it, can be written or made. Nothing of it stays.
 

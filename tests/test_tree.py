@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import forked
 import optuna
@@ -161,3 +162,14 @@ def test_several_studies_run_at_once_in_one_file(tmp_path):
         assert all(list(trial.intermediate_values) == list(range(N_EPOCHS)) for trial in trials)
         assert all([key for key in trial.user_attrs if key.startswith("of ")] == [f"of {name}"] for trial in trials)
     assert list((tmp_path / ".workers").glob("*.lock")) == []
+
+
+def test_paths_are_named_from_the_working_folder_where_they_lie_below_it(tmp_path, capsys, monkeypatch, hasty):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for output, shown in ((tmp_path / "here" / "results", "results"), (tmp_path / "there", str(tmp_path / "there"))):
+        assert run_here(toy(DENOISING), output, "--n-trials", "1") == 0
+        printed = capsys.readouterr().out
+        paths = [line.split()[-1] for line in printed.splitlines() if line.startswith(("Results", "All trials", "Pic"))]
+        assert len(paths) == 3 and all(Path(path).is_relative_to(shown) for path in paths), printed
+        assert f" sqlite:///{shown}/Denoising/Search/Optuna/studies.db " in printed
