@@ -194,9 +194,9 @@ class Soak:
         """Check for one row and one loss history per complete trial, one network, and nothing from killed processes."""
         search = self.tree.search
         with self.tree.summary.open(newline="") as file:
-            rows = [tuple(row) for row in csv.reader(file)][1:]
+            found = Counter(row["Validation Loss"] for row in csv.DictReader(file))
         losses = Counter(str(trial.value) for trial in whole)
-        self.expect(Counter(row[-1] for row in rows) == losses, f"{len(rows)} rows for {len(whole)} complete trials")
+        self.expect(found == losses, f"{found.total()} rows for {len(whole)} complete trials")
         histories = {path.name for path in (search / networks.files.LOSS_HISTORY_FOLDER).iterdir()}
         names = {f"{trial.user_attrs['run_name']}_log.csv" for trial in whole}
         self.expect(histories == names, f"{len(histories)} loss histories, {len(histories ^ names)} of them amiss")

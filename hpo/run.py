@@ -143,19 +143,22 @@ def check_places(run: Run) -> None:
         check_output(tree.output, place)
 
 
-def check_table(path: Path, columns: Sequence[str] = baseML.SUMMARY_COLUMNS) -> None:
-    """UserError for a table of results that is there, but that no row can be added to; nothing is made."""
+def check_table(path: Path, columns: Sequence[str] = baseML.SUMMARY_COLUMNS, older: Sequence[str] = ()) -> None:
+    """UserError for a table of results that is there, but that no row can be added to; nothing is made.
+
+    ``older`` are the columns of tables of earlier versions, as `support.files.start_table` has them.
+    """
     if not path.exists():
         return
     try:
-        header = path.read_text(encoding="utf-8").partition("\n")[0]
+        header = "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:1])
     except (ValueError, OSError) as error:
         raise UserError(
             f"the table {str(path)!r} cannot be read ({error}); move it, or give another --output"
         ) from error
-    if not is_header(header, columns):
+    if not (is_header(header, columns) or (older and is_header(header, older))):
         raise UserError(
-            f"the table {str(path)!r} has the columns {header[:200]!r}, not {','.join(columns)!r}; move it, "
+            f"the table {str(path)!r} has the columns {header.strip()[:200]!r}, not {','.join(columns)!r}; move it, "
             "or give another --output"
         )
 

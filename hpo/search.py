@@ -25,11 +25,14 @@ from hpo.trials import TrialQueue, attributes_of, finished_trials, result_of, ru
 from hpo.workers import POLL, supervise
 from networks.files import BACKUP, keep_best, loss_history_path, new_run_name, remove_run_files
 from support.errors import StoppedError, machine_fault
-from support.files import line_of, mend_table, note
+from support.files import line_of, mend_table, note, replace_rows, start_table
 from support.startup import load_keras
 from support.stopping import stop_was_asked
 
 keras = load_keras()
+
+OWN_COLUMNS = ("Study", "Trial", "Seed", "Learning Rate")  # of the table of results, behind the published ones
+COLUMNS = (*baseML.SUMMARY_COLUMNS, *OWN_COLUMNS)
 
 
 class Reporter(keras.callbacks.Callback):
@@ -166,7 +169,8 @@ def _run_trial(run: Run, claimed: FrozenTrial, queue: TrialQueue, progress: Prog
 
 def _complete_summary(run: Run, study: optuna.Study) -> None:
     """Add the rows that the table of results lacks: one for each trained trial, whichever process trained it."""
-    path = baseML.init_results_file(run.tree.summary)
+    path = run.tree.summary
+    start_table(path, COLUMNS, baseML.SUMMARY_COLUMNS)
     present = set(path.read_text(encoding="utf-8").splitlines())
     for trial in sorted(trained_trials(study), key=lambda trial: trial.number):
         row = _summary_row(run, trial)
@@ -185,12 +189,19 @@ def _summary_row(run: Run, trial: FrozenTrial) -> list[object] | None:
     except (ValueError, TypeError) as error:
         note(f"trial {trial.number} is of no network of these scripts, and has no row: {error}")
         return None
-    return baseML.summary_row(config, result, own.settings.transform, _in_label(run, trial.params))
+    published = baseML.summary_row(config, result, own.settings.transform, _in_label(run, trial.params))
+    return [*published, run.study_name, trial.number, run.settings.seed, config.learning_rate]
 
 
 def _mend_tables(run: Run, study: optuna.Study) -> None:
-    """Remove cut-off lines from the table of results, which is completed later, and from finished loss histories."""
-    baseML.init_results_file(run.tree.summary)
+    """Remove cut-off lines from the table of results, which is completed later, and from finished loss histories.
+
+    Rows that an earlier version wrote about this study get the cells that they lack.
+    """
+    start_table(run.tree.summary, COLUMNS, baseML.SUMMARY_COLUMNS)
+    rows = filter(None, (_summary_row(run, trial) for trial in trained_trials(study)))
+    n_published, n_own = len(baseML.SUMMARY_COLUMNS), len(OWN_COLUMNS)
+    replace_rows(run.tree.summary, [([*row[:n_published], *[""] * n_own], row) for row in rows])
     for run_name in filter(None, map(run_name_of, finished_trials(study))):
         mend_table(loss_history_path(run.tree.search, run_name))
 
@@ -198,7 +209,7 @@ def _mend_tables(run: Run, study: optuna.Study) -> None:
 def run_search(run: Run) -> None:
     """Modes optuna and optuna_resume: search, and then test the best network."""
     make_sampler(run.settings, 0)
-    check_table(run.tree.summary)
+    check_table(run.tree.summary, COLUMNS, baseML.SUMMARY_COLUMNS)
     run, study = open_study(run)
     storage = study._storage
     if run.is_worker:

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,11 +99,21 @@ def parsed_text(what: str, path: Path, parse: Callable[[str], T]) -> T:
 # --- Tables
 
 
-def start_table(path: Path, columns: Sequence[str]) -> None:
-    """Make a table with these columns, or mend the one that is there. Raises ValueError when it has other columns."""
+def start_table(path: Path, columns: Sequence[str], older: Sequence[str] = ()) -> None:
+    """Make a table with these columns, or mend the one that is there.
+
+    ``older`` are the first of the columns, which are all that an older table has; it gets the others, with empty cells
+    in its rows. Raises ValueError when the table has other columns.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _lock(path):
         header = b"".join(_lines(path)[:1])
+        if older and header.endswith(b"\n") and _cells(header) == list(older):
+            mend_table(path)
+            empty = b"," * (len(columns) - len(older)) + b"\n"
+            rows = [line.rstrip(b"\r\n") + empty for line in _lines(path)[1:] if line.strip()]
+            replace_file(path, b"".join([line_of(columns).encode(), *rows]))
+            return
         if not is_header(header.decode(errors="replace"), columns):
             raise ValueError(f"{path} has other columns than expected: {_cells(header)} instead of {list(columns)}")
         mend_table(path)
@@ -126,6 +136,21 @@ def add_row(path: Path, values: Sequence[object]) -> None:
         if not b"".join(_lines(path)[-1:]).endswith(b"\n"):
             mend_table(path)
         _add(path, values)
+
+
+def replace_rows(path: Path, rows: Iterable[tuple[Sequence[object], Sequence[object]]]) -> None:
+    """Put rows in the place of others, given as pairs (former, new), each of them in the first place that is found.
+
+    A pair whose new row the table has already, or whose former row it lacks, changes nothing.
+    """
+    with _lock(path):
+        lines = _lines(path)
+        for former, new in rows:
+            before, after = (line_of(row).encode() for row in (former, new))
+            if before in lines and after not in lines:
+                lines[lines.index(before)] = after
+        if lines != _lines(path):
+            replace_file(path, b"".join(lines))
 
 
 def mend_table(path: Path) -> None:

@@ -170,6 +170,54 @@ def test_a_table_of_something_else_is_not_mended(tmp_path, content):
         hpo.run.check_table(path)
 
 
+WIDER = [*COLUMNS, "study", "seed"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("worker,row,text\n", ""),
+        ('worker,row,text\na,1,text\nb,2,"a, b"\n', 'a,1,text,,\nb,2,"a, b",,\n'),
+        ("worker,row,text\r\na,1,text\r\n\r\n", "a,1,text,,\n"),
+        ("worker,row,text\na,1,text\nb,2,te", "a,1,text,,\n"),
+        ("worker,row,text", ""),
+        ("worker,row,text,study,seed\na,1,text,s,0\nb,2,text,s", "a,1,text,s,0\n"),
+        ("worker,row,text,stu", ""),
+        ("", ""),
+    ],
+)
+def test_a_table_of_fewer_columns_gets_the_others_and_keeps_its_rows(tmp_path, before, after):
+    path = tmp_path / "table.csv"
+    path.write_bytes(before.encode())
+    hpo.run.check_table(path, WIDER, COLUMNS)
+    for _ in range(2):
+        support.files.start_table(path, WIDER, COLUMNS)
+        assert path.read_bytes().decode() == "worker,row,text,study,seed\n" + after
+    support.files.add_row(path, ["c", 3, "text", "s", 0])
+    support.files.mend_table(path)
+    assert path.read_bytes().decode() == "worker,row,text,study,seed\n" + after + "c,3,text,s,0\n"
+
+
+@pytest.mark.parametrize(
+    "content", [b"worker,row\na,1\n", b"worker\n", b"\n", b"worker,row,text,seed\n", b"row,worker,text\n"]
+)
+def test_a_table_of_other_columns_gets_none(tmp_path, content):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="other columns"):
+        support.files.start_table(path, WIDER, COLUMNS)
+    with pytest.raises(UserError, match="has the columns"):
+        hpo.run.check_table(path, WIDER, COLUMNS)
+    assert path.read_bytes() == content
+
+
+def test_rows_take_the_place_of_others_once(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("worker,row\na,\na,\nb,\nc,3\nc,\n")
+    support.files.replace_rows(path, [(["a", ""], ["a", 1]), (["c", ""], ["c", 3]), (["d", ""], ["d", 4])])
+    assert path.read_text() == "worker,row\na,1\na,\nb,\nc,3\nc,\n"
+
+
 FULL_DISK = """
 import resource, sys, support.files
 from pathlib import Path
@@ -210,6 +258,25 @@ def test_what_a_crash_cut_off_a_study_s_tables_is_written_again_or_reported(tmp_
     for path in (tree.summary, history):
         assert f"note: taken out of {str(path)!r}, as it was cut off" in printed
     assert len(load(tmp_path, DENOISING).trials) == 2 and unfinished_in(tree.search) == []
+
+
+def test_a_summary_of_an_earlier_version_is_gone_on_with_and_loses_nothing(tmp_path):
+    for name, seed in (("old", "0"), ("other", "1")):
+        options = ("--n-trials", "2", "--study-name", name, "--seed", seed)
+        assert run_here(toy(DENOISING), tmp_path, *options) == 0
+    summary = hpo.tree.ResultsTree(tmp_path, DENOISING.folder).summary
+    n_published = len(baseML.SUMMARY_COLUMNS)
+    whole = summary.read_text().splitlines()
+    published = [line.rsplit(",", 4)[0] for line in whole]
+    summary.write_text("\n".join(published) + "\n")
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "1", "--study-name", "new", "--seed", "0") == 0
+    assert run_here(toy(DENOISING), tmp_path, "--n-trials", "3", "--study-name", "other", "--seed", "1") == 0
+    found = summary.read_text().splitlines()
+    assert found[0] == whole[0] and found[0].split(",")[:n_published] == list(baseML.SUMMARY_COLUMNS)
+    assert found[1:3] == [f"{line},,,," for line in published[1:3]]  # of a study that was not gone on with
+    assert found[3:5] == whole[3:5]
+    # The new study repeats the first trial of the old one, and has a row of its own.
+    assert found[5] == whole[1].replace(",old,", ",new,") and ",other,2,1," in found[6] and len(found) == 7
 
 
 def test_what_a_crash_cut_off_the_grid_is_run_again(tmp_path, capsys):

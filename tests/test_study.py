@@ -95,7 +95,11 @@ def test_the_summary_has_a_row_for_every_trial(finished):
     problem, output, _, study = finished
     with (output / problem.folder / "Search" / "Optuna" / "search_summary.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == list(SUMMARY_COLUMNS)
+    assert list(rows[0]) == [*SUMMARY_COLUMNS, "Study", "Trial", "Seed", "Learning Rate"]
+    assert {row["Study"] for row in rows} == {study.study_name}
+    assert {row["Seed"] for row in rows} == {FAST_SEED[problem.name]}
+    assert [int(row["Trial"]) for row in rows] == [trial.number for trial in study.trials]
+    assert [float(row["Learning Rate"]) for row in rows] == [trial.params["Learning Rate"] for trial in study.trials]
     assert [float(row["Validation Loss"]) for row in rows] == values(study)
     assert [row["Type"] for row in rows] == [trial.params["arch_type"] for trial in study.trials]
 
