@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import NamedTuple, NoReturn
 
+from hpo.names import glossary_text
 from hpo.samplers import PRUNERS, SAMPLERS
 from hpo.settings import RunOptions, RunSettings
 from hpo.urls import public_url
@@ -48,7 +49,8 @@ def parse_options(description: str, arguments: Sequence[str] | None = None) -> a
 
     An option that is unknown or outside its range ends the script.
     """
-    parser = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    epilog, shown = glossary_text(), argparse.RawDescriptionHelpFormatter
+    parser = Parser(description=description, epilog=epilog, formatter_class=shown)
     modes = "; ".join(f"{name}: {mode.what}" for name, mode in MODES.items())
     text = f"{modes} (default optuna) [paper: edited into the script]"
     parser.add_argument("--mode", choices=MODES, default="optuna", help=text)
