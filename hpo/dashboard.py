@@ -1,18 +1,18 @@
-"""What the dashboard shows of a study: its note, and pictures of predictions."""
+"""What the dashboard shows beside its own pages: the artifacts of studies and trials, and pictures of predictions."""
 
-from dataclasses import asdict
+import json
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 import optuna
-import optuna_dashboard
 from matplotlib import pyplot
-from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.trial import Trial
 
 import baseML
 from dataGeneration import TRACES_PER_BLOCK
-from hpo.run import Run, data_protocol, data_stream, resume_command
+from hpo.run import Run, data_stream
 from hpo.urls import public_url
 from hpo.problem import Problem
 from plots.predictions import draw_actual_predicted, plot_ae_predict_raw
@@ -22,6 +22,7 @@ from traces.wavelets import trace_heading
 from support.command_line import command_line
 
 BLIND_TRACES = 200
+ARTIFACTS = "artifacts:"  # begins the names of the attributes that describe them
 
 
 # --- The dashboard
@@ -32,36 +33,35 @@ def dashboard_command(run: Run) -> str:
     return command_line(["optuna-dashboard", public_url(run.url), "--artifact-dir", str(run.tree.artifacts)])
 
 
-def write_note(run: Run, study: optuna.Study) -> None:
-    """The study's note in the dashboard: what it is, and how it was started."""
-    s, problem = run.settings, run.problem
-    unit, loss = f" in {problem.unit}" if problem.unit else "", problem.loss.name
-    optuna_dashboard.save_note(
-        study,
-        f"# {problem.name.capitalize()}\n\n"
-        f"Score: the lowest {run.metric_name} of a training. `validation_{loss}` is the plain {loss.upper()}{unit}, "
-        "without the networks' penalties.\n\n"
-        f"- preset {s.preset}, seed {s.seed}, sampler {s.sampler}, pruner {s.pruner}\n"
-        f"- a trial: {data_protocol(run)}{problem.traces_line(asdict(s), '; ')}\n"
-        f"- command: `{resume_command(run)}`\n\n"
-        "A trial that became the best has a picture among its artifacts: its prediction of one fixed blind trace.\n",
-    )
-
-
 def upload_picture(run: Run, trial: Trial, network: baseML.BaseMLClass, path: Path) -> None:
-    """Add the picture of a network's prediction to its trial, and leave it at ``path``.
+    """Add the picture of a network's prediction to its trial, and leave it at ``path``."""
+    upload(run, trial, draw_blind_trace(run, network, path, f"trial {trial.number}"), "*.png")
 
-    A trial that was cut off after it had a picture, or half of one, and trained again, has this one in its place.
+
+def upload(run: Run, owner: optuna.Study | Trial, path: Path, former: str) -> None:
+    """Add a file to the artifacts of a study or a trial, in the place of the one whose name is like ``former``.
+
+    A trial that was cut off after it had a picture, or half of one, and is trained again, then has one picture.
     """
-    picture = draw_blind_trace(run, network, path, f"trial {trial.number}")
     run.tree.artifacts.mkdir(exist_ok=True)
     store = FileSystemArtifactStore(run.tree.artifacts)
-    known = get_all_artifact_meta(trial)
-    if not known:
-        upload_artifact(artifact_store=store, file_path=str(picture), study_or_trial=trial)
+    known = _artifact_of(owner, former)
+    if known is None:
+        upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=owner)
         return
-    with picture.open("rb") as file:
-        store.write(known[0].artifact_id, file)
+    with path.open("rb") as file:
+        store.write(known, file)
+
+
+def _artifact_of(owner: optuna.Study | Trial, pattern: str) -> str | None:
+    """The identifier of an artifact by its name; one that was deleted in the dashboard has left an empty attribute."""
+    if isinstance(owner, Trial):
+        attributes = owner.storage.get_trial_system_attrs(owner._trial_id)
+    else:
+        attributes = owner._storage.get_study_system_attrs(owner._study_id)
+    described = [json.loads(text) for key, text in attributes.items() if key.startswith(ARTIFACTS)]
+    found = [one["artifact_id"] for one in described if one and fnmatch(one["filename"], pattern)]
+    return found[0] if found else None
 
 
 # --- The result

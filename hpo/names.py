@@ -19,7 +19,7 @@ class Parameter(NamedTuple):
 GLOSSARY = {  # by the name in a study, those of the paper first
     "arch_type": Parameter(
         "network type",
-        "the kind of layers: DNN dense, CNN convolutions, CNN_VAR convolutions that become wider, CNN_LSTM "
+        "the kind of layers: DNN dense, CNN convolutions, CNN_VAR convolutions whose kernels grow, CNN_LSTM "
         "convolutions and LSTM layers, TCN temporal convolutions, RES residual blocks (beyond the paper)",
         "Type",
     ),

@@ -16,6 +16,7 @@ from evaluation.blind import blind_test
 from evaluation.comparison import report, write_csv
 from hpo.budget import trained_epochs, trained_minutes
 from hpo.dashboard import BLIND_TRACES, dashboard_command, draw_blind_trace
+from hpo.notes import write_results
 from hpo.problem import meaningful
 from hpo.run import Run, data_protocol, short_number, training_size, why_too_large
 from hpo.trials import finished_trials, result_of, run_name_of, trained_trials, trial_kind
@@ -203,6 +204,7 @@ def print_result(run: Run, study: optuna.Study) -> None:
         print_networks(run, {f"trial {best.number}": path}, run.tree.blind_test(study.study_name))
     else:
         print(f"The best network is not at {path}: was it trained on another machine, or with another --output?")
+    write_results(run, study)
     print(
         f"All trials    {run.tree.summary}\n"
         f"Loss curves   {run.tree.search / LOSS_HISTORY_FOLDER}\n"

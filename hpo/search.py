@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 import baseML
 from baseML import RunResult
 from hpo.dashboard import upload_picture
+from hpo.notes import write_trial_note
 from hpo.report import Progress, print_plan, print_result
 from hpo.problem import suggest
 from hpo.run import Run, check_table, data_stream, train, training_size, why_too_large
@@ -122,6 +123,7 @@ def _keep_if_best(run: Run, trial: Trial, queue: TrialQueue, network: baseML.Bas
         if kept and (not trained or result.validation_loss < trained[0].value):
             network.get_model().load_weights(destination / f"{result.run_name}.keras")  # those of the best epoch
             upload_picture(run, trial, network, destination / f"{result.run_name}.png")
+            write_trial_note(run, trial, result)
 
 
 # --- The search

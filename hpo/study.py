@@ -9,7 +9,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 
 from dataPreProcessing import GENERATIONS, VALIDATIONS
 from hpo.budget import Budget
-from hpo.dashboard import write_note
+from hpo.notes import write_note
 from hpo.pairs import with_pairs
 from hpo.problem import SEARCHED_SETTINGS, Problem
 from hpo.run import Run, data_stream

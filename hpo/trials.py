@@ -47,6 +47,11 @@ def trial_kind(trial: FrozenTrial) -> str:
     return KINDS.get(trial.state, trial.state.name.lower())
 
 
+def scored_as_too_large(trial: FrozenTrial, skipped_score: float) -> bool:
+    """Whether only its score marks the network of a trial as too large, as in a study of the published scripts."""
+    return trial.value == skipped_score and "n_parameters" not in trial.user_attrs
+
+
 def counted(trial: FrozenTrial) -> bool:
     """Whether a trial counts in the total: not one that other software, or an older version, left unfinished."""
     return trial.state not in LEFT_BY_US or LEFT_BY_US[trial.state] in trial.user_attrs

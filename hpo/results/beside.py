@@ -13,7 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from hpo.importance import FORESTS, Importances
-from hpo.names import LETTERS, PARAMETERS
+from hpo.names import PARAMETERS
 from hpo.results.axes import are_wide, caption, heading, log_if_wide, wrapped
 from hpo.results.figures import NETWORK_LINES
 from hpo.results.grid import MissingError, read_settings, traces_sentence

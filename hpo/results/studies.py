@@ -20,7 +20,7 @@ from hpo.results.grid import MissingError, loss_unit
 from hpo.storage import open_to_read
 from hpo.study import is_of
 from hpo.tree import ResultsTree
-from hpo.trials import in_memory, trial_kind
+from hpo.trials import in_memory, scored_as_too_large, trial_kind
 from hpo.urls import public_url
 from support.errors import UserError
 
@@ -155,10 +155,7 @@ def study_results(
 
 
 def _kind(trial: FrozenTrial, skipped_score: float) -> str:
-    """Return the kind of a trial, a key of KINDS; a trial whose score is not finite has failed.
-
-    In a study of the published scripts, only its score marks a network that was too large.
-    """
+    """Return the kind of a trial, a key of KINDS; a trial whose score is not finite has failed."""
     kind = trial_kind(trial)
     if kind == "failed" and trial.values is not None:
         return "failed with a value"
@@ -166,8 +163,7 @@ def _kind(trial: FrozenTrial, skipped_score: float) -> str:
         return kind
     if not np.isfinite(trial.value):
         return "failed"
-    by_score = trial.value == skipped_score and "n_parameters" not in trial.user_attrs
-    return "skipped" if by_score else "trained"
+    return "skipped" if scored_as_too_large(trial, skipped_score) else "trained"
 
 
 @functools.cache
