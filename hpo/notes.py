@@ -77,10 +77,10 @@ def write_results(run: Run, study: optuna.Study) -> None:
     if table.is_file():
         with contextlib.suppress(KeyError, ValueError):  # A table of an earlier version may have other columns.
             sections["Blind test"] = _blind_test(run, table)
-    mark = f"Of {len(trained)} trained trials"
+    mark = f"Trained trials: {len(trained)}."
     if mark not in optuna_dashboard.get_note(study):
         check_stop()
-        sections["Importance of the parameters"] = f"{mark}: {_importances(study, trained)}"
+        sections["Importance of the parameters"] = f"{mark} {_importances(study, trained)}"
     with alone(study, run.tree.search):
         if table.is_file():
             upload(run, study, table, table.name)
@@ -104,7 +104,7 @@ def with_section(note: str, heading: str, text: str) -> str:
     <BLANKLINE>
     """
     section = f"## {heading}\n\n{text.strip()}\n\n{RULE}\n"
-    former = re.compile(rf"^## {re.escape(heading)}\n.*?^{RULE}$\n?", re.MULTILINE | re.DOTALL)
+    former = re.compile(rf"^## {re.escape(heading)}\n(?:(?!^## ).)*?^{RULE}$\n?", re.MULTILINE | re.DOTALL)
     if former.search(note):
         return former.sub(lambda _: section, note, count=1)
     return f"{note.rstrip()}\n\n{section}"
@@ -153,14 +153,14 @@ def _with_interval(row: Mapping[str, str], metric: Metric) -> str:
 def _importances(study: optuna.Study, trained: Sequence[FrozenTrial]) -> str:
     """Return the importances of the parameters as a table, or why there are none; the study's page gets their card."""
     if len(trained) > TOO_MANY:
-        return "their fANOVA takes minutes, and is left to `python resultsPlotting.py`."
+        return "Their fANOVA takes minutes, and is left to `python resultsPlotting.py`."
     if len(trained) >= MANY:
         print(f"fANOVA of {len(trained)} trials is computed for the dashboard; this takes a while", flush=True)
     try:
         # A forest depends on the order of the trials, and the figures have that of their numbers.
         found = importances_of(sorted(trained, key=lambda trial: trial.number))
     except ValueError as error:
-        return f"there are no importances ({error})."
+        return f"There are no importances: {error}."
     optuna_dashboard.save_plotly_graph_object(study, importance_figure(found), graph_object_id=CARD)
     rows = [
         (f"{readable(name)} (`{name}`)", f"{share['mean']:.3f} ± {share['spread']:.3f}")

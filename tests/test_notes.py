@@ -61,6 +61,8 @@ def test_a_section_takes_the_place_of_its_former_self_alone():
     assert with_section(changed, "One", "first") == note
     without_rule = note.replace("second\n\n- a\n- b\n\n---\n", "second\n")
     assert with_section(without_rule, "Two", "new") == f"{without_rule.rstrip()}\n\n## Two\n\nnew\n\n---\n"
+    without_rule = note.replace("first\n\n---\n", "first\n")
+    assert with_section(without_rule, "One", "new") == f"{without_rule.rstrip()}\n\n## One\n\nnew\n\n---\n"
 
 
 # --- The note
@@ -78,9 +80,9 @@ def test_a_new_study_says_how_its_pages_are_read_and_what_its_parameters_mean(tm
 @pytest.mark.parametrize(
     ("n_trials", "words", "has_card"),
     [
-        (9, "Of 9 trained trials: there are no importances (9 trained trials are too few; at least 10", False),
-        (10, "Of 10 trained trials: fANOVA of 10 trials, mean and standard deviation of 5 random forests. Not", True),
-        (30, "Of 30 trained trials: fANOVA of 30 trials, mean and standard deviation of 5 random forests.\n", True),
+        (9, "Trained trials: 9. There are no importances: 9 trained trials are too few; at least 10", False),
+        (10, "Trained trials: 10. fANOVA of 10 trials, mean and standard deviation of 5 random forests. Not", True),
+        (30, "Trained trials: 30. fANOVA of 30 trials, mean and standard deviation of 5 random forests.\n", True),
     ],
 )
 def test_importances_name_their_method_and_their_trials_or_why_there_are_none(tmp_path, n_trials, words, has_card):
@@ -127,7 +129,7 @@ def test_a_published_study_without_attributes_leaves_its_skipped_networks_out(tm
     params = study.trials[0].params
     study.add_trial(create_trial(params=params, distributions=dict(run.search_space), value=run.problem.skipped_score))
     write_results(run, study)
-    assert "Of 12 trained trials" in optuna_dashboard.get_note(study)
+    assert "Trained trials: 12." in optuna_dashboard.get_note(study)
 
 
 def test_a_study_without_a_result_has_its_first_note(tmp_path):
