@@ -18,6 +18,7 @@ from matplotlib.text import Text
 from selenium.webdriver.support.wait import WebDriverWait
 from toys import DENOISING, INVERSION
 
+import hpo.asked
 import hpo.dashboard
 import hpo.options
 from baseML import NetworkConfig, create_model
@@ -134,8 +135,8 @@ def test_the_picture_of_a_trial_says_what_it_shows(problem, tmp_path, monkeypatc
     figures = []
     monkeypatch.setattr(hpo.dashboard.pyplot, "close", figures.append)
     monkeypatch.setattr(hpo.dashboard, "BLIND_TRACES", 2)
-    options = hpo.options.parse_options(problem, "", ["--samples", "64", "--output", str(tmp_path)])
-    run = hpo.options.run_from_options(problem, options)
+    options = hpo.options.parse_options("", ["--samples", "64", "--output", str(tmp_path)])
+    run = hpo.asked.run_from_options(problem, options)
     config = NetworkConfig("CNN", problem.net_type, 1, 2, num_filt=2, krnl_size=3, pool_val=1)
     network = create_model(config, 64)
     hpo.dashboard.draw_blind_trace(run, network, tmp_path / "a.png", "trial 7")

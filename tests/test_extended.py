@@ -15,6 +15,7 @@ from optuna.distributions import IntDistribution
 from optuna.trial import TrialState, create_trial
 from toys import DENOISING, INVERSION, LISTED, load, run_here, toy
 
+import hpo.asked
 import hpo.options
 import hpo.problem
 import hpo.report
@@ -88,8 +89,8 @@ def test_what_has_no_meaning_for_a_network_is_not_shown():
 
 
 def test_the_result_of_a_study_has_no_parameter_without_a_meaning(tmp_path, capsys):
-    options = hpo.options.parse_options(DENOISING, "", ["--output", str(tmp_path), "--study-name", "mine"])
-    run, study = hpo.options.run_from_options(DENOISING, options), optuna.create_study(study_name="mine")
+    options = hpo.options.parse_options("", ["--output", str(tmp_path), "--study-name", "mine"])
+    run, study = hpo.asked.run_from_options(DENOISING, options), optuna.create_study(study_name="mine")
     study.enqueue_trial({"arch_type": "CNN"})
     study.tell(study.ask(dict(DENOISING.quick_space)), 1.0)
     assert "num_dil" in study.trials[0].params
