@@ -25,6 +25,7 @@ from support.checks import check_choice, check_flag, check_whole
 from support.errors import UserError
 from support.files import replace_file
 
+_WHERE = "--output DIR is for a study of another tree, --storage URL for one of another storage"
 FREE_TO_CHANGE = ("n_trials", "budget", *PATHS)  # settings that a run which resumes a study may change
 
 
@@ -44,7 +45,9 @@ def open_study(run: Run) -> tuple[Run, optuna.Study]:
         )
     resumed = run.mode != "optuna"
     if resumed and run.storage_url is None and not run.tree.database(run.study_name).is_file():
-        raise UserError(f"there is no study {run.study_name!r} in {run.tree.search}; --mode optuna starts one")
+        raise UserError(
+            f"there is no study {run.study_name!r} in {str(run.tree.search)!r}; {_WHERE}, and --mode optuna starts one"
+        )
     if run.storage_url is None:
         run.tree.search.mkdir(parents=True, exist_ok=True)
     url, storage = open_storage(run.url, run.tree.upgraded)
@@ -52,7 +55,8 @@ def open_study(run: Run) -> tuple[Run, optuna.Study]:
         run = replace(run, storage_url=url)
     known = optuna.get_all_study_names(storage)
     if resumed and run.study_name not in known:
-        raise UserError(f"there is no study {run.study_name!r} in the storage; there are: {', '.join(known) or 'none'}")
+        names = ", ".join(known) or "none"
+        raise UserError(f"there is no study {run.study_name!r} in the storage; there are: {names}; {_WHERE}")
     study = optuna.create_study(storage=storage, study_name=run.study_name, direction="minimize", load_if_exists=True)
     if "problem" not in study.user_attrs:
         _describe(run, study)
