@@ -14,11 +14,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from hpo.results.options import DEFAULT_RESULTS, results_options
+
+if __name__ == "__main__":  # A mistake is answered before Keras is loaded, which takes seconds.
+    results_options(__doc__)
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from dataGeneration import DataGenerationClass, show_figures
-from hpo.options import Parser
 from hpo.problem import Problem, known_problems, run_scripts
 from hpo.quiet import quiet_optuna
 from hpo.results.accuracy import plot_accuracy_and_cost
@@ -32,15 +36,12 @@ from hpo.results.networks import FinalNetwork, predict_blind_traces, rate_networ
 from hpo.results.studies import StudyResults, importances, read_study
 from hpo.results.study_figures import plot_duration_importance, plot_study
 from hpo.results.tables import Parts, table_of_best, table_of_ranges
-from hpo.settings import study_name_option
 from hpo.tree import APPROACHES, ResultsTree
 from hpo.urls import check_url
 from support.command_line import check_output, command_line
 from support.errors import UserError
 from support.files import replace_file, replacing
 
-DEFAULT_RESULTS = Path("Results")
-FORMATS = ("png", "pdf", "svg")
 EARTH_SEED, CROSSPLOT_TRACES = 0, 20
 
 
@@ -268,53 +269,23 @@ class Output:
         return list(contents)
 
 
-def _listed(valid: Collection[str]) -> Callable[[str], list[str]]:
-    """Return the converter of an option that lists some of the valid words."""
-
-    def convert(text: str) -> list[str]:
-        words = text.replace(" ", "").lower().split(",")
-        odd = [word for word in words if word not in valid]
-        if odd:
-            raise argparse.ArgumentTypeError(f"{odd[0]!r} is not one of {', '.join(valid)}")
-        return [word for word in valid if word in words]
-
-    return convert
-
-
-def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line; an option that is unknown or outside its range ends the script."""
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    problems = known_problems()
-    figures, tables = _listed(figures_of(problems)), _listed(tables_of(problems))
-    add("--results", type=Path, default=DEFAULT_RESULTS, metavar="DIR", help="root of the results (default Results)")
-    add("--problem", choices=(*problems, "both"), default="both", help="whose figures and tables (default both: all)")
-    add("--figures", type=figures, metavar="N,N", help="make only these figures, and no tables but those of --tables")
-    add("--tables", type=tables, metavar="N,N", help="make only these tables, and no figures but those of --figures")
-    formats = f"any of {', '.join(FORMATS)} (default png)"
-    add(
-        "--compare", type=Path, metavar="DIR", help="draw the results beside those of this tree, and only what is asked"
-    )
-    add("--format", type=_listed(FORMATS), default=["png"], metavar="F,F", help=formats)
-    add("--output", type=Path, default=Path("Figs"), metavar="DIR", help="folder of the pictures (default Figs)")
-    limits = "the paper's limits of losses in the figures of the grid and of repeated trainings, as far as it has them"
-    add("--paper-limits", action="store_true", help=limits)
-    add("--html", action="store_true", help="also write report.html, to explore in a browser, even offline")
-    add("--study-name", type=study_name_option, metavar="NAME", help="the study (default: the newest of each problem)")
-    add("--storage", metavar="URL", help="any Optuna storage (default: the SQLite files in the results)")
-    add(
-        "--trainings",
-        default="",
-        metavar="NAME",
-        help="grid and final trainings in the folders that end with _NAME (default: those of the study, or the first)",
-    )
-    return parser.parse_args(arguments)
+def _labels(option: str, asked: Sequence[str] | None, valid: Collection[str]) -> list[str] | None:
+    """Return the labels that an option asks for, in the order of all; UserError for one that is not among them."""
+    odd = [label for label in asked or () if label not in valid]
+    if odd:
+        raise UserError(f"{option}: {odd[0]!r} is not one of {', '.join(valid)}")
+    return asked and [label for label in valid if label in asked]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the figures and tables. Return the exit status: 0, or 2 for the user's mistakes."""
-    options = parse_options(arguments)
+    options = results_options(__doc__, arguments)
+    problems = known_problems()
     try:
+        if options.problem not in (*problems, "both"):
+            raise UserError(f"--problem: {options.problem!r} is not one of {', '.join([*problems, 'both'])}")
+        options.figures = _labels("--figures", options.figures, figures_of(problems))
+        options.tables = _labels("--tables", options.tables, tables_of(problems))
         if options.storage is None and not options.results.is_dir():
             raise UserError(
                 f"--results {str(options.results)!r} is not a folder; give the one with Denoising and Inversion"
@@ -323,7 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(
                 f"--compare {str(options.compare)!r} is not a folder; give one with Denoising or Inversion in it"
             )
-        trees = [ResultsTree(options.results, problem.folder) for problem in known_problems().values()]
+        trees = [ResultsTree(options.results, problem.folder) for problem in problems.values()]
         known = sorted({name for tree in trees for name in tree.set_names})
         if options.trainings and options.trainings not in known:
             valid = f"the sets are {', '.join(known)}" if known else "there is only the first one, without a name"

@@ -108,7 +108,8 @@ def test_importing_the_rooms_of_data_and_pictures_loads_no_keras_and_changes_not
 
 @pytest.mark.parametrize("option", ["--help", "--no-such-option"])
 @pytest.mark.parametrize(
-    "command", [f"{module}.py" for module in MODULES if module.startswith("run_") or module in COMMANDS]
+    "command",
+    [f"{module}.py" for module in MODULES if module.startswith("run_") or module in COMMANDS | {"resultsPlotting"}],
 )
 def test_help_and_mistakes_do_not_wait_for_keras(command, option):
     code = (
