@@ -34,7 +34,7 @@ from networks.backends import device_name
 from networks.callbacks import CLR_CB, OPTIMIZERS, SCHEDULES, Dwell_CB, log_columns
 from networks.callbacks import Backup, BestModel, FirstEpoch, LossHistory, StopWhenAsked
 from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
-from networks.layers import ACTIVATION, LAYER_KINDS, Layer, tcn_class
+from networks.layers import ACTIVATION, LAYER_KINDS, Layer
 from networks.prediction import LONGEST_MARGIN, LONGEST_PASS, SAMPLES_PER_BATCH, SAMPLES_PER_BLOCK
 from networks.prediction import Findings, TracesWarning, TrainedOn, as_rows, background_rows, check_scale
 from networks.prediction import converted, in_windows, restored
@@ -284,18 +284,15 @@ class BaseMLClass:
 
         ``loss`` is what the network is trained for from then on. No code comes out of a file, whoever made it. Raises
         ValueError when the file is missing, is not a network on traces, or asks for anything but the layers and
-        functions of Keras, of keras-tcn and of this project.
+        functions of Keras and of this project.
         """
         path = check_path("a model", path)
         if not os.path.isfile(path):  # Path's own raises for a name that is too long
             raise ValueError(f"there is no model file {str(path)!r}")
         config, provenance, transform, precision, trained_on = cls._read_config(path)
         check_model_file(path)
-        if config is None or any(layer.kind == "tcn" for layer in config.layers):
-            tcn_class()
         try:
-            with computing_in(precision):  # keras-tcn does not store it
-                model = keras.models.load_model(path, safe_mode=True)
+            model = keras.models.load_model(path, safe_mode=True)
         except UNREADABLE as error:
             raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {short_reason(error)}") from error
         network = cls(config, *shape_of(model, path), transform, precision, loss)

@@ -105,7 +105,7 @@ def make_deterministic() -> None:
 
 
 CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # bytes
-LIBRARIES = ("keras", "tensorflow", "jax", "torch", "keras-tcn", "numpy", "scipy", "optuna")
+LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "optuna")
 
 
 def memory_limit() -> float:

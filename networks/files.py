@@ -13,6 +13,7 @@ from pathlib import Path
 
 from networks.layers import ActivityL1L2
 from networks.rows import NetworkConfig
+from networks.tcn import TCN
 from support.files import note, remove_unfinished, replacing
 
 LOSS_HISTORY_FOLDER = "loss_history_all"
@@ -23,8 +24,11 @@ RUN_NAME = re.compile(
     r"\w+_LYR\d+_DNN\d+_DIL\d+_FIL\d+_KRNL\d+_POL\d+_LSTM\d+_[A-Z]+_\d{8}_\d{6}_[0-9a-f]{8}", re.ASCII
 )
 UPDATE = "_update"  # ending of the name of a network that was trained on
-OWN_MODULES = (ActivityL1L2.__module__, "baseML")  # where the class is, and where older files say that it is
-LIBRARIES_OF_MODELS = ("keras", "tcn")  # A model file may name the classes of these libraries,
+LIBRARY_OF_MODELS = "keras"  # A model file may name the classes of this library,
+OWN_CLASSES = {  # and these; older files say that they are elsewhere,
+    *((module, ActivityL1L2.__name__) for module in (ActivityL1L2.__module__, "baseML")),
+    *((module, TCN.__name__) for module in (TCN.__module__, "tcn.tcn")),
+}
 RUN_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__")  # but not these.
 LONGEST_REASON = 200  # characters of a library's message
 # The libraries raise these for a file that is damaged, or is something else.
@@ -51,8 +55,8 @@ def check_model_file(path: Path) -> None:
 
 
 def _check_class(path: Path, module: object, name: object) -> None:
-    known = module in (None, "builtins") or str(module).split(".")[0] in LIBRARIES_OF_MODELS
-    known = known or (module in OWN_MODULES and name == ActivityL1L2.__name__)
+    known = module in (None, "builtins") or str(module).split(".")[0] == LIBRARY_OF_MODELS
+    known = known or (module, name) in OWN_CLASSES
     if not known or name in RUN_CODE:
         found = name if module is None else f"{module}.{name}"
         raise ValueError(

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from support.startup import load_keras, silent_stderr
+from networks.tcn import TCN
+from support.startup import load_keras
 
 keras = load_keras()
 
@@ -63,23 +64,8 @@ def _convolution(layer: Layer, n_samples: int) -> keras.layers.Layer:
     return kind(layer.width, layer.kernel, strides=layer.stride, dilation_rate=layer.dilation, **options)
 
 
-def tcn_class() -> type[keras.layers.Layer]:
-    """The layer of keras-tcn, which Keras knows from this call on. It is imported here because it loads TensorFlow."""
-    with silent_stderr():
-        from tcn import TCN
-    return TCN
-
-
 def _tcn(layer: Layer, n_samples: int) -> keras.layers.Layer:
-    return tcn_class()(
-        nb_filters=layer.width,
-        kernel_size=layer.kernel,
-        dilations=tcn_dilations(layer.dilation),
-        padding="same",
-        use_skip_connections=True,
-        return_sequences=True,
-        activation=layer.activation,
-    )
+    return TCN(layer.width, layer.kernel, tcn_dilations(layer.dilation), layer.activation)
 
 
 NORMALISATIONS = {"none": keras.layers.Identity, "layer": keras.layers.LayerNormalization}
