@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dataFiles import DOMAINS
-from support.command_line import LARGEST_SEED, OneSentenceParser, converter, whole_number
+from support.command_line import LARGEST_SEED, KerasParser, converter, whole_number
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, interval
 from traces.earth_files import read_earth
 from traces.units import VELOCITY_UNITS, length_in_feet
@@ -20,7 +20,7 @@ BLIND, CHECKED = 1000, 300  # traces of a new card, and traces that a card is ch
 
 def blind_test_options(description: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options of blindTest.py; an option that is unknown or outside its range ends the script."""
-    parser = OneSentenceParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = KerasParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     text = "one problem that has a run script: denoising, inversion .. (default: that of the networks, else all)"
     add("--problem", metavar="NAME", help=text)
@@ -65,7 +65,7 @@ def _add_outside(parser: argparse.ArgumentParser) -> None:
 
 def apply_options(description: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options of applyModel.py; an option that is unknown or outside its range ends the script."""
-    parser = OneSentenceParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = KerasParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("input", type=Path, metavar="IN", help="file of traces, whose name ends with .sgy, .segy, .su, .npy or .npz")
     add("--task", choices=TASKS, help="what to do (default: what the network of --model does)")
@@ -92,7 +92,7 @@ def apply_options(description: str, arguments: Sequence[str] | None = None) -> a
 
 def card_options(description: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options of modelCard.py; an option that is unknown or outside its range ends the script."""
-    parser = OneSentenceParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = KerasParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("model", type=Path, metavar="NETWORK", help="a saved network (.keras)")
     add("--output", type=Path, metavar="FILE", help="write the network to this file (.keras), with its card (.json)")

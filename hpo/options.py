@@ -12,7 +12,7 @@ from hpo.names import glossary_text
 from hpo.samplers import PRUNERS, SAMPLERS
 from hpo.settings import RunOptions, RunSettings
 from hpo.urls import public_url
-from support.command_line import OneSentenceParser
+from support.command_line import KerasParser
 
 
 class Mode(NamedTuple):
@@ -37,7 +37,7 @@ ORDERED = sorted(reversed(FIELDS), key=lambda field: NAMES.index(field.metadata[
 OPTIONS = {field.metadata["flag"] or f"--{field.name.replace('_', '-')}": field for field in ORDERED}
 
 
-class Parser(OneSentenceParser):
+class Parser(KerasParser):
     """A command line whose mistakes are answered without the password that may stand in them."""
 
     def error(self, message: str) -> NoReturn:

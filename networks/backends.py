@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -105,6 +106,7 @@ def make_deterministic() -> None:
 
 
 CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # bytes
+NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")  # a folder for each one, on Linux
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "optuna")
 
 
@@ -137,6 +139,19 @@ def device_name() -> str:
     return keras.distribution.list_devices()[0].split(":")[0]
 
 
+def unused_gpu() -> str:
+    """A sentence on an NVIDIA GPU of this machine that the networks do not run on; empty where there is none."""
+    if device_name() != "cpu" or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return ""
+    there = any(NVIDIA_GPUS.iterdir()) if NVIDIA_GPUS.is_dir() else shutil.which("nvidia-smi")
+    words = (
+        f"this machine has an NVIDIA GPU that {keras.backend.backend()} does not use; README.md says what to install"
+    )
+    return words if there else ""
+
+
 def hardware() -> str:
     """The library and the device that run the networks, in words."""
-    return f"Keras {keras.__version__} with {keras.backend.backend()}, {device_name()} ({os.cpu_count()} CPU cores)"
+    unused = f"; {sentence}" if (sentence := unused_gpu()) else ""
+    backend = f"Keras {keras.__version__} with {keras.backend.backend()}"
+    return f"{backend}, {device_name()} ({os.cpu_count()} CPU cores){unused}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from support.errors import UserError
+from support.startup import check_backend
 
 LARGEST_SEED = 2**63 - 1
 
@@ -21,6 +22,18 @@ class OneSentenceParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         refuse(message)
+
+
+class KerasParser(OneSentenceParser):
+    """A command line that also answers when the backend of Keras, which the command loads then, is not installed."""
+
+    def parse_args(self, *arguments):
+        options = super().parse_args(*arguments)
+        try:
+            check_backend()
+        except UserError as error:
+            self.error(str(error))
+        return options
 
 
 def refuse(sentence: object) -> NoReturn:

@@ -2,12 +2,16 @@
 
 import contextlib
 import functools
+import importlib.util
 import logging
 import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
 
+from support.errors import UserError
+
+BACKENDS = ("tensorflow", "jax", "torch")  # of Keras; without a choice, the first one that is installed
 PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
 SETTINGS = {
     # TensorFlow would greet every run with its build flags. Errors still arrive as exceptions.
@@ -32,11 +36,30 @@ def silent_stderr() -> Iterator[None]:
         os.close(screen)
 
 
+def _installed() -> list[str]:
+    return [name for name in BACKENDS if importlib.util.find_spec(name)]
+
+
+def check_backend() -> None:
+    """Raise UserError unless the backend that the environment asks for, or any one, is installed."""
+    asked, installed = os.environ.get("KERAS_BACKEND"), _installed()
+    if asked and asked not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND is {asked!r}; {', '.join(BACKENDS)} are valid")
+    if asked and asked not in installed:
+        others = f", or one of {', '.join(installed)} in KERAS_BACKEND" if installed else ""
+        raise UserError(f"KERAS_BACKEND is {asked!r}, which is not installed; it needs pip install {asked}{others}")
+    if not installed:
+        raise UserError(f"none of {', '.join(BACKENDS)} is installed; the networks need pip install {BACKENDS[0]}")
+
+
 @functools.cache
 def load_keras() -> ModuleType:
     """Load Keras without its backend's messages, with SETTINGS in the environment where it has no others."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    installed = _installed()
+    if installed and BACKENDS[0] not in installed:  # Keras would look for TensorFlow.
+        os.environ.setdefault("KERAS_BACKEND", installed[0])
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with silent_stderr():  # some messages come before TensorFlow reads its log level
         import keras
