@@ -12,14 +12,14 @@ from optuna.trial import Trial
 
 import baseML
 from dataGeneration import TRACES_PER_BLOCK
+from evaluation.scores import SNR_GAIN, score
+from hpo.problem import Problem
 from hpo.run import Run, data_stream
 from hpo.urls import public_url
-from hpo.problem import Problem
 from plots.predictions import draw_actual_predicted, plot_ae_predict_raw
 from plots.style import save
-from evaluation.scores import SNR_GAIN, score
-from traces.wavelets import trace_heading
 from support.command_line import command_line
+from traces.wavelets import trace_heading
 
 BLIND_TRACES = 200
 ARTIFACTS = "artifacts:"  # begins the names of the attributes that describe them

@@ -9,8 +9,8 @@ from toys import DENOISING, INVERSION
 
 import hpo.options
 from hpo.names import GLOSSARY, LETTERS, PARAMETERS, glossary_lines, glossary_text, own_name, readable
-from hpo.results.tables import describe_range
 from hpo.settings import DEFAULTS, PRESETS, RunSettings
+from hpo.space import in_words
 from networks.rows import NetworkConfig
 
 STUDIES = Path(__file__).parents[1] / "docs" / "STUDIES.md"
@@ -102,7 +102,7 @@ def table_of_ranges():
 
 
 def range_of(space, name):
-    return describe_range(space[name]) if name in space else "not searched"
+    return in_words(space[name]) if name in space else "not searched"
 
 
 @pytest.mark.parametrize(
