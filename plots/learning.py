@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from plots.style import COLOURS, COLUMN_WIDTH, PICTURE_STYLE, legend_above, save
 from support.checks import check_path
 
+LINES = {"loss": ("training", "blue"), "val_loss": ("validation", "vermillion")}  # label and colour of each loss
 _History = Mapping[str, Sequence[float]]
 _View = Callable[[_History], None]
 
@@ -85,11 +86,11 @@ def _draw_learning(history: _History, fig: Figure | None = None) -> Figure:
     fig.set_layout_engine("constrained")
     above, below = fig.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     epoch, losses = np.asarray(history["epoch"]), []
-    for name, colour in (("loss", "blue"), ("val_loss", "vermillion")):
+    for name, (label, colour) in LINES.items():
         values = np.asarray(history[name])
         finite = np.isfinite(values)  # epochs without validation are bridged
         if finite.any():
-            above.plot(epoch[finite], values[finite], ".-", color=COLOURS[colour], linewidth=1.0, label=name)
+            above.plot(epoch[finite], values[finite], ".-", color=COLOURS[colour], linewidth=1.0, label=label)
             losses.extend(values[finite])
     if losses:
         above.set_yscale("log" if min(losses) > 0 else "linear")

@@ -855,7 +855,7 @@ def test_losses_are_logarithmic_if_all_are_positive(lowest, scale, monkeypatch, 
     callback.on_train_begin()
     callback.on_epoch_end(0, {"loss": 0.5, "val_loss": lowest})
     assert figures[0].axes[0].get_yscale() == scale
-    assert legend_texts(figures[0].axes[0]) == ["loss", "val_loss"]
+    assert legend_texts(figures[0].axes[0]) == ["training", "validation"]
 
 
 def test_a_viewer_that_holds_the_file_does_not_stop_the_training(tmp_path, monkeypatch):

@@ -27,6 +27,8 @@ MOST_CURVES, CURVES_A_ROW = 12, 4  # configurations that are shown, panels in a 
 OURS = {"color": COLOURS["blue"], "label": "ours"}
 OTHER = {"color": COLOURS["black"], "label": "other"}
 LOOKS = (OURS, OTHER)
+# Ours are thin and lie on the wide ones of the other tree, so that neither hides the other.
+LINES = (OURS | {"linewidth": 0.8, "zorder": 2.2}, OTHER | {"linewidth": 1.8})
 Curves = Sequence[tuple[Sequence[History], Sequence[History]]]  # of one configuration each: ours, the other's
 
 
@@ -68,7 +70,7 @@ def _draw_curves(panel: SubFigure, curves: Curves, label: str) -> None:
     shared = curves[:MOST_CURVES]
     axes = panel.subplots(_curve_rows(curves), CURVES_A_ROW, squeeze=False)
     for ax, (ours, others) in zip(axes.ravel(), shared, strict=False):
-        draw_curves(ax, [(others, OTHER | {"linewidth": 1.6}), (ours, OURS | {"linewidth": 0.8})])
+        draw_curves(ax, [(others, LINES[1]), (ours, LINES[0])])
     for ax in axes.ravel()[len(shared) :]:
         ax.remove()
     for row in axes:
@@ -140,7 +142,7 @@ def _draw_study(panel: SubFigure, pair: tuple[StudyResults, StudyResults], label
     """Draw the scores of both studies by trial with the best so far, and their shares below a score."""
     left, right = panel.subplots(1, 2)
     scores = []
-    for results, look in zip(pair, LOOKS, strict=True):
+    for results, look in zip(pair, LINES, strict=True):
         rows = results.rows.sort_values("number")
         scores.append(rows["score"])
         left.plot(rows["number"], rows["score"], "o", markersize=2, alpha=0.4, color=look["color"])
@@ -149,6 +151,7 @@ def _draw_study(panel: SubFigure, pair: tuple[StudyResults, StudyResults], label
     log_if_wide(left.set_yscale, pd.concat(scores))
     log_if_wide(right.set_xscale, pd.concat(scores))
     left.set(xlabel="Trial", ylabel=label, title="best so far")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(xlabel=label, ylabel="Share of the trials below")
     for ax in (left, right):
         ax.grid(alpha=0.3)
@@ -172,10 +175,10 @@ def _draw_repeats(panel: SubFigure, pair: tuple[pd.DataFrame, pd.DataFrame], lab
     """Draw the repeated trainings of each approach in their order, with their medians."""
     axes = panel.subplots(1, len(APPROACHES), sharey=True)
     for ax, approach in zip(axes, APPROACHES, strict=True):
-        for runs, look in zip(pair, LOOKS, strict=True):
+        for runs, look in zip(pair, LINES, strict=True):
             losses = runs.loc[runs["approach"] == approach, "loss"].to_numpy()
             if losses.size:
-                ax.plot(np.arange(1, losses.size + 1), losses, ".-", linewidth=0.8, **look)
+                ax.plot(np.arange(1, losses.size + 1), losses, ".-", **look)
                 ax.axhline(np.median(losses), color=look["color"], linewidth=0.8, linestyle=":")
         ax.set(xlabel="Training, in their order", title=f"{approach}, dotted: medians")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
