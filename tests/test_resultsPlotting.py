@@ -627,16 +627,19 @@ def test_figures_of_a_tree_hold_its_values(tree, problem):
     blind = hpo.results.networks.predict_blind_traces(problem, results.networks)
     final = resultsPlotting.plot_final_networks(problem, results.networks, blind)
     above, *differences, losses = final.axes
-    assert set(lines_of(above)) == {"Actual", "Grid Search", "Optuna", *blind.predictions}
+    names = {final.approach: hpo.results.networks.final_label(problem, final) for final in results.networks}
+    assert set(lines_of(above)) == {"Actual", *(names.get(name, name) for name in blind.predictions)}
     # Each prediction has a panel of its own for its difference, so that none hides another one.
     for ax, (name, predicted) in zip(differences, blind.predictions.items(), strict=True):
         (label,) = lines_of(ax)
         rmse = np.sqrt(np.mean((predicted[0] - blind.actual[0]) ** 2))
-        assert label.startswith(f"{name} −") and (f"RMSE {rmse:.3g}" in label or f"RMSE {rmse:.0f}" in label)
+        assert label.startswith(f"{names.get(name, name)} −") and (
+            f"RMSE {rmse:.3g}" in label or f"RMSE {rmse:.0f}" in label
+        )
         assert ax.get_ylim() == differences[0].get_ylim()
     for approach in ("Grid Search", "Optuna"):
         (log,) = results.tree.final_model(approach).glob("*_DNN2_*_NA_????????_??????_????????_log.csv")
-        assert list(lines_of(losses)[approach].values()) == list(pd.read_csv(log)["val_loss"])
+        assert list(lines_of(losses)[names[approach]].values()) == list(pd.read_csv(log)["val_loss"])
     for fig in (grid, repeated, final, resultsPlotting.plot_study(results.study)):
         assert_tidy(fig)
 

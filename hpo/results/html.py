@@ -291,7 +291,11 @@ def _bars(shown: _Shown, target: str) -> list[go.Figure]:
     )
     figure.update_yaxes(autorange="reversed", type="category")
     longest = (found["mean"] + found["spread"]).max()
-    figure.update_xaxes(title_text=f"importance for the {target}", range=[0, 1.1 * longest or 1])
+    figure.update_xaxes(title_text=f"importance for the {target}", range=[0, 1.3 * longest or 1])
+    for name, row in found.iterrows():
+        text = f"{row['mean']:.2f} ± {row['spread']:.2f}"
+        place = {"x": 1, "xref": "x domain", "xanchor": "right", "y": shown.labels[name]}
+        figure.add_annotation(text=text, showarrow=False, **place)
     return [figure.update_layout(height=BARS_MARGIN + BAR_HEIGHT * len(found))]
 
 
