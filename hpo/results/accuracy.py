@@ -19,8 +19,7 @@ from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
 
 LINE_NAME_HEIGHT = 0.05  # share of an axis
 LINE_NAME_PLACE = 1.06  # of the width of an axis
-NUMBER_CORNERS = ((7, 3), (-7, 3), (7, -7), (-7, -7))  # points from the symbol of a network
-TITLE_LETTERS = 28  # of a line
+TITLE_LETTERS = 30  # of a line
 NETWORK_HEIGHT = 0.26  # inch, in a panel with one line per network
 
 
@@ -79,11 +78,12 @@ def _draw_scores(
     for ax, title, (label, amounts) in zip(axes, titles, costs.items(), strict=True):
         for number, (network, amount) in enumerate(zip(networks, amounts, strict=True), 1):
             value, low, high = network.score
-            look = {**line_of(network.arch_type), "linestyle": "", "capsize": 2, "markersize": 4}
-            ax.errorbar(amount, value, [[value - low], [high - value]], **look)
-            # Numbers of networks that are alike stand at different corners of their points.
-            corner = NUMBER_CORNERS[number % len(NUMBER_CORNERS)]
-            ax.annotate(str(number), (amount, value), corner, textcoords="offset points", fontsize=6, ha="center")
+            colour = line_of(network.arch_type)["color"]
+            look = {"fmt": "o", "color": colour, "markerfacecolor": "white", "markersize": 8, "capsize": 2}
+            # A network with a higher number lies on the others with its number.
+            ax.errorbar(amount, value, [[value - low], [high - value]], **look, zorder=3 + number)
+            middle = {"ha": "center", "va": "center_baseline", "fontsize": 5.5, "zorder": 3.1 + number}
+            ax.text(amount, value, str(number), **middle)
         for row in methods:
             style = ":" if row.kind == KNOWING else "-"
             ax.axhline(row.scores[metric.name].value, color="0.6", linewidth=0.8, linestyle=style, zorder=0)
