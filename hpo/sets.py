@@ -29,14 +29,6 @@ def _described(run: Run) -> dict[str, object]:
     return {"from_study": run.from_study, **stored_settings(run)}
 
 
-def read_described(folder: Path) -> dict[str, object]:
-    """What is stored with the results in a folder. Raises ValueError or OSError where that cannot be read."""
-    stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    if not isinstance(stored, dict):
-        raise ValueError("it is not a table of settings")
-    return stored
-
-
 def differences(folder: Path, run: Run, otherwise: str) -> str:
     """What the results in a folder were started with that a run has not; empty for none, also where there are none.
 
@@ -46,9 +38,10 @@ def differences(folder: Path, run: Run, otherwise: str) -> str:
         return ""
     asked = _described(run)
     try:
+        stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         # Older results do not say whose configurations they are of.
-        found = {**DEFAULTS, "from_study": run.from_study, **read_described(folder)}
-    except ValueError as error:
+        found = {**DEFAULTS, "from_study": run.from_study, **stored}
+    except (ValueError, TypeError) as error:
         path = str(folder / SETTINGS)
         raise UserError(f"{path!r} does not hold the settings of a run ({error}); {otherwise}") from error
     different = [name for name in asked if name not in UNCOMPARED and found.get(name) != asked[name]]

@@ -64,7 +64,7 @@ def run_model_update(run: Run) -> None:
 
 def _no_better(before: Mapping[str, float], result: RunResult) -> str:
     """What is to be said of an update whose best epoch is no better than the network was."""
-    return "" if result.validation_loss < before["loss"] else ": no epoch was better than the network before"
+    return "" if result.validation_loss < before["loss"] else ": no epoch is better than the network was"
 
 
 def _load_for_update(run: Run) -> tuple[Run, BaseMLClass]:
@@ -120,7 +120,9 @@ def _update(run: Run, network: BaseMLClass, folder: Path, name: str, seed: int) 
     """Train on in ``folder``; returns the losses of the network as it was, and the result."""
     s = run.settings
     training = data_stream(run, "training", s.num_datasets, seed)
-    validation, first_look = (data_stream(run, "validation", s.n_validation, seed) for _ in range(2))
+    # The epoch that was kept of the earlier training may be the best one on its fixed traces alone: these are others.
+    of_update = replace(run, settings=replace(s, seed=seed))
+    validation, first_look = (data_stream(of_update, "validation", s.n_validation, seed) for _ in range(2))
     network.compile_for(len(training), training.batch_size, validation.batch_size)
     before = network.get_model().evaluate(fit_input(first_look), return_dict=True, verbose=0)
     before[run.problem.loss.name] *= validation.unit_per_output
