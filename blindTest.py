@@ -2,6 +2,7 @@
 
 python blindTest.py --traces 500              classical methods, all problems
 python blindTest.py --model NETWORK.keras     beside a network, on traces such as it was trained on
+python blindTest.py --model NETWORK.keras --picture TRACE.png    and a picture of one of them
 python blindTest.py --by noise                at one noise level after the other; --by heterogeneity, wavelet ..
 python blindTest.py --section LINE.sgy        a real section with noise that is added
 python blindTest.py --model-file MODEL.npy --cell-size 4m    traces of a velocity model in depth
@@ -20,7 +21,7 @@ if __name__ == "__main__":  # A mistake is answered before Keras is loaded, whic
 
 from baseML import BaseMLClass, labelled
 from dataPreProcessing import TraceProtocol
-from evaluation.blind import blind_test, blind_tests
+from evaluation.blind import blind_test, blind_tests, variants_of
 from evaluation.comparison import Row, missing_packages, report, text_table_of_all, write_csv
 from evaluation.given_wavelet import given_wavelet
 from evaluation.outside import (
@@ -31,6 +32,7 @@ from evaluation.outside import (
     read_section,
     with_noise,
 )
+from evaluation.pictures import plot_median_trace
 from hpo.pairs import tested_on
 from hpo.problem import Problem, known_problems
 from problems.own_pairs import OwnTraces, OwnVelocities
@@ -41,7 +43,7 @@ from support.words import number_of
 
 OUTSIDE = {"section": OwnTraces, "model_file": OwnVelocities}  # the pairs of the problems that these tests are for
 MEANING = {  # options that have a meaning in some tests only; None stands for generated traces
-    **dict.fromkeys(("samples", "earth", "variety", "noisy_data", "by"), (None,)),
+    **dict.fromkeys(("samples", "earth", "variety", "noisy_data", "by", "picture"), (None,)),
     **dict.fromkeys(("wavelet", "background"), (None, "model_file")),
     "snr_db": ("section",),
     "array": ("section", "model_file"),
@@ -56,8 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kind = _kind(options)
         if options.csv:
             check_output(options.csv, option="--csv")
+        if options.picture:
+            check_output(options.picture.parent, option="--picture")
         networks = _named([(path, BaseMLClass.load_model(path)) for path in options.model])
-        for problem in _problems(options.problem, networks, kind):
+        for problem in _testable(_problems(options.problem, networks, kind), options, networks):
             (_test_outside if kind else _test)(problem, networks, options)
     except (UserError, ValueError, OSError) as error:
         refuse(error)
@@ -79,6 +83,8 @@ def _kind(options: argparse.Namespace) -> str | None:
             raise UserError(f"{_option(name)} is for {' and '.join(map(_option, tests))}, not for {_option(kind)}")
     if kind == "model_file" and options.cell_size is None:
         raise UserError("--model-file needs --cell-size, such as 4m or 10ft")
+    if options.picture and (options.by or not options.model):
+        raise UserError("--picture needs --model FILE, and no --by")
     if options.density_array and not options.density:
         raise UserError("--density-array needs --density")
     return kind
@@ -104,6 +110,9 @@ def _test(problem: Problem, networks: Mapping[str, BaseMLClass], options: argpar
         text = report(problem, tests[""], networks, options.seed)
     print(text, end="\n\n", flush=True)
     _write(options.csv, problem, tests)
+    if options.picture:
+        plot_median_trace(problem, networks, tests[""], options.seed, protocol, save_path=options.picture)
+        print(f"Picture  {options.picture}")
 
 
 def _test_outside(problem: Problem, networks: Mapping[str, BaseMLClass], options: argparse.Namespace) -> None:
@@ -186,6 +195,19 @@ def _problems(asked: str | None, networks: Mapping[str, BaseMLClass], kind: str 
     if not any(one.name in fitting for one in problems):
         raise ValueError(f"{_option(kind)} is not for {problems[0].name}; it is for {' and '.join(fitting)}")
     return [one for one in problems if one.name in fitting]
+
+
+def _testable(
+    problems: Sequence[Problem], options: argparse.Namespace, networks: Mapping[str, BaseMLClass]
+) -> Sequence[Problem]:
+    """Those of several problems whose traces can be tested by what --by says; the others are named, and left out."""
+    if options.by is None or len(problems) == 1:
+        return problems
+    fitting = [one for one in problems if options.by in variants_of(one, _protocol(options, networks))]
+    for one in problems:
+        if fitting and one not in fitting:
+            print(f"{one.name.capitalize()} is left out, as its traces do not differ by {options.by}.", flush=True)
+    return fitting or problems
 
 
 def _protocol(options: argparse.Namespace, networks: Mapping[str, BaseMLClass]) -> TraceProtocol:

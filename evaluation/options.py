@@ -41,6 +41,8 @@ def blind_test_options(description: str, arguments: Sequence[str] | None = None)
     add("--seed", type=seed, default=0, metavar="N", help="seed of the traces and the intervals (default 0)")
     add("--by", choices=VARIANTS, help="one test of each heterogeneity, wavelet, noise level .. (default: one test)")
     add("--csv", type=Path, metavar="DIR", help="folder to which one CSV file is written for each test")
+    text = "file of a picture: the networks and the best classical method on the blind trace of median error"
+    add("--picture", type=Path, metavar="PNG", help=text)
     _add_outside(parser)
     return parser.parse_args(arguments)
 
