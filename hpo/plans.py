@@ -33,6 +33,7 @@ from networks.files import remove_run_files
 from networks.rows import NetworkConfig
 from support.files import mend_table, replace_file, whole_lines
 from support.startup import load_keras
+from support.words import number_of
 
 keras = load_keras()
 
@@ -237,7 +238,7 @@ def _work(run: Run, plan_of: Callable[[Run], Plan]) -> Run:
         missing = plan.missing()
         n_all, n_done = len(plan.trainings), len(plan.trainings) - len(missing)
         traces = run.problem.traces_line(asdict(run.settings), "\nTraces   ")
-        print(f"{n_all} trainings, {n_done} of them done already; each {data_protocol(run)}{traces}")
+        print(f"{number_of(n_all, 'training')}, {n_done} of them done already; each {data_protocol(run)}{traces}")
         if plan.source:
             print(_whose(plan))
         print(f"Results  {plan.folder}", flush=True)
@@ -256,7 +257,7 @@ def _list(plan: Plan) -> None:
     for number, training in enumerate(plan.trainings, 1):
         done = "" if training.seed in missing else "  done"
         print(f"{number:4d}  {training.approach:11s}  {training.config.label}  {training.config.learning_rate:g}{done}")
-    print(f"{len(plan.trainings)} trainings, {len(plan.trainings) - len(missing)} of them done already")
+    print(f"{number_of(len(plan.trainings), 'training')}, {len(plan.trainings) - len(missing)} of them done already")
     if plan.source:
         print(_whose(plan))
 
@@ -340,6 +341,7 @@ def _print_result(run: Run, plan: Plan) -> None:
         failed = f", {len(values) - len(finite)} failed" if len(finite) < len(values) else ""
         whose = f" ({plan.source})" if plan.source else ""
         print(
-            f"{approach}{whose}: {len(values)} trainings, {best}{failed}; network in {run.tree.final_model(approach)}"
+            f"{approach}{whose}: {number_of(len(values), 'training')}, {best}{failed}; "
+            f"network in {run.tree.final_model(approach)}"
         )
     print(f"All trainings {plan.table}\nLoss curves   {plan.folder / LOSS_HISTORY_FOLDER}")

@@ -1,5 +1,6 @@
 """Prints what a study is going to do and how long that may take, one line per trial, and the result."""
 
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,8 +23,10 @@ from hpo.run import Run, data_protocol, short_number, training_size, why_too_lar
 from hpo.trials import finished_trials, result_of, run_name_of, trained_trials, trial_kind
 from networks.backends import hardware
 from networks.files import LOSS_HISTORY_FOLDER
+from support.command_line import command_line
 from support.startup import load_keras
 from support.stopping import check_stop
+from support.words import number_of
 
 keras = load_keras()
 
@@ -56,7 +59,7 @@ def _reason(trial: FrozenTrial) -> str | None:
     """Return why a trial has no fully trained network: skipped, failed or pruned; None when it has one."""
     kind = trial_kind(trial)
     if kind == "pruned":
-        return f"pruned after {trained_epochs(trial)} epochs"
+        return f"pruned after {number_of(trained_epochs(trial), 'epoch')}"
     return f"{kind}: {trial.user_attrs[kind]}" if kind in ("skipped", "failed") else None
 
 
@@ -115,9 +118,9 @@ def print_plan(run: Run, study: optuna.Study) -> None:
     seconds = estimated_seconds(run, study)
     if seconds > LONG_STUDY:
         print(
-            f"warning: on this machine the study may take about {seconds / LONG_STUDY:.0f} days. Ctrl-C stops it at "
-            "any time and loses nothing. It is shorter with fewer --n-trials or --num-epochs, --pruner median, "
-            "--preset quick, a GPU, or --workers on this and other machines (see README).\n",
+            f"warning: on this machine the study may take about {number_of(round(seconds / LONG_STUDY), 'day')}. "
+            "Ctrl-C stops it at any time and loses nothing. It is shorter with fewer --n-trials or --num-epochs, "
+            "--pruner median, --preset quick, a GPU, or --workers on this and other machines (see README).\n",
             flush=True,
         )
 
@@ -164,7 +167,7 @@ def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path:
     if run.own_pairs:
         n_traces, words = min(n_traces, run.own_pairs.n_blind), f" of {run.own_pairs.traces.path.name}"
         meaning = f"\n{run.own_pairs.meaning}"
-    print(f"\nOn {n_traces} blind traces{words}, with 95 % intervals:", flush=True)
+    print(f"\nOn {number_of(n_traces, 'blind trace')}{words}, with 95 % intervals:", flush=True)
     rows = blind_test(problem, networks, n_traces, s.seed, s.protocol)
     write_csv(path, problem, rows)
     print(f"{report(problem, rows, networks, s.seed)}{meaning}\nBlind test    {path}")
@@ -183,7 +186,7 @@ def print_result(run: Run, study: optuna.Study) -> None:
     check_stop()
     trained = trained_trials(study)
     others = [trial for trial in finished_trials(study) if _reason(trial)]
-    print(f"\n{len(trained)} trials trained, {len(others)} skipped, failed or pruned")
+    print(f"\n{number_of(len(trained), 'trial')} trained, {len(others)} skipped, failed or pruned")
     for trial in others:
         print(f"  {describe_trial(run, trial)}")
     _print_pruned(run, others)
@@ -208,8 +211,21 @@ def print_result(run: Run, study: optuna.Study) -> None:
     print(
         f"All trials    {run.tree.summary}\n"
         f"Loss curves   {run.tree.search / LOSS_HISTORY_FOLDER}\n"
-        f"Dashboard     {dashboard_command(run)}"
+        f"Dashboard     {dashboard_command(run)}{_next_step(run)}"
     )
+
+
+def _next_step(run: Run) -> str:
+    """Return a line with the command that shows a network which beats the filters; empty where there is none of it.
+
+    After a search of minutes, that is the pretrained network of the problem.
+    """
+    network = baseML.PRETRAINED / f"{run.problem.name}_paper.keras"
+    if run.settings.preset != "quick" or not network.is_file():
+        return ""
+    shown = network.relative_to(Path.cwd()) if network.is_relative_to(Path.cwd()) else network
+    words = [str(Path(sys.argv[0]).with_name("blindTest.py")), "--model", str(shown), "--traces", "50"]
+    return f"\nNext          {command_line(['python', *words, '--picture', str(run.tree.root / 'pretrained.png')])}"
 
 
 def print_networks(run: Run, paths: Mapping[str, Path], table: Path) -> None:
@@ -242,7 +258,7 @@ def _effort(run: Run, study: optuna.Study) -> str:
     epochs, minutes = (sum(map(count, trials)) for count in (trained_epochs, trained_minutes))
     published = f" ({run.problem.paper_epochs:,} in the published search)" if run.problem.paper_trials else ""
     budget = f"; its budget is {run.settings.budget}" if run.settings.budget else ""
-    return f"{epochs:,} epochs{published} and {minutes:.1f} min{budget}"
+    return f"{number_of(epochs, 'epoch', form=',')}{published} and {minutes:.1f} min{budget}"
 
 
 def _print_pruned(run: Run, trials: list[FrozenTrial]) -> None:
@@ -252,4 +268,5 @@ def _print_pruned(run: Run, trials: list[FrozenTrial]) -> None:
     ]
     if pruned:
         total = run.settings.num_epochs * len(pruned)
-        print(f"Pruning saved {total - sum(pruned)} of the {total} epochs of {len(pruned)} pruned trials")
+        of_all = f"{number_of(total, 'epoch')} of {number_of(len(pruned), 'pruned trial')}"
+        print(f"Pruning saved {total - sum(pruned)} of the {of_all}")

@@ -26,6 +26,7 @@ from support.command_line import check_output, command_line
 from support.errors import UserError
 from support.files import is_header
 from support.stopping import check_stop
+from support.words import number_of
 
 
 @dataclass(kw_only=True)
@@ -222,7 +223,8 @@ def data_protocol(run: Run) -> str:
     s = run.settings
     transform = "" if s.transform == "NA" else f", as {s.transform}"
     return (
-        f"{s.num_epochs} epochs of {s.num_datasets} training and {s.n_validation} {s.validation} validation traces of "
+        f"{number_of(s.num_epochs, 'epoch')} of {s.num_datasets} training and "
+        f"{number_of(s.n_validation, f'{s.validation} validation trace')} of "
         f"{s.n_samples} samples at {1e3 * s.dt:g} ms{transform}, batches of {s.batch_size}"
     )
 

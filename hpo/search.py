@@ -29,6 +29,7 @@ from support.errors import StoppedError, machine_fault
 from support.files import line_of, mend_table, note, replace_rows, start_table
 from support.startup import load_keras
 from support.stopping import stop_was_asked
+from support.words import number_of
 
 keras = load_keras()
 
@@ -144,7 +145,9 @@ def work(run: Run, study: optuna.Study, storage: optuna.storages.BaseStorage, pr
             elif running := queue.others_running():
                 if not waiting_was_said:
                     waiting_was_said = True
-                    progress.say(f"waiting for {len(running)} trials of other processes; Ctrl-C does them no harm")
+                    progress.say(
+                        f"waiting for {number_of(len(running), 'trial')} of other processes, which Ctrl-C does no harm"
+                    )
                 time.sleep(POLL)
             else:
                 break

@@ -17,6 +17,7 @@ from hpo.trials import finished_trials
 from hpo.urls import public_url
 from support.errors import StoppedError
 from support.stopping import check_stop, ignore_signals, stop_was_asked
+from support.words import number_of
 
 POLL = 1.0  # s between two looks at what other processes do
 TIME_TO_END = 60.0  # s that a process has to end after it was asked to
@@ -62,7 +63,7 @@ def supervise(run: Run, study: optuna.Study, progress: Progress) -> None:
     progress.update()
     done = len(finished_trials(study))
     if done < run.settings.n_trials and run.may_begin(study.get_trials(deepcopy=False)):
-        raise StoppedError(f"all processes ended, with {done} of {run.settings.n_trials} trials done")
+        raise StoppedError(f"all processes ended, with {done} of {number_of(run.settings.n_trials, 'trial')} done")
 
 
 def _stop_workers(processes: Collection[subprocess.Popen]) -> None:

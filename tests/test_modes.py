@@ -357,7 +357,7 @@ def test_the_final_trainings_say_whose_they_are_and_end_with_a_blind_test(tmp_pa
     run_mode("final_model", tmp_path, "--repeats", "1")
     printed = capsys.readouterr().out
     assert "Networks the configurations of the paper's Table 3; --from-study NAME" in printed
-    assert "Optuna (the paper's Table 3): 1 trainings" in printed
+    assert "Optuna (the paper's Table 3): 1 training," in printed
     (blind,) = tmp_path.rglob("blind_test.csv")
     methods = {row["Method"] for row in read(blind)}
     assert {"CNN of Grid Search, the paper's Table 3", "CNN of Optuna, the paper's Table 3", "Noisy input"} <= methods

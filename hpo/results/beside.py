@@ -22,6 +22,7 @@ from hpo.results.studies import StudyResults, importances
 from hpo.tree import APPROACHES
 from networks.rows import NetworkConfig
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
+from support.words import number_of
 
 MOST_CURVES, CURVES_A_ROW = 12, 4  # configurations that are shown, panels in a row
 OURS = {"color": COLOURS["blue"], "label": "ours"}
@@ -123,7 +124,7 @@ def _draw_grid(panel: SubFigure, pair: tuple[pd.DataFrame, pd.DataFrame], label:
         if are_wide(values):
             left.loglog()
         left.legend(frameon=False, fontsize=6)
-    left.set(xlabel=f"{label}, other", ylabel=f"{label}, ours", title=f"{len(both)} runs of both grids")
+    left.set(xlabel=f"{label}, other", ylabel=f"{label}, ours", title=f"{number_of(len(both), 'run')} of both grids")
     kinds = list(dict.fromkeys(kind for grid in pair for kind in grid["arch_type"]))
     for grid, look, shift in zip(pair, LOOKS, (-0.2, 0.2), strict=True):
         losses = [grid.loc[grid["arch_type"] == kind, "loss"] for kind in kinds]
@@ -163,7 +164,9 @@ def _draw_importances(panel: SubFigure, pair: tuple[Importances, Importances], l
     names = list(dict.fromkeys(name for found in pair for name in found.shares.index))[::-1]
     for found, look, shift in zip(pair, LOOKS, (0.2, -0.2), strict=True):
         shares = found.shares.reindex(names, fill_value=0.0)
-        look = look | {"label": "\n".join(filter(None, (f"{look['label']}: {found.n_trials} trials", found.caution)))}
+        look = look | {
+            "label": "\n".join(filter(None, (f"{look['label']}: {number_of(found.n_trials, 'trial')}", found.caution)))
+        }
         bars = {"xerr": shares["spread"], "error_kw": {"linewidth": 0.8, "capsize": 2, "ecolor": "0.4"}, "alpha": 0.8}
         ax.barh(np.arange(len(names)) + shift, shares["mean"], 0.38, **bars, **look)
     ax.set_yticks(range(len(names)), [heading(name) for name in names])

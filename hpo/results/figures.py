@@ -22,6 +22,7 @@ from networks.rows import NetworkConfig
 from plots.networks import draw_network_flow, flow_height
 from plots.predictions import draw_actual_predicted, draw_comparison
 from plots.style import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, PICTURE_STYLE, PREDICTION_COLOURS, axis_label
+from support.words import number_of
 
 NETWORK_LINES = {  # styles of the network types in Figs 3 and 7
     "DNN": {"color": COLOURS["black"], "linestyle": "--", "marker": "s"},
@@ -217,7 +218,7 @@ def plot_repeatability(
         ax.plot(place + np.linspace(-0.15, 0.15, len(values)), values, **REPEATS)
     ax.set_xticks(
         range(1, len(approaches) + 1),
-        [f"{name}\n{len(values)} runs" for name, values in zip(approaches, losses, strict=True)],
+        [f"{name}\n{number_of(len(values), 'run')}" for name, values in zip(approaches, losses, strict=True)],
     )
     inliers = pd.concat([without_outliers(values) for values in losses])
     set_limits([ax], inliers, limits)
@@ -266,7 +267,7 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
             draw_comparison(axes, blind.time, blind.actual[0], firsts, *words)
         else:
             draw_actual_predicted(panels[0].subplots(), blind.actual, predictions, *words)
-        shown = "A trace" if blind.are_traces else f"{len(blind.actual)} traces"
+        shown = "A trace" if blind.are_traces else number_of(len(blind.actual), "trace")
         panels[0].suptitle(f"(a) {shown} that no training saw", x=0.01, ha="left", fontsize=9)
     if histories:
         _draw_losses(panels[-1].subplots(), problem, histories)

@@ -22,6 +22,7 @@ from hpo.results.axes import are_wide, caption, few_log_ticks, heading, log_if_w
 from hpo.results.grid import MissingError, traces_sentence
 from hpo.results.studies import StudyResults, importances
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
+from support.words import number_of
 
 LEFT_OUT_MARKS = {"skipped": "^", "pruned": "x", "failed": "P", "failed with a value": "*"}
 STUDY_PANELS = {
@@ -72,7 +73,7 @@ def _study_caption(results: StudyResults) -> str:
     alike = trained.dropna(subset=results.best_parameters)
     only = f" (b) shows {len(alike)} with the parameters of the best one." if len(alike) < len(trained) else ""
     traces = traces_sentence(results.problem, results.study.user_attrs)
-    return f"{results.name}: {len(trained)} trained trials; {others}.{only} {traces}"
+    return f"{results.name}: {number_of(len(trained), 'trained trial')}; {others}.{only} {traces}"
 
 
 def _score_label(results: StudyResults) -> str:
