@@ -11,6 +11,7 @@ import hpo.asked
 import hpo.options
 from hpo.settings import SEARCH, RunSettings
 from support.errors import UserError
+from support.files import note
 
 PAPER = {  # what a study of the paper preset keeps, in this order
     "preset": "paper",
@@ -153,6 +154,7 @@ def test_an_inversion_of_noisy_traces_is_one_option():
 
 
 def test_rates_on_a_log_scale_where_they_are_already_are_a_note(capsys):
+    note.cache_clear()  # Another test of this process may have had it printed.
     asked("--log-lr")
     assert "--log-lr changes nothing: preset quick draws" in capsys.readouterr().out
     assert asked("--log-lr", "--preset", "paper").search_space["Learning Rate"].log and not capsys.readouterr().out
