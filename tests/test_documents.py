@@ -30,6 +30,7 @@ LEFT_OUT = {  # part of a command, or of Python: why it is not run here
     "-m pytest": "it is what runs this",
     "-m benchmarks": "it measures for minutes",
     "-m docs": "it draws a picture of these pages",
+    "--only": "its networks are not those of the toys, and take long",
     "--preset paper": "it is for a GPU",
     "/Published": "it needs the network of a command that is for a GPU",
     "postgresql": "it needs a server of that name",
@@ -72,7 +73,7 @@ def small(words):
     mode = words[words.index("--mode") + 1] if "--mode" in words else "optuna"
     if not script.startswith("run_") or mode == "optuna_resume":
         return words
-    number = ("--n-trials", "1" if is_extended else "2") if mode == "optuna" else ()
+    number = {"optuna": ("--n-trials", "1" if is_extended else "2"), "final_model": ("--repeats", "1")}.get(mode, ())
     length = () if mode == "model_update" else ("--samples", str(LIVE_SAMPLES if is_extended else N_SAMPLES))
     return [*words, "--num-epochs", "1", "--num-datasets", "4", *number, *length]
 
