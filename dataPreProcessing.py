@@ -332,6 +332,12 @@ def fit_input(batches: keras.utils.PyDataset, batch_size: int | None = None):
     return dataset.with_options(options).prefetch(BATCHES_AHEAD)
 
 
+def _root(mean_square):
+    """The square root, also where it is zero: there its gradient is zero, and not NaN, which would end a training."""
+    is_positive = mean_square > 0
+    return ops.where(is_positive, ops.sqrt(ops.where(is_positive, mean_square, 1.0)), 0.0)
+
+
 @keras.saving.register_keras_serializable(package="seismic")
 def root_mean_squared_error(y_true, y_pred):
     """Square root of the mean squared difference over the whole batch: the paper's loss, a scalar tensor.
@@ -339,7 +345,7 @@ def root_mean_squared_error(y_true, y_pred):
     >>> float(root_mean_squared_error(np.zeros((2, 4, 1)), np.full((2, 4, 1), 3.0)))
     3.0
     """
-    return ops.sqrt(ops.mean(ops.square(y_pred - ops.cast(y_true, y_pred.dtype))))
+    return _root(ops.mean(ops.square(y_pred - ops.cast(y_true, y_pred.dtype))))
 
 
 @keras.saving.register_keras_serializable(package="seismic")
@@ -349,7 +355,7 @@ def trace_root_mean_squared_error(y_true, y_pred):
     >>> [float(rmse) for rmse in trace_root_mean_squared_error(np.zeros((2, 1, 1)), np.array([[[3.0]], [[1.0]]]))]
     [3.0, 1.0]
     """
-    return ops.sqrt(ops.mean(ops.square(y_pred - ops.cast(y_true, y_pred.dtype)), axis=(1, 2)))
+    return _root(ops.mean(ops.square(y_pred - ops.cast(y_true, y_pred.dtype)), axis=(1, 2)))
 
 
 @keras.saving.register_keras_serializable(package="seismic")

@@ -15,6 +15,7 @@ from dataPreProcessing import (
     log_root_mean_squared_error,
     normalize_data,
     root_mean_squared_error,
+    trace_root_mean_squared_error,
 )
 
 
@@ -219,3 +220,13 @@ def test_an_option_outside_its_range_is_named(option, value):
 def test_a_batch_that_is_not_there_raises_index_error():
     with pytest.raises(IndexError, match="batch 4"):
         stream()[4]
+
+
+@pytest.mark.parametrize("loss", [root_mean_squared_error, trace_root_mean_squared_error, log_root_mean_squared_error])
+def test_an_answer_without_an_error_does_not_end_a_training(loss):
+    """As of a trace that is zero everywhere, which a short trace of one layer is."""
+    model = keras.Sequential([keras.Input((4, 1)), keras.layers.Dense(1)])
+    model.compile("sgd", loss)
+    zeros = np.zeros((2, 4, 1), np.float32)
+    assert model.fit(zeros, zeros, verbose=0).history["loss"][0] <= 0
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
