@@ -292,7 +292,9 @@ class BaseMLClass:
         config, provenance, transform, precision, trained_on = cls._read_config(path)
         check_model_file(path)
         try:
-            model = keras.models.load_model(path, safe_mode=True)
+            # Where keras-tcn is imported, too, its layer has the name of the own one, and does not store the precision.
+            with computing_in(precision):
+                model = keras.models.load_model(path, safe_mode=True)
         except UNREADABLE as error:
             raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {short_reason(error)}") from error
         network = cls(config, *shape_of(model, path), transform, precision, loss)

@@ -334,8 +334,8 @@ def fit_input(batches: keras.utils.PyDataset, batch_size: int | None = None):
 
 def _root(mean_square):
     """The square root, also where it is zero: there its gradient is zero, and not NaN, which would end a training."""
-    is_positive = mean_square > 0
-    return ops.where(is_positive, ops.sqrt(ops.where(is_positive, mean_square, 1.0)), 0.0)
+    is_zero = mean_square == 0
+    return ops.where(is_zero, 0.0, ops.sqrt(ops.where(is_zero, 1.0, mean_square)))
 
 
 @keras.saving.register_keras_serializable(package="seismic")

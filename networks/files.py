@@ -56,7 +56,7 @@ def check_model_file(path: Path) -> None:
 
 def _check_class(path: Path, module: object, name: object) -> None:
     known = module in (None, "builtins") or str(module).split(".")[0] == LIBRARY_OF_MODELS
-    known = known or (module, name) in OWN_CLASSES
+    known = known or (str(module), str(name)) in OWN_CLASSES
     if not known or name in RUN_CODE:
         found = name if module is None else f"{module}.{name}"
         raise ValueError(

@@ -229,4 +229,5 @@ def test_an_answer_without_an_error_does_not_end_a_training(loss):
     model.compile("sgd", loss)
     zeros = np.zeros((2, 4, 1), np.float32)
     assert model.fit(zeros, zeros, verbose=0).history["loss"][0] <= 0
+    assert np.isnan(loss(zeros, zeros * np.nan)).all()  # A network that diverges is not one without an error.
     assert all(np.isfinite(weight).all() for weight in model.get_weights())

@@ -224,7 +224,7 @@ def test_traces_end_with_the_shortest_column_and_a_column_without_reflection_is_
     np.save(tmp_path / "v.npy", velocity)
     pairs = model_pairs(ModelFile(tmp_path / "v.npy", length_in_feet("4.013m"), "m/s"), DT, 10)
     assert pairs.y.shape == (2, int(np.ceil(2 * 4.013 * (20 / 2000 + 80 / 4000) / DT)))
-    assert "1 of them have no reflection" in " ".join(pairs.words)
+    assert "1 of them has no reflection" in " ".join(pairs.words)
 
 
 def test_a_segy_file_of_velocities_is_a_model_too(tmp_path):

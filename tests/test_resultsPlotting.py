@@ -1020,7 +1020,7 @@ def test_an_empty_tree_gives_what_needs_no_results(tmp_path, capsys):
         (["--figures", "seven"], "'seven' is not one of"),
         (["--tables", "5"], "'5' is not one of 1, 2, 3, 4"),
         (["--format", "gif"], "'gif' is not one of png, pdf, svg"),
-        (["--problem", "both of them"], "invalid choice: 'both of them'"),
+        (["--problem", "both of them"], "'both of them' is not one of denoising"),
     ],
 )
 def test_mistakes_end_with_status_2_and_one_sentence(options, sentence, capsys, tmp_path):

@@ -61,7 +61,7 @@ def test_the_run_says_what_it_does_and_what_came_out(finished):
     for words in (
         problem.name,
         "preset quick",
-        "2; each 2 epochs of 4 training and 1 fixed validation traces of 48 samples",
+        "2; each 2 epochs of 4 training and 1 fixed validation trace of 48 samples",
         "tensorflow",
         study.study_name,
         "optuna-dashboard 'sqlite:///",

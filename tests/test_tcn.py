@@ -11,7 +11,7 @@ import pytest
 import tcn
 
 import networks.tcn
-from baseML import BaseMLClass
+from baseML import BaseMLClass, NetworkConfig, create_model
 from networks.layers import tcn_dilations
 
 ROOT = Path(__file__).parents[1]
@@ -96,3 +96,13 @@ def test_the_layers_inside_have_the_precision_of_the_layer():
     assert layer(TRACES).dtype == "bfloat16"
     assert {inner.compute_dtype for inner in layer._flatten_layers()} == {"bfloat16"}
     assert {weight.dtype for weight in layer.weights} == {"float32"}
+
+
+def test_a_network_is_the_same_where_keras_tcn_was_imported_last(tmp_path, known):
+    config = NetworkConfig("TCN", num_dnn=4, num_dil=2, num_filt=4, krnl_size=3)
+    network = create_model(config, 50, precision="mixed_bfloat16")
+    path = network.save_model(tmp_path / "network.keras")
+    known(tcn.TCN)
+    loaded = BaseMLClass.load_model(path)
+    assert type(loaded.get_model().layers[1]) is tcn.TCN
+    np.testing.assert_array_equal(loaded.predict_result(TRACES[..., 0]), network.predict_result(TRACES[..., 0]))
