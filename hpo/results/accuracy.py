@@ -56,8 +56,8 @@ def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], m
     sentences = [
         f"{BASELINE_TRACES} blind traces; bars are 95 % intervals over traces. Lines are classical methods.",
         *(f"Dotted: {sentence}" for sentence in knowing),
-        "(c) and (d) are paired differences, on the same traces: values below zero are worse, and a bar that does not "
-        "reach zero is more than chance gives.",
+        "Below are paired differences, on the same traces: values below zero are worse, and a bar that does not reach "
+        "zero is more than chance gives.",
     ]
     caption(fig, sentences)
     return fig
