@@ -33,6 +33,7 @@ LEFT_OUT = {  # part of a command, or of Python: why it is not run here
     "--only": "its networks are not those of the toys, and take long",
     "--preset paper": "it is for a GPU",
     "/Published": "it needs the network of a command that is for a GPU",
+    "--results Paper": "it needs that network, too",
     "postgresql": "it needs a server of that name",
     "....db": "it needs a file that Optuna 3.1 wrote",
     "archive": "it needs the published archive",
