@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from hpo.results.options import DEFAULT_RESULTS, results_options
+from hpo.results.options import DEFAULT_RESULTS, chosen, results_options
 
 if __name__ == "__main__":  # A mistake is answered before Keras is loaded, which takes seconds.
     results_options(__doc__)
@@ -269,12 +269,12 @@ class Output:
         return list(contents)
 
 
-def _labels(option: str, asked: Sequence[str] | None, valid: Collection[str]) -> list[str] | None:
-    """Return the labels that an option asks for, in the order of all; UserError for one that is not among them."""
-    odd = [label for label in asked or () if label not in valid]
-    if odd:
-        raise UserError(f"{option}: {odd[0]!r} is not one of {', '.join(valid)}")
-    return asked and [label for label in valid if label in asked]
+def _chosen(option: str, words: Sequence[str], valid: Collection[str]) -> list[str]:
+    """Return some of the valid words, as `chosen` does; UserError with the option's name for another one."""
+    try:
+        return chosen(words, valid)
+    except ValueError as error:
+        raise UserError(f"{option}: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -282,10 +282,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = results_options(__doc__, arguments)
     problems = known_problems()
     try:
-        if options.problem not in (*problems, "both"):
-            raise UserError(f"--problem: {options.problem!r} is not one of {', '.join([*problems, 'both'])}")
-        options.figures = _labels("--figures", options.figures, figures_of(problems))
-        options.tables = _labels("--tables", options.tables, tables_of(problems))
+        _chosen("--problem", [options.problem], [*problems, "both"])
+        options.figures = options.figures and _chosen("--figures", options.figures, figures_of(problems))
+        options.tables = options.tables and _chosen("--tables", options.tables, tables_of(problems))
         if options.storage is None and not options.results.is_dir():
             raise UserError(
                 f"--results {str(options.results)!r} is not a folder; give the one with Denoising and Inversion"

@@ -14,14 +14,14 @@ from plots.predictions import draw_comparison
 from plots.style import COLOURS, PAGE_WIDTH, draw_trace, legend_above, picture
 from support.words import number_of
 
-WINDOW = 0.4  # s of a trace of amplitudes, of which a page shows no more than some hundred samples
+WINDOW = 0.4  # s of a trace of amplitudes: a page shows no more than some hundred samples
 
 
 @picture
 def plot_median_trace(
     task: Task, networks: Networks, rows: Sequence[Row], seed: int, protocol: TraceProtocol
 ) -> Figure:
-    """The blind trace of which the first network's error is the median: input, answers, and their differences.
+    """The blind trace whose error, that of the first network, is the median: input, answers, and their differences.
 
     ``rows`` are those of a `blind_test` of the networks with this seed and protocol. The answers are those of all
     networks and of the classical method that is best in the rows. Of amplitudes, the WINDOW of median energy is shown.

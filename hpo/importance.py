@@ -73,6 +73,7 @@ def importances_of(trained: Sequence[FrozenTrial], target: str = "score") -> Imp
     best = min(trained, key=lambda trial: trial.value, default=None)
     names = {name for name in varied_parameters(trained) if name in best.params}
     usable = [trial for trial in trained if np.isfinite(value_of(trial)) and trial.params.keys() >= names]
+    usable.sort(key=lambda trial: trial.number)  # A forest depends on the order of the trials.
     if len(usable) < FEWEST:
         alike = "" if len(usable) == len(trained) else " with the parameters of the best one"
         found = number_of(len(usable), f"trained trial{alike} is", f"trained trials{alike} are")

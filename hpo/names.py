@@ -10,9 +10,8 @@ class Parameter(NamedTuple):
 
     readable: str
     meaning: str
-    column: str = (
-        ""  # of the published tables, and part of the model label; empty where the paper has no such parameter
-    )
+    # The published tables and the model labels have this name; it is empty where the paper has no such parameter.
+    column: str = ""
     letter: str = ""  # of the short labels, such as U3824 D108 F46 K14
 
 

@@ -157,8 +157,7 @@ def _importances(study: optuna.Study, trained: Sequence[FrozenTrial]) -> str:
     if len(trained) >= MANY:
         print(f"fANOVA of {len(trained)} trials is computed for the dashboard; this takes a while", flush=True)
     try:
-        # A forest depends on the order of the trials, and the figures have that of their numbers.
-        found = importances_of(sorted(trained, key=lambda trial: trial.number))
+        found = importances_of(trained)
     except ValueError as error:
         return f"There are no importances: {error}."
     optuna_dashboard.save_plotly_graph_object(study, importance_figure(found), graph_object_id=CARD)

@@ -7,7 +7,7 @@ import textwrap
 import uuid
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -113,9 +113,7 @@ def keep_best(folder: str | Path, destination: str | Path, run_name: str) -> boo
     destination.mkdir(parents=True, exist_ok=True)
     new = _provenance(Path(folder, f"{run_name}.json"))
     rivals = _losses(destination, new["owner"], but=run_name)
-    # Without its .keras file, a rival is the rest of a move that was interrupted.
-    whole = [name for name in rivals if (destination / f"{name}.keras").is_file()]
-    if any(rivals[name] < new["validation_loss"] for name in whole):
+    if any(loss < new["validation_loss"] for loss in _whole(destination, rivals).values()):
         return False
     log_path = loss_history_path(folder, run_name)
     Path(folder, f"{run_name}.json").replace(destination / f"{run_name}.json")
@@ -130,9 +128,13 @@ def keep_best(folder: str | Path, destination: str | Path, run_name: str) -> boo
 
 def kept_best(destination: Path, owner: str) -> Path | None:
     """The network that `keep_best` has kept of an owner; None where there is none."""
-    losses = _losses(destination, owner)
-    whole = [name for name in losses if (destination / f"{name}.keras").is_file()]
-    return destination / f"{min(whole, key=losses.get)}.keras" if whole else None
+    whole = _whole(destination, _losses(destination, owner))
+    return destination / f"{min(whole, key=whole.get)}.keras" if whole else None
+
+
+def _whole(folder: Path, losses: Mapping[str, float]) -> dict[str, float]:
+    """Those of some networks that have their .keras file; others are the rest of a move that was interrupted."""
+    return {name: loss for name, loss in losses.items() if (folder / f"{name}.keras").is_file()}
 
 
 def _losses(folder: Path, owner: str, but: str = "") -> dict[str, float]:

@@ -15,15 +15,7 @@ from support.startup import load_keras
 
 keras = load_keras()
 
-SIZES = {  # of a `NetworkConfig`, with the paper's letters
-    "num_layers": "L",
-    "num_dnn": "U",
-    "num_dil": "D",
-    "num_filt": "F",
-    "krnl_size": "K",
-    "pool_val": "P",
-    "num_lstm": "H",
-}
+SIZES = ("num_layers", "num_dnn", "num_dil", "num_filt", "krnl_size", "pool_val", "num_lstm")  # of a `NetworkConfig`
 MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
 VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
 TRACE_UNIT, SUM_UNIT = 0.055, 0.5  # about the deviation of clean traces, and of their running sums
@@ -181,7 +173,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         check_choice("network", f"{self.arch_type} {self.net_type}", [" ".join(key) for key in NETWORKS])
-        for name in ("num_layers", "num_dnn", "num_dil", "num_filt", "krnl_size", "pool_val", "num_lstm"):
+        for name in SIZES:
             most = MOST_LAYERS if name == "num_layers" else LARGEST_SIZE
             object.__setattr__(self, name, check_whole(name, getattr(self, name), 1, most))
         if self.pool_val != 1 and not self.network.pools:
@@ -242,15 +234,6 @@ class NetworkConfig:
         except ValueError:  # A network that does not pool takes no pooling.
             return False
         return other.layers != self.layers
-
-    @property
-    def sizes(self) -> str:
-        """The sizes that the network depends on, with the paper's letters.
-
-        >>> NetworkConfig("CNN", "SEQ", num_layers=2, num_filt=16, krnl_size=8).sizes
-        'L2 F16 K8'
-        """
-        return " ".join(f"{letter}{getattr(self, name)}" for name, letter in SIZES.items() if self.depends_on(name))
 
     @property
     def layers(self) -> list[Layer]:

@@ -225,9 +225,8 @@ def test_one_tree_holds_the_final_trainings_of_a_quick_run_and_of_an_extended_st
     assert "Networks the configurations of study mine" in printed and "RES of Optuna, study mine" in printed
     tree = ResultsTree(tmp_path, problem.folder)
     settings = json.loads((tree.root / "Repeatability_mine" / "settings.json").read_text(encoding="utf-8"))
-    assert [settings[name] for name in ("preset", "variety", "n_samples", "from_study")] == [
-        *("extended", "paper", 64, "mine")
-    ]
+    expected = {"preset": "extended", "variety": "paper", "n_samples": 64, "from_study": "mine"}
+    assert {name: settings[name] for name in expected} == expected
     for name, expected in ((None, "study mine"), ("other", "the paper's Table 3")):
         results = resultsPlotting.Results(problem, tree, study_name=name)
         assert {final_label(problem, network) for network in results.networks} <= {

@@ -88,8 +88,8 @@ def test_a_new_study_says_how_its_pages_are_read_and_what_its_parameters_mean(tm
 def test_importances_name_their_method_and_their_trials_or_why_there_are_none(tmp_path, n_trials, words, has_card):
     run, study = made_up(tmp_path, n_trials)
     write_results(run, study)
-    told = section(optuna_dashboard.get_note(study), "Importance of the parameters")
-    assert words in told and ("Not reliable" in told) == (10 <= n_trials < 30)
+    text = section(optuna_dashboard.get_note(study), "Importance of the parameters")
+    assert words in text and ("Not reliable" in text) == (10 <= n_trials < 30)
     assert (card_of(study) is not None) == has_card
     if has_card:
         figure, found = json.loads(card_of(study)), importances_of(study.trials)
@@ -99,7 +99,7 @@ def test_importances_name_their_method_and_their_trials_or_why_there_are_none(tm
         title = figure["layout"]["title"]["text"]
         assert "Importance for the score, fANOVA" in title and f"fANOVA of {n_trials} trials" in title
         assert ("Not reliable" in title) == (n_trials < 30)
-        assert told.count(" ± ") == len(found.shares)
+        assert text.count(" ± ") == len(found.shares)
 
 
 def test_importances_are_computed_again_only_for_more_trials(tmp_path, monkeypatch):
@@ -159,8 +159,8 @@ def test_a_run_leaves_its_blind_test_and_its_best_trial_in_the_note_and_among_th
         assert artifact.filename == "s_blind_test.csv"
         with store.open_reader(artifact.artifact_id) as file:
             assert file.read() == tree.blind_test("s").read_bytes()
-    told = study._storage.get_study_system_attrs(study._study_id)
-    notes = [str(text) for name, text in told.items() if name.startswith(f"dashboard:{best._trial_id}:note_str")]
+    attributes = study._storage.get_study_system_attrs(study._study_id)
+    notes = [str(text) for name, text in attributes.items() if name.startswith(f"dashboard:{best._trial_id}:note_str")]
     assert "The best trial so far when it ended" in notes[0] and "kernel size (`krnl_size`)" in notes[0]
 
 

@@ -132,7 +132,7 @@ def test_a_study_with_a_file_of_its_own_goes_on_there_beside_new_ones(tmp_path, 
 
 
 def work_off(folder, name):
-    """One process' part of a study in a file of several: each trial is claimed, reports its epochs, and is told."""
+    """One process works on a study in a file of several: it claims trials, reports their epochs and records results."""
     _, storage = open_storage(f"sqlite:///{folder / 'studies.db'}", folder)
     study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
     with TrialQueue(study, storage, folder) as queue:

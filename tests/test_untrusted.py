@@ -547,8 +547,8 @@ def test_a_worker_gets_the_password_where_nobody_else_sees_it(tmp_path, monkeypa
     url = f"postgresql+psycopg://me:{SECRET}@host/x"
     words = {"two words": ["--storage", url], "one word": [f"--storage={url}"], "short": ["--stor", url]}[form]
     script = tmp_path / "run.py"
-    told = f"sys.argv[1:], os.environ[{hpo.workers.WORKER_STORAGE!r}]"
-    script.write_text(f"import os, sys\nprint({told}, sep='\\n', file=sys.stderr)\n")
+    expressions = f"sys.argv[1:], os.environ[{hpo.workers.WORKER_STORAGE!r}]"
+    script.write_text(f"import os, sys\nprint({expressions}, sep='\\n', file=sys.stderr)\n")
     monkeypatch.setattr(sys, "argv", [str(script)])
     options = hpo.options.parse_options("", words)
     run = hpo.asked.run_from_options(DENOISING, options, words)

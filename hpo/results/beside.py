@@ -18,6 +18,7 @@ from hpo.results.axes import are_wide, caption, heading, log_if_wide, wrapped
 from hpo.results.figures import NETWORK_LINES
 from hpo.results.grid import MissingError, read_settings, traces_sentence
 from hpo.results.histories import History
+from hpo.results.networks import sizes_of
 from hpo.results.studies import StudyResults, importances
 from hpo.tree import APPROACHES
 from networks.rows import NetworkConfig
@@ -96,7 +97,7 @@ def draw_curves(ax: Axes, groups: Sequence[tuple[Sequence[History], Mapping[str,
 
 def _short_name(config: NetworkConfig) -> str:
     """Return the type of a network, its sizes and the learning rate, in two lines."""
-    used = config.sizes.split()
+    used = sizes_of(config)
     return f"{config.arch_type} {' '.join(used[:3])}\n{' '.join(used[3:])}, rate {config.learning_rate:.3g}"
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from hpo.names import PARAMETERS
 from hpo.problem import Problem
+from hpo.sets import SETTINGS
 from hpo.tree import ResultsTree
 from networks.files import LOSS_HISTORY_FOLDER
 
@@ -79,7 +80,7 @@ def _with_losses(table: pd.DataFrame, column: str, path: Path, what: str) -> pd.
 def read_settings(folder: Path) -> dict[str, object]:
     """Return the settings that a folder's tables were made with; empty where none are stored, as in the archive."""
     try:
-        settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return settings if isinstance(settings, dict) else {}

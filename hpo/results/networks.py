@@ -15,10 +15,12 @@ from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_test, blind_traces
 from evaluation.comparison import Row, best_baseline, compare
 from evaluation.scores import Interval
+from hpo.names import LETTERS
 from hpo.pairs import content_of, tested_on
 from hpo.problem import Problem
 from hpo.results.grid import MissingError, read_history
 from hpo.tree import APPROACHES, ResultsTree
+from networks.rows import NetworkConfig
 from networks.size import estimate
 from problems.own_pairs import Pairs
 from support.errors import UserError
@@ -179,10 +181,15 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
     return networks, [row for row in rows if row.kind != "network"]
 
 
+def sizes_of(config: NetworkConfig) -> list[str]:
+    """Return the sizes that a network depends on, with the paper's letters: L2, F16, K8."""
+    return [f"{letter}{getattr(config, name)}" for letter, name in LETTERS.items() if config.depends_on(name)]
+
+
 def _names(networks: Mapping[Path, BaseMLClass]) -> list[str]:
     """Return names for networks: the type and where it comes from, with sizes or a number where these are alike."""
     names = [f"{network.config.arch_type}, {_origin(path, network.provenance)}" for path, network in networks.items()]
-    for addition in (lambda number, config: config.sizes, lambda number, config: f"no. {number}"):
+    for addition in (lambda number, config: " ".join(sizes_of(config)), lambda number, config: f"no. {number}"):
         counts, known = Counter(names), list(names)
         names = [
             name if counts[name] == 1 else f"{name}, {addition(known[: place + 1].count(name), network.config)}"

@@ -1,11 +1,12 @@
 """The command line of resultsPlotting.py, which is read before Keras is loaded."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hpo.options import Parser
 from hpo.settings import study_name_option
+from support.command_line import converter
 
 DEFAULT_RESULTS = Path("Results")
 FORMATS = ("png", "pdf", "svg")
@@ -16,13 +17,12 @@ def _words(text: str) -> list[str]:
     return text.replace(" ", "").lower().split(",")
 
 
-def _formats(text: str) -> list[str]:
-    """Some of FORMATS; ArgumentTypeError for another one."""
-    words = _words(text)
-    odd = [word for word in words if word not in FORMATS]
+def chosen(words: Sequence[str], valid: Collection[str]) -> list[str]:
+    """Return some of the valid words in the order of all. Raises ValueError for one that is not among them."""
+    odd = [word for word in words if word not in valid]
     if odd:
-        raise argparse.ArgumentTypeError(f"{odd[0]!r} is not one of {', '.join(FORMATS)}")
-    return [word for word in FORMATS if word in words]
+        raise ValueError(f"{odd[0]!r} is not one of {', '.join(valid)}")
+    return [word for word in valid if word in words]
 
 
 def results_options(description: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -40,7 +40,8 @@ def results_options(description: str, arguments: Sequence[str] | None = None) ->
     text = "draw the results beside those of this tree, and only what is asked"
     add("--compare", type=Path, metavar="DIR", help=text)
     formats = f"any of {', '.join(FORMATS)} (default png)"
-    add("--format", type=_formats, default=["png"], metavar="F,F", help=formats)
+    is_format = converter(lambda text: chosen(_words(text), FORMATS))
+    add("--format", type=is_format, default=["png"], metavar="F,F", help=formats)
     add("--output", type=Path, default=Path("Figs"), metavar="DIR", help="folder of the pictures (default Figs)")
     limits = "the paper's limits of losses in the figures of the grid and of repeated trainings, as far as it has them"
     add("--paper-limits", action="store_true", help=limits)
