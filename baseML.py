@@ -25,7 +25,6 @@ from dataPreProcessing import (
     CustomDataGen,
     Loss,
     channel_names,
-    fit_input,
     restore_traces,
     transform_traces,
 )
@@ -33,6 +32,7 @@ from networks.backends import choose_compilation, computing_in, gradients_forgot
 from networks.backends import device_name
 from networks.callbacks import CLR_CB, OPTIMIZERS, SCHEDULES, Dwell_CB, log_columns
 from networks.callbacks import Backup, BestModel, FirstEpoch, LossHistory, StopWhenAsked
+from networks.feeding import fit_input, in_loops, loop_on_device
 from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer
 from networks.prediction import LONGEST_MARGIN, LONGEST_PASS, SAMPLES_PER_BATCH, SAMPLES_PER_BLOCK
@@ -40,7 +40,7 @@ from networks.prediction import Findings, TracesWarning, TrainedOn, as_rows, bac
 from networks.prediction import converted, in_windows, restored
 from networks.rows import NETWORKS, NetworkConfig
 from networks.tables import RunResult, SUMMARY_COLUMNS, append_results_to_file, init_results_file, labelled, summary_row
-from networks.size import VALIDATION_BATCH, Size, count_parameters, estimate, with_outputs
+from networks.size import Size, count_parameters, estimate, with_outputs
 from plots.learning import PlotLearning
 from plots.networks import plot_network
 from support.checks import check_choice, check_path, check_whole, unmasked
@@ -172,6 +172,8 @@ class BaseMLClass:
             model.jit_compile = chosen.jit_validation
             model.make_test_function()  # here, as Keras would have one choice for training and validation
             model.jit_compile = chosen.jit_compile
+        if in_loops():
+            loop_on_device(model)
         return one_by_one
 
     def fit_model(
@@ -229,7 +231,7 @@ class BaseMLClass:
         one_by_one = self.compile_for(num_epochs * len(training), training.batch_size, validation.batch_size)
         history = model.fit(
             fit_input(training),
-            validation_data=fit_input(validation, VALIDATION_BATCH if one_by_one else None),
+            validation_data=fit_input(validation, any_size=one_by_one),
             epochs=num_epochs,
             initial_epoch=finished,
             callbacks=callbacks,

@@ -40,8 +40,6 @@ VELOCITY_SCALE = ((0.0, 30_000.0), (0.0, 1.0))  # ft/s
 SCALES = {"VEL": VELOCITY_SCALE, "VEL_GAPS": VELOCITY_SCALE}  # All other data have TRACE_SCALE.
 UNITS = dict.fromkeys(SCALES, "ft/s")  # Trace amplitudes have no unit.
 BLOCKS_KEPT = 4  # the one in use, the next one, and those that Keras' look at the first two batches would make twice
-BATCHES_AHEAD = 4  # are ready for the network while it works on one
-TRACES_AT_ONCE = 25  # go from Python to TensorFlow
 
 
 def normalize_data(data: np.ndarray, data_range: Range, new_range: Range = (0.0, 1.0)) -> np.ndarray:
@@ -166,6 +164,7 @@ class CustomDataGen(keras.utils.PyDataset):
         self.starting_age = check_whole("starting_age", starting_age, 0, OLDEST)
         self._rows: dict[int, PublishedRows] = {}  # by block; only the background thread uses them
         self._epochs_begun = 0
+        self._blocks_ahead = 1
         self._blocks: OrderedDict[tuple[int, int], Future] = OrderedDict()
         self._lock = threading.Lock()
         self._background = ThreadPoolExecutor(max_workers=1)
@@ -177,13 +176,20 @@ class CustomDataGen(keras.utils.PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} does not exist: an epoch has {len(self)}")
         first = index * self.batch_size
-        end = min(first + self.batch_size, self.n)
+        return self.traces_between(first, min(first + self.batch_size, self.n))
+
+    def traces_between(self, first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of the traces from ``first`` up to ``end`` of the epoch that is being served."""
         epoch, parts = self.epoch, []
         for block in range(first // TRACES_PER_BLOCK, (end - 1) // TRACES_PER_BLOCK + 1):
             start = block * TRACES_PER_BLOCK
             rows = slice(max(first - start, 0), end - start)
             parts.append([values[rows] for values in self._block(epoch, block)])
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+    def look_ahead(self, n_traces: int) -> None:
+        """Make as many traces ahead of their use as are taken at a time; without this, it is one block of them."""
+        self._blocks_ahead = math.ceil(n_traces / TRACES_PER_BLOCK)
 
     @property
     def n_channels(self) -> int:
@@ -272,17 +278,22 @@ class CustomDataGen(keras.utils.PyDataset):
 
     def _block(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
         """x and y of the TRACES_PER_BLOCK traces, or fewer, from block * TRACES_PER_BLOCK on."""
-        is_last = (block + 1) * TRACES_PER_BLOCK >= self.n
-        following = (epoch + (self.validation == "streaming"), 0) if is_last else (epoch, block + 1)
+        wanted = [(epoch, block)]
+        while len(wanted) <= self._blocks_ahead:
+            epoch_before, block_before = wanted[-1]
+            is_last = (block_before + 1) * TRACES_PER_BLOCK >= self.n
+            streaming = self.validation == "streaming"
+            wanted.append((epoch_before + streaming, 0) if is_last else (epoch_before, block_before + 1))
         with self._lock:
-            for key in ((epoch, block), following):
+            for key in wanted:
                 if key not in self._blocks:
                     self._blocks[key] = self._background.submit(self._generate, *key)
                 self._blocks.move_to_end(key)
-            while len(self._blocks) > max(BLOCKS_KEPT, self.batch_size // TRACES_PER_BLOCK + 3):
+            most = max(BLOCKS_KEPT, self.batch_size // TRACES_PER_BLOCK + 3, self._blocks_ahead + 1)
+            while len(self._blocks) > most:
                 self._blocks.popitem(last=False)
-            wanted = self._blocks[epoch, block]
-        return wanted.result()
+            found = self._blocks[epoch, block]
+        return found.result()
 
     def _generate(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
         n_traces = min(TRACES_PER_BLOCK, self.n - block * TRACES_PER_BLOCK)
@@ -298,38 +309,6 @@ class CustomDataGen(keras.utils.PyDataset):
         if made[0] is made[1]:
             return x, x
         return x, y[..., None] if y.ndim == 2 else y
-
-
-def fit_input(batches: keras.utils.PyDataset, batch_size: int | None = None):
-    """The input of `keras.Model.fit` and `evaluate`: the batches themselves, or, on TensorFlow, a dataset of them.
-
-    The dataset has those batches, or their ``n`` traces in batches of ``batch_size``. Keras would make it with
-    autotuning, whose thread keeps the end of an epoch waiting, at random, for its next look at the clock, at 0.63,
-    1.27, 2.55 s .. from the start. It would also take each batch from Python to TensorFlow alone, which costs 0.3 ms.
-
-    >>> len(fit_input(CustomDataGen(batch_size=2, n=5, n_samples=100)))
-    3
-    """
-    if keras.backend.backend() != "tensorflow":
-        return batches
-    import tensorflow as tf
-
-    first, n_batches = batches[0], len(batches)
-    at_once = max(1, TRACES_AT_ONCE // len(first[0]))
-
-    def one_pass() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        batches.on_epoch_begin()
-        for begin in range(0, n_batches, at_once):
-            parts = [batches[index] for index in range(begin, min(begin + at_once, n_batches))]
-            yield tuple(np.concatenate(part) for part in zip(*parts, strict=True))
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    signature = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in first)
-    dataset = tf.data.Dataset.from_generator(one_pass, output_signature=signature).rebatch(batch_size or len(first[0]))
-    cardinality = math.ceil(batches.n / batch_size) if batch_size else n_batches
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
-    return dataset.with_options(options).prefetch(BATCHES_AHEAD)
 
 
 def _root(mean_square):

@@ -17,6 +17,7 @@ import baseML
 from baseML import NetworkConfig
 from benchmarks.bench_training import CONFIGS, N_SAMPLES, compiled_for_the_paper, streams
 from hpo.settings import VALIDATION_SHARE
+from networks.size import VALIDATION_BATCH
 
 TINY = NetworkConfig("CNN", "AE", 1, 2, num_filt=2, krnl_size=3, pool_val=2)
 SMALL = {
@@ -37,7 +38,7 @@ def megabytes(what: str) -> float:
 
 def train(config: NetworkConfig) -> None:
     """Train for two epochs, with as many steps as fill a validation batch."""
-    n_steps = math.ceil(baseML.VALIDATION_BATCH / VALIDATION_SHARE)
+    n_steps = math.ceil(VALIDATION_BATCH / VALIDATION_SHARE)
     with tempfile.TemporaryDirectory() as folder, compiled_for_the_paper():
         baseML.create_model(config, N_SAMPLES).fit_model(*streams(config, n_steps), 2, folder, "run")
 

@@ -14,25 +14,24 @@ import time
 import numpy as np
 
 from baseML import NetworkConfig, create_model
-from dataPreProcessing import GENERATIONS, CustomDataGen, fit_input
+from dataPreProcessing import GENERATIONS, CustomDataGen
+from networks.feeding import fit_input
 from support.startup import load_keras
 from support.words import number_of
 
 keras = load_keras()
 
 
-class InMemory(keras.utils.PyDataset):
-    """The first epoch of a stream, which is made once and kept."""
+class InMemory(CustomDataGen):
+    """The first epoch of a stream of the same options, which is made once and served in every epoch."""
 
-    def __init__(self, stream: CustomDataGen) -> None:
-        super().__init__(workers=1, use_multiprocessing=False)
-        self.batches = [stream[i] for i in range(len(stream))]
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)
+        self._kept = super().traces_between(0, self.n)
 
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return self.batches[index]
+    def traces_between(self, first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of the traces from ``first`` up to ``end``, the same in every epoch."""
+        return tuple(values[first:end] for values in self._kept)
 
 
 def main() -> None:
@@ -44,7 +43,7 @@ def main() -> None:
     config = NetworkConfig("CNN", "AE", num_layers=1, num_dnn=2, num_filt=64, krnl_size=8, pool_val=2)
     model = create_model(config).get_model()
     epochs = {name: fit_input(CustomDataGen(n=options.traces, generation=name)) for name in GENERATIONS}
-    epochs["in memory"] = fit_input(InMemory(CustomDataGen(n=options.traces)))
+    epochs["in memory"] = fit_input(InMemory(n=options.traces))
     seconds = {name: [] for name in epochs}
     for turn in range(options.repeats + 1):
         for name in sorted(epochs, reverse=bool(turn % 2)):  # none always comes first

@@ -2,6 +2,7 @@
 
     python -m benchmarks.bench_training
     KERAS_BACKEND=torch python -m benchmarks.bench_training --configs "denoising Grid Search" --json table.json
+    KERAS_BACKEND=jax python -m benchmarks.bench_training --floor
 
 It measures the paper's four best configurations and one CNN_LSTM, 4096 samples, batch 1, in turns in one run:
 
@@ -12,6 +13,9 @@ c : an epoch of the port: TimeDistributed(Dense) behind a TCN, Keras' choice of 
 
 All are in ms per training step of the paper's epoch, with 250 training and 75 validation traces: what happens once per
 epoch counts as a 250th, however few steps the epochs here have. So b should be compared with a + 0.3 v.
+
+With --floor, on JAX, b stands beside the least that a device can take: the same training steps, on traces that are on
+the device, in one `jax.lax.scan`. On a CPU, XLA is slow in such a loop, so that this floor lies above b.
 """
 
 import argparse
@@ -26,7 +30,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
-import keras
 import numpy as np
 
 import baseML
@@ -34,15 +37,19 @@ import run_DenoisingML_HPO_Paper as denoising
 import run_InversionML_HPO_Paper as inversion
 from baseML import NetworkConfig
 from benchmarks.bench_stream import InMemory
-from dataPreProcessing import CustomDataGen, fit_input, root_mean_squared_error
+from dataPreProcessing import CustomDataGen
 from hpo.settings import VALIDATION_SHARE
 from networks.backends import hardware
-from tests import reference_generation as plain
+from networks.feeding import build_losses, fit_input
+from support.startup import load_keras
+
+keras = load_keras()
 
 N_SAMPLES = 4096
 PAPER_STEPS = 250  # per epoch
 PAPER_TRAINING = 30 * PAPER_STEPS
 EPOCHS = 3  # per turn; the first of a fit does not count
+EPOCHS_BESIDE_FLOOR = 6  # What a training does once, at its end, is then a small part.
 CONFIGS = {
     **{f"denoising {name}": config for name, config in denoising.PROBLEM.final_configs.items()},
     **{f"inversion {name}": config for name, config in inversion.PROBLEM.final_configs.items()},
@@ -131,10 +138,14 @@ def timed(classes: tuple[type, ...], seconds: list[float]) -> Iterator[None]:
         yield
 
 
+def of_problem(config: NetworkConfig) -> dict[str, object]:
+    """Return the options of `CustomDataGen` for the traces of a configuration's problem."""
+    return {"gen_type": GEN_TYPES[config.net_type], "n_samples": N_SAMPLES}
+
+
 def streams(config: NetworkConfig, n_steps: int) -> tuple[CustomDataGen, CustomDataGen]:
     """Return training and validation traces of a configuration's problem."""
-    options = {"gen_type": GEN_TYPES[config.net_type], "n_samples": N_SAMPLES}
-    n_validation = max(1, round(VALIDATION_SHARE * n_steps))
+    options, n_validation = of_problem(config), max(1, round(VALIDATION_SHARE * n_steps))
     return CustomDataGen(n=n_steps, **options), CustomDataGen(n=n_validation, stream="validation", **options)
 
 
@@ -146,73 +157,74 @@ def compiled_for_the_paper() -> contextlib.AbstractContextManager:
     )
 
 
-def study_epochs(network: baseML.BaseMLClass, n_steps: int) -> dict[str, float]:
+def study_epochs(network: baseML.BaseMLClass, n_steps: int, n_epochs: int = EPOCHS) -> dict[str, float]:
     """Measure an epoch of `fit_model` in ms: "training" and "validation" per step, "callbacks" and "files" in all."""
     training, validation = streams(network.config, n_steps)
     watch, files = Stopwatch(), []
     with tempfile.TemporaryDirectory() as folder, timed(FILES, files), compiled_for_the_paper():
-        network.fit_model(training, validation, EPOCHS, folder, "run", resumable=False, extra_callbacks=[watch])
+        network.fit_model(training, validation, n_epochs, folder, "run", resumable=False, extra_callbacks=[watch])
     counts = {"training": len(training), "validation": len(validation), "callbacks": 1}
     parts = {part: statistics.median(watch.parts[part]) / n * 1e3 for part, n in counts.items()}
-    parts["files"] = sum(files) / EPOCHS * 1e3
+    parts["files"] = sum(files) / n_epochs * 1e3
     return {**parts, "callbacks": max(parts["callbacks"] - parts["files"], 0.0)}
 
 
 def held_epoch(network: baseML.BaseMLClass, n_steps: int) -> float:
     """Measure the ms per step of an epoch without validation, callbacks or the making of traces."""
     watch = Stopwatch()
-    held = fit_input(InMemory(streams(network.config, n_steps)[0]))
+    held = fit_input(InMemory(n=n_steps, **of_problem(network.config)))
     network.compile_for(PAPER_TRAINING)
     network.get_model().fit(held, epochs=EPOCHS, callbacks=[watch], shuffle=False, verbose=0)
     return statistics.median(watch.parts["training"]) / n_steps * 1e3
 
 
+# --- The floor
+
+
+def floor_of(network: baseML.BaseMLClass, n_steps: int, repeats: int = 3) -> float:
+    """Measure the ms per training step in one `jax.lax.scan` over traces on the device, the least of repeats."""
+    import jax
+
+    model = network.get_model()
+    build_losses(model)
+    training = InMemory(batch_size=n_steps, n=n_steps, **of_problem(network.config))
+    data = jax.device_put(tuple(values[:, None] for values in training[0]))
+    groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+    state = tuple([variable.value for variable in group] for group in (*groups, model.metrics_variables))
+
+    def one_more(state: tuple, batch: tuple) -> tuple:
+        return model.train_step(state, batch)[1], None
+
+    epoch = jax.jit(lambda state, data: jax.lax.scan(one_more, state, data)[0])
+    jax.block_until_ready(epoch(state, data))
+    found = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        jax.block_until_ready(epoch(state, data))
+        found.append((time.perf_counter() - started) / n_steps * 1e3)
+    return min(found)
+
+
+def beside_floor(config: NetworkConfig, n_steps: int) -> dict[str, float]:
+    """Measure `fit_model` and its floor, in ms per training step, and the share of its time that waits for traces."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    network = baseML.create_model(config, N_SAMPLES)
+    network.compile_for(PAPER_TRAINING)
+    floor = floor_of(network, n_steps)
+    parts = study_epochs(network, n_steps, EPOCHS_BESIDE_FLOOR)
+    waiting = max(parts["training"] - held_epoch(network, n_steps), 0.0)
+    fit = whole(parts)
+    return {"floor": floor, "fit": fit, "fit/floor": fit / floor, "% waiting": 100 * waiting / fit}
+
+
 # --- The port
-
-
-class PlainTraces(keras.utils.PyDataset):
-    """Batches of one trace, each of which the plain reference generator makes when it is used."""
-
-    def __init__(self, gen_type: str, n: int) -> None:
-        super().__init__()
-        self.gen_type, self.n = gen_type, n
-        self.rng = np.random.default_rng(0)
-
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        make = plain.reference_pair if self.gen_type == "DeNoise" else clean_and_velocity
-        return tuple(np.array(values, np.float32)[None, :, None] for values in make(self.rng, N_SAMPLES))
-
-
-def clean_and_velocity(rng: np.random.Generator, n_samples: int) -> tuple[list[float], list[float]]:
-    """Return (trace, velocity) of one earth model of the plain reference."""
-    logs = plain.reference_logs(rng, plain.reference_layers(rng), n_samples, 0.001)
-    wavelet = plain.reference_wavelet(rng, ("ricker", "klauder", "ormsby")[rng.integers(3)], 0.001)
-    return plain.reference_clean(logs["reflectivity"], wavelet), logs["velocity"]
-
-
-def port(config: NetworkConfig) -> keras.Model:
-    """Return the network with TimeDistributed(Dense) behind every TCN, compiled with Keras' defaults.
-
-    It takes traces of any length: for a known length, Keras would copy the Dense layer for every sample.
-    """
-    inputs = x = keras.Input((None, 1))
-    for row in config.layers:
-        layer = baseML.LAYER_KINDS[row.kind].build(row, N_SAMPLES)
-        x = (keras.layers.TimeDistributed(layer) if row.per_sample else layer)(x)
-    model = keras.Model(inputs, x)
-    model.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate, amsgrad=True),
-        loss=root_mean_squared_error,
-        metrics=[keras.metrics.MeanMetricWrapper(root_mean_squared_error, name="rmse")],
-    )
-    return model
 
 
 def port_epoch(model: keras.Model, config: NetworkConfig, n_steps: int) -> dict[str, float]:
     """Measure "training", "validation" and "callbacks" of the port, as `study_epochs` does."""
+    from benchmarks.plain_port import PlainTraces
+
     gen_type, watch = GEN_TYPES[config.net_type], Stopwatch()
     n_validation = max(1, round(VALIDATION_SHARE * n_steps))
     with tempfile.TemporaryDirectory() as folder:
@@ -256,7 +268,11 @@ def measure(config: NetworkConfig, n_steps: int, n_turns: int, with_port: bool) 
     keras.utils.clear_session()
     batch = streams(config, 1)[0][0]
     network, seconds = start_up(config, batch)
-    ported = port(config) if with_port else None
+    ported = None
+    if with_port:  # A machine that only measures the floor need not have what the port is made with.
+        from benchmarks.plain_port import port
+
+        ported = port(config)
     steps = {kind: bare_step(network, batch, kind) for kind in ("train", "test")}
     per_call = network.get_model().steps_per_execution
     turns = defaultdict(list)
@@ -308,13 +324,19 @@ def main() -> None:
     )
     parser.add_argument("--turns", type=int, default=3, help="turns (default 3)")
     parser.add_argument("--no-port", action="store_true", help="leave out the port, which is slow")
+    parser.add_argument("--floor", action="store_true", help="measure fit_model beside its floor, on JAX")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table to this file")
     options = parser.parse_args()
+    if options.floor and keras.backend.backend() != "jax":
+        parser.error("--floor needs JAX: set KERAS_BACKEND=jax")
     print(hardware(), flush=True)
     table = {}
     for name in options.configs:
         n_steps = options.steps or STEPS.get(name, 4)
-        table[name] = measure(CONFIGS[name], n_steps, options.turns, not options.no_port)
+        if options.floor:
+            table[name] = beside_floor(CONFIGS[name], n_steps)
+        else:
+            table[name] = measure(CONFIGS[name], n_steps, options.turns, not options.no_port)
         print(f"{name} measured", flush=True)
     print_table(table)
     if options.json:

@@ -16,7 +16,7 @@ from hpo.quiet import quiet_optuna
 from hpo.run import Run, check_places, resume_command
 from hpo.search import run_search
 from hpo.update import run_model_update
-from networks.backends import make_deterministic
+from networks.backends import make_deterministic, tidy_cache
 from support.errors import StoppedError, UserError, machine_fault
 from support.stopping import check_stop, ignore_signals, is_interactive, stop_on_signals, stop_was_asked
 from support.stopping import stop_with_parent
@@ -34,7 +34,8 @@ def main(problem: Problem, description: str, arguments: Sequence[str] | None = N
     """Run a script with its command line (that of the process, when ``arguments`` is None).
 
     Returns the exit status: 0, 1 when the run could not go on, 2 for a mistake of the user, 130 for Ctrl-C. A process
-    that goes on, such as a notebook's, is left as it was; only ``--deterministic`` stays in force.
+    that goes on, such as a notebook's, is left as it was; ``--deterministic`` and ``--no-compilation-cache`` alone stay
+    in force.
     """
     is_last = arguments is None and not is_interactive()
     with stop_on_signals(is_last), quiet_optuna(), contextlib.nullcontext() if is_last else _restored():
@@ -68,6 +69,7 @@ def _exit_status(problem: Problem, description: str, arguments: Sequence[str]) -
         check_places(run)
         if run.deterministic:
             make_deterministic()
+        tidy_cache(wanted=not run.compile_anew)
         gc.collect()
         gc.freeze()  # Otherwise every trial would look through all that the libraries have made.
         WORK[run.mode](run)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 import baseML
@@ -80,9 +80,11 @@ class Progress:
         if not self.run.is_worker:
             self.bar.write(sentence)
 
-    def epoch(self, trial: Trial, epoch: int) -> None:
-        """Show how far a trial is."""
-        self.bar.set_postfix_str(f"trial {trial.number}: epoch {epoch + 1}/{self.run.settings.num_epochs}")
+    def show(self, epochs: Mapping[int, int]) -> None:
+        """Show how many epochs each running trial, by its number, has done; before the first, its network is built."""
+        total = self.run.settings.num_epochs
+        words = {number: f"epoch {done}/{total}" if done else "begins" for number, done in epochs.items()}
+        self.bar.set_postfix_str(", ".join(f"trial {number}: {how_far}" for number, how_far in words.items()))
 
     def update(self) -> None:
         """Print one line for every trial that has finished since the last call."""
@@ -93,6 +95,9 @@ class Progress:
                 self._reported.add(trial.number)
                 self.say(describe_trial(self.run, trial))
                 self.bar.update()
+        if self.run.n_workers > 1:
+            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            self.show({trial.number: trained_epochs(trial) for trial in running})
         best = trained_trials(self.study)[:1]
         self.bar.set_description(f"best {self.run.loss_text(best[0].value)}" if best else "no result yet")
 

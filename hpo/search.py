@@ -50,7 +50,7 @@ class Reporter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if epoch not in self._reported:  # an earlier process may have trained this epoch, and ended after its report
             self.trial.report(logs["val_loss"], epoch)
-        self.progress.epoch(self.trial, epoch)
+        self.progress.show({self.trial.number: epoch + 1})
         if epoch + 1 < self.params["epochs"] and self.trial.should_prune():
             self.pruned = True
             self.model.stop_training = True
@@ -81,6 +81,7 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     for name, value in {"seed": seed, "run_name": run_name}.items():
         trial.set_user_attr(name, value)
     reporter = Reporter(trial, progress)
+    progress.show({trial.number: len(trial.storage.get_trial(trial._trial_id).intermediate_values)})
     goes_on = paper
     try:
         options = {"on_resume": lambda words: progress.say(f"trial {trial.number:3d}  {words}")}

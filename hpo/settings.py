@@ -248,6 +248,12 @@ class RunOptions:
         action="append",
     )
     deterministic: bool = option(False, "repeated runs give the same bits on a GPU too, more slowly", before="seed")
+    compile_anew: bool = option(
+        False,
+        "JAX takes no compiled network from the user's cache folder, and keeps none there",
+        before="seed",
+        flag="--no-compilation-cache",
+    )
     log_lr: bool = option(False, "learning rates are drawn on a log scale", modes=[SEARCH], before="enqueue_base")
     n_workers: int = option(
         1, "processes on this machine (default {})", whole_number(1, MOST_WORKERS), modes=[SEARCH], flag="--workers"

@@ -10,13 +10,13 @@ from tqdm import tqdm
 
 import baseML
 from baseML import BaseMLClass, RunResult
-from dataPreProcessing import fit_input
 from hpo.pairs import with_pairs
 from hpo.plans import UPDATE_SEED, result_text
 from hpo.run import Run, data_protocol, data_stream, origin_of
 from hpo.sets import claimed
 from hpo.settings import DEFAULTS, derived_seed
 from networks.callbacks import rate_of_update
+from networks.feeding import fit_input
 from networks.files import UPDATE, loss_history_path
 from problems.own_pairs import in_words
 from support.checks import check_whole

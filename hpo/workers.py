@@ -1,5 +1,6 @@
 """Several processes of one run on one machine: started, watched, replaced when they die, and stopped."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ WORKER_STORAGE = "HPO_WORKER_STORAGE"  # in the environment, which other users c
 ENDED_BY_ITSELF = (0, 1, 2, 130)  # statuses of a script; others are those of a process that was killed, or crashed
 # Beside one death of each process, without a new result: after these, the next process would die as well.
 SPARE_DEATHS = 2
+GPU_MEMORY = 0.9  # of a GPU's memory, for the processes that share it
 RESULTS = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -95,10 +97,18 @@ def _start_worker(run: Run, index: int, logs: Path) -> subprocess.Popen:
 
 
 def worker_environment(index: int, n_workers: int, devices: list[str]) -> dict[str, str]:
-    """What one of several processes on a machine may use: a GPU, dealt out in turns, and its share of the CPU."""
+    """What one of several processes on a machine may use: a GPU, dealt out in turns, and its share of the CPU.
+
+    Of the memory of a GPU that they share, each process has a part on JAX; TensorFlow and PyTorch take what they need.
+    """
     threads = str(max(1, (os.cpu_count() or 1) // n_workers))
     shares = {name: threads for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
-    return {**shares, **({"CUDA_VISIBLE_DEVICES": devices[index % len(devices)]} if devices else {})}
+    if not devices:
+        return shares
+    on_one_device = math.ceil(n_workers / len(devices))
+    if on_one_device > 1:
+        shares["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{GPU_MEMORY / on_one_device:.3f}"
+    return {**shares, "CUDA_VISIBLE_DEVICES": devices[index % len(devices)]}
 
 
 def gpus() -> list[str]:

@@ -20,6 +20,7 @@ XLA_COSTS = {"deconv"}  # kinds of layers that XLA makes slower
 XLA_STEPS = {"lstm": 1, "tcn": 500}  # steps of the shortest training that XLA makes faster, by kind of layer
 XLA_STEPS_OF_OTHERS = 1000
 STEPS_A_CALL = 25  # steps of a small network that TensorFlow does before it returns to Python
+CACHE_BYTES = 2.0**30
 LARGE_STEP = 6e9  # operations, about 50 ms on two cores
 
 
@@ -103,6 +104,31 @@ def make_deterministic() -> None:
         torch.use_deterministic_algorithms(True)
     else:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
+
+
+def tidy_cache(wanted: bool = True, most_bytes: float = CACHE_BYTES) -> None:
+    """Make room in the folder where JAX keeps what it has compiled; unless it is ``wanted``, JAX goes on without it.
+
+    The oldest files are removed until the others take no more than ``most_bytes``. JAX could do this itself, but would
+    write nothing more once a process was killed while it wrote there.
+    """
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+
+    if not wanted:
+        jax.config.update("jax_enable_compilation_cache", False)
+    folder = jax.config.jax_compilation_cache_dir
+    if not folder or not jax.config.jax_enable_compilation_cache:
+        return
+    with contextlib.suppress(OSError):  # Another process may tidy it, too.
+        files = [(path.stat(), path) for path in Path(folder).glob("*-cache")]
+        too_much = sum(found.st_size for found, _ in files) - most_bytes
+        for found, path in sorted(files, key=lambda file: file[0].st_mtime):
+            if too_much <= 0:
+                break
+            path.unlink(missing_ok=True)
+            too_much -= found.st_size
 
 
 CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # bytes

@@ -9,16 +9,22 @@ import sys
 from collections.abc import Iterator
 from types import ModuleType
 
+import platformdirs
+
 from support.errors import UserError
 
 BACKENDS = ("tensorflow", "jax", "torch")  # of Keras; without a choice, the first one that is installed
 PRECISIONS = ("float32", "mixed_bfloat16")  # of a network's arithmetic; parameters and losses are always float32
+CACHE = "JAX_COMPILATION_CACHE_DIR"
 SETTINGS = {
     # TensorFlow would greet every run with its build flags. Errors still arrive as exceptions.
     "TF_CPP_MIN_LOG_LEVEL": "3",
     # A GPU's memory is taken as it is needed, so that several processes can share it.
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    # JAX keeps all that it compiles, and looks there first: trials have many networks of the same shapes.
+    CACHE: platformdirs.user_cache_dir("seismic-hpo", appauthor=False),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
 }
 
 

@@ -11,12 +11,12 @@ from dataPreProcessing import (
     PAIRS,
     RMSE,
     CustomDataGen,
-    fit_input,
     log_root_mean_squared_error,
     normalize_data,
     root_mean_squared_error,
     trace_root_mean_squared_error,
 )
+from networks.feeding import fit_input
 
 
 def stream(**options):

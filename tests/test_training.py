@@ -18,10 +18,12 @@ from toys import eagerly
 import baseML
 import networks.backends
 import networks.callbacks
+import networks.feeding
 import networks.files
 import networks.layers
 from baseML import CLR_CB, NETWORKS, Dwell_CB, NetworkConfig
-from dataPreProcessing import GENERATIONS, CustomDataGen, Loss, fit_input
+from dataPreProcessing import GENERATIONS, CustomDataGen, Loss
+from networks.feeding import fit_input
 from networks.layers import Layer
 from networks.rows import Network
 
@@ -201,7 +203,7 @@ def test_the_losses_are_the_same_without_what_makes_training_fast(tmp_path, monk
     with eagerly(False):
         fast = losses("fast", resumable=False)
         monkeypatch.setattr(baseML, "choose_compilation", lambda *arguments: networks.backends.Compilation(None, 1))
-        monkeypatch.setattr(baseML, "VALIDATION_BATCH", 1)
+        monkeypatch.setattr(networks.feeding, "VALIDATION_BATCH", 1)
         slow = losses("slow")
     assert fast.shape == (3, 2) and fast == pytest.approx(slow, rel=1e-4)
 
@@ -212,7 +214,7 @@ def test_validation_of_several_traces_at_once_gives_the_mean_over_traces(name):
     network.compile_for(1)
     traces = streams(batch_size=1, n=12, n_samples=65, validation="fixed")[1]
     one_by_one, together = (
-        network.model.evaluate(fit_input(traces, size), return_dict=True, verbose=0) for size in (None, 5)
+        network.model.evaluate(fit_input(traces, any_size), return_dict=True, verbose=0) for any_size in (False, True)
     )
     per_trace = [
         np.sqrt(np.mean((network.predict_result(x) - y[..., 0]) ** 2)) for x, y in map(traces.__getitem__, range(12))

@@ -18,11 +18,11 @@ from dataPreProcessing import (
     channel_names,
     cwt_coefficients,
     cwt_frequencies,
-    fit_input,
     restore_traces,
     root_mean_squared_error,
     transform_traces,
 )
+from networks.feeding import fit_input
 
 LEVELS = ("DWT", "SWT")
 WAVELET_TYPES = ("CWT", *LEVELS)
