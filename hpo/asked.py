@@ -15,7 +15,7 @@ from hpo.settings import DEFAULTS, FROM_FILES, OF_TRACES, PRESETS, SEARCH, RunOp
 from hpo.space import check_networks, narrowed
 from hpo.tree import new_study_name
 from hpo.urls import public_url
-from hpo.workers import WORKER_STORAGE
+from hpo.workers import WORKER_STORAGE, usual_workers
 from problems.own_pairs import Pairs
 from support.errors import UserError
 from support.files import note
@@ -123,6 +123,8 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
     pairs = _opened_pairs(problem, preset, asked) if options.traces and not options.is_worker else None
     if options.repeats:
         asked["n_trials"] = options.repeats
+    if MODES[options.mode].is_search:
+        asked.setdefault("n_workers", usual_workers())
     if options.mode == "optuna":
         asked.setdefault("study_name", new_study_name(problem.study_prefix, PRESETS[preset].is_paper_search))
     if options.is_worker and WORKER_STORAGE in os.environ:

@@ -256,7 +256,11 @@ class RunOptions:
     )
     log_lr: bool = option(False, "learning rates are drawn on a log scale", modes=[SEARCH], before="enqueue_base")
     n_workers: int = option(
-        1, "processes on this machine (default {})", whole_number(1, MOST_WORKERS), modes=[SEARCH], flag="--workers"
+        1,
+        "processes on this machine (default {}; up to 4 share a GPU on JAX)",
+        whole_number(1, MOST_WORKERS),
+        modes=[SEARCH],
+        flag="--workers",
     )
     storage_url: str | None = option(
         None,

@@ -16,9 +16,13 @@ from hpo.report import Progress
 from hpo.run import Run
 from hpo.trials import finished_trials
 from hpo.urls import public_url
+from networks.backends import device_name
 from support.errors import StoppedError
+from support.startup import load_keras
 from support.stopping import check_stop, ignore_signals, stop_was_asked
 from support.words import number_of
+
+keras = load_keras()
 
 POLL = 1.0  # s between two looks at what other processes do
 TIME_TO_END = 60.0  # s that a process has to end after it was asked to
@@ -27,6 +31,7 @@ ENDED_BY_ITSELF = (0, 1, 2, 130)  # statuses of a script; others are those of a 
 # Beside one death of each process, without a new result: after these, the next process would die as well.
 SPARE_DEATHS = 2
 GPU_MEMORY = 0.9  # of a GPU's memory, for the processes that share it
+PROCESSES_ON_GPU, PROCESS_MEMORY = 4, 4000.0  # at most; MiB
 RESULTS = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -116,10 +121,27 @@ def gpus() -> list[str]:
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
         return [device for device in allowed.split(",") if device.strip()]
+    return [str(number) for number, line in enumerate(_nvidia_smi("--list-gpus")) if line.startswith("GPU")]
+
+
+def _nvidia_smi(*options: str) -> list[str]:
+    """What NVIDIA's program prints, by lines; none without the program."""
     if shutil.which("nvidia-smi") is None:
         return []
-    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True)
-    return [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU")]
+    return subprocess.run(["nvidia-smi", *options], capture_output=True, text=True).stdout.splitlines()
+
+
+def usual_workers() -> int:
+    """How many processes a search has where none are asked for: several on a GPU with JAX, else one.
+
+    A quick study leaves a GPU idle for most of the time, while Python builds the networks. Four processes took 0.63 of
+    the time of one (H100, docs/PERFORMANCE.md). Each needs PROCESS_MEMORY of the GPU, and two cores.
+    """
+    if keras.backend.backend() != "jax" or device_name() == "cpu":
+        return 1
+    memory = _nvidia_smi("--query-gpu=memory.total", "--format=csv,noheader,nounits")
+    on_each = min([PROCESSES_ON_GPU, *(int(float(mebibytes) / PROCESS_MEMORY) for mebibytes in memory)])
+    return max(1, min(on_each * len(gpus()), (os.cpu_count() or 1) // 2))
 
 
 def _why_it_ended(index: int, status: int, logs: Path, replaced: bool) -> str:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import forked
+import keras
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -214,4 +215,35 @@ def test_workers_share_the_cpu_and_get_gpus_in_turns(monkeypatch):
     environments = [hpo.workers.worker_environment(index, 4, ["0", "2"]) for index in range(4)]
     assert [environment["CUDA_VISIBLE_DEVICES"] for environment in environments] == ["0", "2", "0", "2"]
     assert {environment["OMP_NUM_THREADS"] for environment in environments} == {"2"}
+    assert {environment["XLA_PYTHON_CLIENT_MEM_FRACTION"] for environment in environments} == {"0.450"}
+    assert "XLA_PYTHON_CLIENT_MEM_FRACTION" not in hpo.workers.worker_environment(0, 2, ["0", "2"])
     assert "CUDA_VISIBLE_DEVICES" not in hpo.workers.worker_environment(0, 4, [])
+
+
+@pytest.mark.parametrize(
+    ("backend", "memory", "cores", "expected"),
+    [
+        ("jax", ["81559"], 16, 4),
+        ("jax", ["81559"], 4, 2),
+        ("jax", ["12288"], 16, 3),
+        ("jax", ["6144"], 16, 1),
+        ("jax", ["2048"], 16, 1),
+        ("jax", ["81559", "81559"], 64, 8),
+        ("jax", ["81559", "12288"], 64, 6),
+        ("tensorflow", ["81559"], 16, 1),
+    ],
+)
+def test_a_search_shares_a_gpu_among_as_many_processes_as_fit(monkeypatch, backend, memory, cores, expected):
+    printed = {"--list-gpus": [f"GPU {number}: NVIDIA" for number, _ in enumerate(memory)]}
+    monkeypatch.setattr(hpo.workers, "_nvidia_smi", lambda option, *rest: printed.get(option, memory))
+    monkeypatch.setattr(hpo.workers, "device_name", lambda: "gpu")
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert hpo.workers.usual_workers() == expected
+
+
+def test_a_search_on_a_cpu_has_one_process(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(hpo.workers, "device_name", lambda: "cpu")
+    assert hpo.workers.usual_workers() == 1
