@@ -44,7 +44,7 @@ def test_a_seed_gives_the_weights_and_the_answers_of_keras_tcn(filters, dilation
     assert [weight.path for weight in own.weights] == [weight.path for weight in reference.weights]
     for found, expected in zip(own.get_weights(), reference.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
-    np.testing.assert_allclose(own.predict(TRACES, verbose=0), reference.predict(TRACES, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(own(TRACES), reference(TRACES), atol=1e-6)
     assert own.layers[1].compute_output_shape((None, 50, 4)) == (None, 50, filters)
 
 
@@ -57,7 +57,7 @@ def test_either_layer_reads_the_files_of_the_other(tmp_path, known, writer, read
     known(reader)
     read = keras.models.load_model(path)
     assert type(read.layers[1]) is reader
-    np.testing.assert_allclose(read.predict(TRACES, verbose=0), written.predict(TRACES, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(read(TRACES), written(TRACES), atol=1e-6)
 
 
 @pytest.mark.parametrize("option", [{"use_batch_norm": True}, {"padding": "causal"}, {"nb_stacks": 2}])
