@@ -13,6 +13,7 @@ from test_dashboard import once, serving
 from toys import DENOISING, INVERSION, TOY, load, run_here, toy
 
 import hpo.asked
+import hpo.importance
 import hpo.notes
 import hpo.options
 from hpo.dashboard import dashboard_command
@@ -44,6 +45,12 @@ def add_trials(run, study, n_trials):
 
 def card_of(study):
     return get_plotly_graph_objects(study._storage.get_study_system_attrs(study._study_id)).get(CARD)
+
+
+@pytest.fixture
+def few_forests(monkeypatch):
+    """Two random forests in the place of five, for a test that asks for no number of theirs."""
+    monkeypatch.setattr(hpo.importance, "FORESTS", 2)
 
 
 def section(note, heading):
@@ -102,6 +109,7 @@ def test_importances_name_their_method_and_their_trials_or_why_there_are_none(tm
         assert text.count(" ± ") == len(found.shares)
 
 
+@pytest.mark.usefixtures("few_forests")
 def test_importances_are_computed_again_only_for_more_trials(tmp_path, monkeypatch):
     run, study = made_up(tmp_path, 12)
     counted = []
@@ -124,6 +132,7 @@ def test_so_many_trials_that_importances_would_take_minutes_have_none(tmp_path, 
     assert "is left to `python resultsPlotting.py`" in optuna_dashboard.get_note(study) and card_of(study) is None
 
 
+@pytest.mark.usefixtures("few_forests")
 def test_a_published_study_without_attributes_leaves_its_skipped_networks_out(tmp_path):
     run, study = made_up(tmp_path, 12)
     params = study.trials[0].params
@@ -188,6 +197,7 @@ def test_what_a_user_uploaded_stays_and_what_was_deleted_comes_back(tmp_path):
 # --- In a browser
 
 
+@pytest.mark.usefixtures("few_forests")
 def test_the_dashboard_shows_the_card_and_the_table(browser, tmp_path):
     run, study = made_up(tmp_path / "results of a test", 12)
     run.tree.blind_test("s").write_text("Method,Kind\nCNN of trial 3,network\n")

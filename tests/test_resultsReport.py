@@ -5,6 +5,7 @@ import re
 import warnings
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
+from unittest.mock import patch
 
 import numpy as np
 import optuna
@@ -92,7 +93,8 @@ def big(tmp_path_factory):
     """Two studies with N_TRIALS trials each, and the report on them."""
     studies = [make_study(problem, f"study_{problem.name}", all_kinds()) for problem in (DENOISING, INVERSION)]
     path = tmp_path_factory.mktemp("report") / "report of a test.html"
-    hpo.results.html.write_report(path, studies, TABLES, ["Fig 3 was not made: there is no grid."])
+    with patch("hpo.importance.FORESTS", 2):  # The forests of so many trials would take half a minute.
+        hpo.results.html.write_report(path, studies, TABLES, ["Fig 3 was not made: there is no grid."])
     return studies, path
 
 
