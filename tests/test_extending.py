@@ -2,23 +2,27 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "EXTENDING.md").read_text(encoding="utf-8")
 COPIED = ("support", "traces", "plots", "networks", "evaluation", "hpo", "problems")
 TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "1"]
-HASTILY = """
-import gc, tensorflow, hpo.report, plots.style, resultsPlotting, runpy, sys
-tensorflow.config.run_functions_eagerly(True)
+IN_THE_COPY = f"""
+import os, sys
+os.chdir(os.path.dirname(__file__))
+sys.path.insert(0, os.getcwd())
+own = {{{", ".join(map(repr, COPIED))}, *(name.removesuffix(".py") for name in os.listdir())}}
+for name in [name for name in sys.modules if name.partition(".")[0] in own]:
+    del sys.modules[name]
+import hpo.report, plots.style, resultsPlotting, runpy
+assert resultsPlotting.__file__ == os.path.abspath("resultsPlotting.py"), resultsPlotting.__file__
 hpo.report.BLIND_TRACES = hpo.report.NETWORKS_DRAWN = 4
 hpo.report._operations_per_second = lambda: 1e9
 plots.style.DPI = 30
-gc.freeze()
 """
 ALL_MODES = f"""
 import blindTest, modelCard, resultsPlotting
@@ -103,8 +107,8 @@ def test_an_extension_takes_the_files_that_the_document_names(title, tmp_path):
 
 
 def test_the_extensions_work(tmp_path):
-    """All of them in one copy and one process, as each process would load Keras again."""
-    folder, code = copy(tmp_path / "copy"), [HASTILY]
+    """All of them in one copy and one fork, whose own modules are those of the copy."""
+    folder, code = copy(tmp_path / "copy"), [IN_THE_COPY]
     for title, (_, before) in SECTIONS.items():
         paste_all(folder, title)
         code.append(before)
@@ -117,9 +121,10 @@ def test_the_extensions_work(tmp_path):
                     f"sys.argv = {[script, *arguments]}\ntry:\n    runpy.run_path({script!r}, run_name='__main__')"
                 )
                 code.append("except SystemExit as ended:\n    assert not ended.code, (sys.argv, ended.code)")
-    program = [sys.executable, "-c", "\n".join(code)]
-    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    script = folder / "extended_by_the_test.py"
+    script.write_text("\n".join(code), encoding="utf-8")
+    done = forked.run_script(script, folder=tmp_path)
+    assert done.status == 0, done.printed[-2000:] + done.errors[-4000:]
 
 
 def test_the_document_has_no_other_section_with_code():
