@@ -147,6 +147,7 @@ def test_a_network_is_not_written_over_itself_or_as_another_kind_of_file(copy, c
     assert {path.name: path.read_bytes() for path in copy.parent.iterdir()} == before
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_published_network_is_trained_on(copy):
     mode = ("--mode", "model_update", "--model", str(copy))
     assert run_here(DENOISING, copy.parent, *mode) == 0
