@@ -3,12 +3,14 @@
 import functools
 import gc
 import os
+import pickle
 import shutil
 import tempfile
 from pathlib import Path
 
 import postgresql
 import pytest
+from filelock import FileLock
 from postgresql import SECONDS, free_port  # noqa: F401 - for the tests
 from selenium import webdriver
 
@@ -16,12 +18,20 @@ from selenium import webdriver
 collect_ignore = [path.name for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_")]
 # Several processes share the cores, and threads that wait for work take them away from each other.
 os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
-LONG = {f"test_{name}" for name in ("faults", "faults_storage", "modes", "resultsPlotting", "study", "workers")}
+# The files that take long, those that take longest first.
+LONG = [
+    f"test_{name}"
+    for name in (
+        *("documents", "faults", "study", "faults_storage", "resultsPlotting", "modes", "networks", "backends"),
+        *("workers", "extended", "applyModel"),
+    )
+]
 
 
 def pytest_collection_modifyitems(items):
     """Files of long tests first, so that no process of the tests is left alone with one at the end."""
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    ranks = {stem: rank for rank, stem in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(LONG)))
 
 
 def pytest_collection_finish():
@@ -62,24 +72,44 @@ def hasty():
 
 
 @pytest.fixture(scope="session")
-def begun(tmp_path_factory):
-    """A tree with the first trial of a toy study, and its network."""
-    import forked  # which loads all of Keras
+def made_once(tmp_path_factory):
+    """Maker of a folder that the first process of the tests fills that needs it; all of them read it."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    folder = tmp_path_factory.mktemp("begun")
-    forked.go_on("optuna", folder, "--n-trials", "1")
-    return folder
+    def folder_of(name, fill):
+        folder, complete = base / f"shared_{name}", base / f"shared_{name}.complete"
+        with FileLock(folder.with_suffix(".lock")):
+            if not complete.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                complete.touch()
+        return folder
+
+    return folder_of
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory, begun):
+def begun(made_once):
+    """A tree with the first trial of a toy study, and its network."""
+    import forked  # which loads all of Keras
+
+    return made_once("begun", lambda folder: forked.go_on("optuna", folder, "--n-trials", "1"))
+
+
+@pytest.fixture(scope="session")
+def whole(made_once, begun):
     """Of a mode: what a toy run leaves that nothing befalls, and how often it calls what."""
     import forked
 
     @functools.cache
     def of(mode):
-        folder = forked.start(begun, mode, tmp_path_factory.mktemp(mode) / "whole")
-        return forked.whole_run(mode, folder)
+        def fill(folder):
+            found = forked.whole_run(mode, forked.start(begun, mode, folder / "whole"))
+            (folder / "found").write_bytes(pickle.dumps(found))
+
+        return pickle.loads((made_once(mode, fill) / "found").read_bytes())
 
     return of
 
