@@ -540,6 +540,7 @@ class DivergedError(RuntimeError):
 
 
 OUT_OF_MEMORY = ("ResourceExhaustedError", "OutOfMemoryError")  # TensorFlow's and PyTorch's names
+OUT_OF_MEMORY_ON_JAX = "RESOURCE_EXHAUSTED"  # how the message of an error begins that has no name of its own
 
 
 def failure_reason(error: Exception) -> str | None:
@@ -549,7 +550,8 @@ def failure_reason(error: Exception) -> str | None:
     """
     if isinstance(error, DivergedError):
         return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ in OUT_OF_MEMORY:
+    named = type(error).__name__ in OUT_OF_MEMORY or str(error).startswith(OUT_OF_MEMORY_ON_JAX)
+    if isinstance(error, MemoryError) or named:
         return f"out of memory ({type(error).__name__})"
     return None
 

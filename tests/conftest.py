@@ -14,6 +14,8 @@ from filelock import FileLock
 from postgresql import SECONDS, free_port  # noqa: F401 - for the tests
 from selenium import webdriver
 
+from support.startup import CACHE
+
 # --doctest-modules would import these programs of the tests, and look for examples in them.
 collect_ignore = [path.name for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_")]
 # Several processes share the cores, and threads that wait for work take them away from each other.
@@ -26,6 +28,17 @@ LONG = [
         *("workers", "extended", "applyModel"),
     )
 ]
+
+
+def pytest_configure(config):
+    """No test writes into the user's cache; all of them share what JAX has compiled for one."""
+    if not hasattr(config, "workerinput"):
+        os.environ[CACHE] = tempfile.mkdtemp(prefix="compiled")
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[CACHE], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items):

@@ -33,11 +33,10 @@ import alembic.command  # noqa: E402, F401 - a storage would import it
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
 import sqlalchemy.dialects.sqlite  # noqa: E402, F401 - a storage would import it
-import tensorflow  # noqa: E402
 from optuna.artifacts import get_all_artifact_meta  # noqa: E402
 from postgresql import SECONDS  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
-from toys import DENOISING, LISTED, TOY, eagerly, hastily, pid_of, toy  # noqa: E402
+from toys import DENOISING, LISTED, TOY, eagerly, hastily, on_one_thread, pid_of, toy  # noqa: E402
 
 import hpo.command  # noqa: E402
 import hpo.workers  # noqa: E402
@@ -266,10 +265,9 @@ def _run_script(command: Sequence[str], printed: Path, errors: Path) -> None:
 
 
 def _main(problem: Problem, command: Sequence[str]) -> int:
-    """A run in this fork, with one thread: sums by several differ in their last digit between a run and its workers."""
+    """A run in this fork, whose sums are those of its workers."""
     sys.argv = [__file__, *command]
-    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    on_one_thread()
     if released := os.environ.get("TOY_HELD"):
         listen_to_calls("baseML:Dwell_CB.on_epoch_end", partial(_wait_for, Path(released)))
     gc.freeze()  # Nothing that is imported is garbage.

@@ -3,6 +3,7 @@
 After each of these the run is gone on with, and has to leave what an undisturbed run of the same seed leaves.
 """
 
+import glob
 import math
 import os
 import shutil
@@ -162,7 +163,8 @@ def test_an_interrupted_training_goes_on_after_its_last_backup(tmp_path, mode, n
     for name in names:
         tree = tmp_path / name
         run = Run(mode, tree, *options, prepare=forked.with_small_networks, held=True)
-        wait_until(lambda tree=tree: list(tree.rglob("*_backup/state.npz")), run)
+        # Unlike Path.rglob, this does not mind folders that vanish while it looks.
+        wait_until(lambda tree=tree: glob.glob(f"{tree}/**/*_backup/state.npz", recursive=True), run)
         os.kill(run.process.pid, getattr(signal, name))
         run.release()
         assert run.end().status in (130, -signal.SIGKILL)

@@ -11,6 +11,7 @@ import sys
 import threading
 
 import forked
+import keras
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -62,7 +63,7 @@ def test_the_run_says_what_it_does_and_what_came_out(finished):
         problem.name,
         "preset quick",
         "2; each 2 epochs of 4 training and 1 fixed validation trace of 48 samples",
-        "tensorflow",
+        keras.backend.backend(),
         study.study_name,
         "optuna-dashboard 'sqlite:///",
         "--artifact-dir",

@@ -21,6 +21,9 @@ import run_DenoisingML_HPO_Paper  # noqa: E402
 import run_InversionML_HPO_Paper  # noqa: E402
 from baseML import NetworkConfig  # noqa: E402
 from hpo.tree import ResultsTree  # noqa: E402
+from support.startup import load_keras  # noqa: E402
+
+keras = load_keras()
 
 DENOISING, INVERSION = run_DenoisingML_HPO_Paper.PROBLEM, run_InversionML_HPO_Paper.PROBLEM
 SCRIPTS = {"denoising": run_DenoisingML_HPO_Paper.__file__, "inversion": run_InversionML_HPO_Paper.__file__}
@@ -72,7 +75,13 @@ def pid_of(trial):
 
 @contextlib.contextmanager
 def eagerly(chosen=True):
-    """Have networks run operation by operation, or not: tiny ones are trained before their graphs would be made."""
+    """Have networks run operation by operation, or not: tiny ones are trained before their graphs would be made.
+
+    Other backends than TensorFlow are left as they are: JAX takes longer without compiling.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
     import tensorflow
 
     before = tensorflow.config.functions_run_eagerly()
@@ -81,6 +90,15 @@ def eagerly(chosen=True):
         yield
     finally:
         tensorflow.config.run_functions_eagerly(before)
+
+
+def on_one_thread():
+    """Have TensorFlow calculate with one thread: sums by several differ in their last digit between two processes."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """What each fork of `forked` would import, compile and look up for the first time, done once before they begin."""
 
+import importlib
 import io
 import logging
 from pathlib import Path
@@ -8,9 +9,13 @@ from tempfile import TemporaryDirectory
 import matplotlib.figure
 import optuna
 import PIL.PngImagePlugin  # noqa: F401 - a picture would import it
-from tensorflow.python.data.ops import from_generator_op, rebatch_op  # noqa: F401 - a training would import them
 
 from hpo.urls import sqlite_url
+from support.startup import load_keras
+
+if load_keras().backend.backend() == "tensorflow":  # A training would import these.
+    for name in ("from_generator_op", "rebatch_op"):
+        importlib.import_module(f"tensorflow.python.data.ops.{name}")
 
 level = optuna.logging.get_verbosity()
 optuna.logging.set_verbosity(logging.WARNING)
