@@ -1,10 +1,11 @@
-"""A training with its steps one by one, then in a loop on the device, and one that is interrupted: for test_feeding.
+"""Trainings with their steps one by one, then in a loop on the device, and one that is interrupted: for test_feeding.
 
-KERAS_BACKEND=jax python in_loops.py FOLDER BATCH_SIZE
+KERAS_BACKEND=jax python in_loops.py FOLDER BATCH_SIZE ..
 """
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -49,17 +50,18 @@ def fit(folder: Path, batch_size: int, loops: bool, **options: object) -> None:
         baseML.create_model(CONFIG, N_SAMPLES).fit_model(training, validation, 3, folder, "run", **options)
 
 
-def main(folder: Path, batch_size: int) -> None:
-    """All three trainings; prints what became of the last one."""
-    fit(folder / "plain", batch_size, loops=False)
-    fit(folder / "loops", batch_size, loops=True)
+def main(folder: Path, batch_sizes: Sequence[int]) -> None:
+    """All trainings; prints what became of the last one."""
+    for size in batch_sizes:
+        fit(folder / f"plain {size}", size, loops=False)
+        fit(folder / f"loops {size}", size, loops=True)
     watch, interrupted = AskToStop(), False
     try:
-        fit(folder / "interrupted", batch_size, loops=True, extra_callbacks=[watch])
+        fit(folder / "interrupted", batch_sizes[0], loops=True, extra_callbacks=[watch])
     except KeyboardInterrupt:
         interrupted = True
     print(json.dumps({"interrupted": interrupted, "epochs before": watch.finished}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), [int(size) for size in sys.argv[2:]])

@@ -8,12 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from dataPreProcessing import CustomDataGen
+from networks.backends import tidy_cache
 from networks.feeding import Series
+from support.startup import CACHE
 
+BATCH_SIZES = (1, 4)
 NEEDS_JAX = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="no JAX here: pip install jax brings it")
 
 
@@ -58,22 +62,51 @@ def test_a_stream_makes_as_many_traces_ahead_as_an_item_takes():
     assert made == 2 * [50, 50, 20]  # the epoch that was taken, and the next one
 
 
-@NEEDS_JAX
-@pytest.mark.parametrize("batch_size", [1, 4])
-def test_steps_in_a_loop_are_the_same_steps(tmp_path, batch_size):
-    """On JAX, in a process of its own: the losses of three epochs with and without `DeviceLoop`, with dropout."""
-    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache")}
-    script = Path(__file__).with_name("in_loops.py")
-    ended = subprocess.run(
-        [sys.executable, script, tmp_path, str(batch_size)], env=environment, capture_output=True, text=True
-    )
+@pytest.fixture(scope="module")
+def on_jax(tmp_path_factory):
+    """What `in_loops` does on JAX, in a process of its own: a folder, and what it printed."""
+    folder = tmp_path_factory.mktemp("loops")
+    environment = os.environ | {"KERAS_BACKEND": "jax", CACHE: str(folder / "cache")}
+    script = [sys.executable, Path(__file__).with_name("in_loops.py"), folder, *map(str, BATCH_SIZES)]
+    ended = subprocess.run(script, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
+    return folder, json.loads(ended.stdout.splitlines()[-1])
+
+
+@NEEDS_JAX
+@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+def test_steps_in_a_loop_are_the_same_steps(on_jax, batch_size):
     histories = []
     for name in ("plain", "loops"):
-        with next((tmp_path / name).rglob("*.csv")).open(newline="") as file:
+        with next((on_jax[0] / f"{name} {batch_size}").rglob("*.csv")).open(newline="") as file:
             histories.append([[float(row[column]) for column in ("loss", "val_loss")] for row in csv.DictReader(file)])
     assert np.shape(histories) == (2, 3, 2) and len(np.unique(histories[0])) == 6
     np.testing.assert_allclose(*histories, rtol=1e-5)
-    found = json.loads(ended.stdout.splitlines()[-1])
-    assert found["interrupted"] and found["epochs before"] == 1  # Ctrl-C within an epoch ends it, and nothing else
-    assert list((tmp_path / "cache").glob("*-cache"))
+
+
+@NEEDS_JAX
+def test_a_loop_ends_when_it_is_asked_to(on_jax):
+    assert on_jax[1] == {"interrupted": True, "epochs before": 1}
+
+
+@NEEDS_JAX
+def test_jax_keeps_what_it_has_compiled(on_jax):
+    assert list((on_jax[0] / "cache").glob("*-cache"))
+
+
+@NEEDS_JAX
+def test_the_oldest_of_what_is_kept_makes_room(monkeypatch, tmp_path):
+    jax = pytest.importorskip("jax")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    try:
+        for age, name in enumerate("abcd"):
+            path = tmp_path / f"{name}-cache"
+            path.write_bytes(bytes(10))
+            os.utime(path, (1000 - age, 1000 - age))
+        (tmp_path / "other").write_bytes(bytes(100))
+        tidy_cache(most_bytes=25)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a-cache", "b-cache", "other"]
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
