@@ -32,7 +32,7 @@ from networks.backends import choose_compilation, computing_in, gradients_forgot
 from networks.backends import device_name
 from networks.callbacks import CLR_CB, OPTIMIZERS, SCHEDULES, Dwell_CB, log_columns
 from networks.callbacks import Backup, BestModel, FirstEpoch, LossHistory, StopWhenAsked
-from networks.feeding import fit_input, in_loops, loop_on_device
+from networks.feeding import build_losses, fit_input, in_loops, loop_on_device
 from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer
 from networks.prediction import LONGEST_MARGIN, LONGEST_PASS, SAMPLES_PER_BATCH, SAMPLES_PER_BLOCK
@@ -166,6 +166,7 @@ class BaseMLClass:
         model = self.get_model()
         one_by_one = 1 in (batch_size, validation_batch)
         self._compile(model.optimizer, one_by_one)
+        build_losses(model)
         chosen = choose_compilation(self.config, n_steps, self.n_samples, batch_size)
         model.steps_per_execution = chosen.steps_per_execution
         if chosen.jit_compile is not None:

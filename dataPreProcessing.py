@@ -176,10 +176,7 @@ class CustomDataGen(keras.utils.PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} does not exist: an epoch has {len(self)}")
         first = index * self.batch_size
-        return self.traces_between(first, min(first + self.batch_size, self.n))
-
-    def traces_between(self, first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """x and y of the traces from ``first`` up to ``end`` of the epoch that is being served."""
+        end = min(first + self.batch_size, self.n)
         epoch, parts = self.epoch, []
         for block in range(first // TRACES_PER_BLOCK, (end - 1) // TRACES_PER_BLOCK + 1):
             start = block * TRACES_PER_BLOCK
@@ -278,12 +275,10 @@ class CustomDataGen(keras.utils.PyDataset):
 
     def _block(self, epoch: int, block: int) -> tuple[np.ndarray, np.ndarray]:
         """x and y of the TRACES_PER_BLOCK traces, or fewer, from block * TRACES_PER_BLOCK on."""
-        wanted = [(epoch, block)]
-        while len(wanted) <= self._blocks_ahead:
-            epoch_before, block_before = wanted[-1]
-            is_last = (block_before + 1) * TRACES_PER_BLOCK >= self.n
-            streaming = self.validation == "streaming"
-            wanted.append((epoch_before + streaming, 0) if is_last else (epoch_before, block_before + 1))
+        wanted, n_blocks = [(epoch, block)], math.ceil(self.n / TRACES_PER_BLOCK)
+        for following in range(block + 1, block + 1 + self._blocks_ahead):
+            epochs_on = following // n_blocks if self.validation == "streaming" else 0
+            wanted.append((epoch + epochs_on, following % n_blocks))
         with self._lock:
             for key in wanted:
                 if key not in self._blocks:

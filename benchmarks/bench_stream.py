@@ -27,11 +27,10 @@ class InMemory(CustomDataGen):
 
     def __init__(self, **options: object) -> None:
         super().__init__(**options)
-        self._kept = super().traces_between(0, self.n)
+        self._kept = [super(InMemory, self).__getitem__(index) for index in range(len(self))]
 
-    def traces_between(self, first: int, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """x and y of the traces from ``first`` up to ``end``, the same in every epoch."""
-        return tuple(values[first:end] for values in self._kept)
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._kept[index]
 
 
 def main() -> None:
