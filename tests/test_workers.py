@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,6 +59,7 @@ def test_four_workers_on_postgresql_finish_exactly_the_trials_asked_for(tmp_path
     assert_whole(study(), 10)
     again = study().trials[killed[0].number]
     assert again.params == killed[0].params and again.user_attrs["attempt"] == 2
+    assert re.search(r"trial \d+: begins, trial \d+: ", ended.errors)  # The bar says what each process is at.
     assert "its process is gone; it is tried again" in ended.printed or "ended with status -9" in ended.printed
     root = tmp_path / "Results" / "Denoising"
     assert len((root / "Search" / "Optuna" / "search_summary.csv").read_text().splitlines()) == 11
