@@ -58,14 +58,19 @@ def check_backend() -> None:
         raise UserError(f"none of {', '.join(BACKENDS)} is installed; the networks need pip install {BACKENDS[0]}")
 
 
-@functools.cache
-def load_keras() -> ModuleType:
-    """Load Keras without its backend's messages, with SETTINGS in the environment where it has no others."""
+def prepare_environment() -> None:
+    """Put SETTINGS, and a backend that is installed, into the environment where it has no others."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     installed = _installed()
     if installed and BACKENDS[0] not in installed:  # Keras would look for TensorFlow.
         os.environ.setdefault("KERAS_BACKEND", installed[0])
+
+
+@functools.cache
+def load_keras() -> ModuleType:
+    """Load Keras without its backend's messages, in the environment that `prepare_environment` makes."""
+    prepare_environment()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with silent_stderr():  # some messages come before TensorFlow reads its log level
         import keras

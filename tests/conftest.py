@@ -14,12 +14,13 @@ from filelock import FileLock
 from postgresql import SECONDS, free_port  # noqa: F401 - for the tests
 from selenium import webdriver
 
-from support.startup import CACHE
+from support.startup import CACHE, prepare_environment
 
 # --doctest-modules would import these programs of the tests, and look for examples in them.
 collect_ignore = [path.name for path in Path(__file__).parent.glob("*.py") if not path.name.startswith("test_")]
 # Several processes share the cores, and threads that wait for work take them away from each other.
 os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
+prepare_environment()  # A test may load Keras before the project does.
 # The files that take long, those that take longest first.
 LONG = [
     f"test_{name}"

@@ -63,6 +63,7 @@ def warned(network, *arguments, **options):
     """What `predict` gives, and its warnings."""
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Keras, on JAX
         predicted = network.predict(*arguments, **options)
     assert all(issubclass(warning.category, TracesWarning) for warning in found)
     return predicted, [str(warning.message) for warning in found]

@@ -460,6 +460,7 @@ def test_a_training_that_never_gives_a_number_says_so(tmp_path):
 
 
 def test_plot_learning_and_tensorboard_are_options(tmp_path):
+    pytest.importorskip("tensorboard")
     _, result = train(tmp_path, plot_learning=True, tensorboard=True)
     assert (tmp_path / f"{result.run_name}_learning.png").is_file()
     assert list((tmp_path / "tensorboard" / result.run_name).rglob("*tfevents*"))
