@@ -22,6 +22,7 @@ LAYERS = (  # from the lowest to the highest; a module imports from its own room
     "baseML",
     "evaluation",
     "problems",
+    "problems.arrivals",
     "hpo",
     "hpo.results",
     "commands",

@@ -1,0 +1,1 @@
+"""Phase arrivals at a network of stations: do they belong to one earthquake or not."""
