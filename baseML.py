@@ -143,7 +143,8 @@ class BaseMLClass:
 
     def _compile(self, optimizer: keras.optimizers.Optimizer, one_by_one: bool = False) -> None:
         loss = self.loss.of_trace if one_by_one else self.loss.of_batch
-        metrics = [keras.metrics.MeanMetricWrapper(loss, name=self.loss.name)]
+        values = {self.loss.name: loss, **self.loss.others}
+        metrics = [keras.metrics.MeanMetricWrapper(value, name=name) for name, value in values.items()]
         self.get_model().compile(optimizer=optimizer, loss=loss, metrics=metrics)
 
     def _connected(self, x: keras.KerasTensor, layers: Sequence[Layer]) -> keras.KerasTensor:
@@ -217,7 +218,7 @@ class BaseMLClass:
             BestModel(self.best_model_path, at_end=not resumable),
             *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
             *before,
-            LossHistory(log_path, log_columns(self.loss.name)),
+            LossHistory(log_path, log_columns(self.loss.name, *self.loss.others)),
             *([PlotLearning(folder / f"{run_name}_learning.png")] if plot_learning else []),
             *after,
             *extra_callbacks,
@@ -240,7 +241,9 @@ class BaseMLClass:
             verbose=0,
         )
         self._compile(model.optimizer)  # predictions are of few traces
-        whole = {name: past[name] + history.history.get(name, []) for name in log_columns(self.loss.name)}
+        whole = {
+            name: past[name] + history.history.get(name, []) for name in log_columns(self.loss.name, *self.loss.others)
+        }
         self.provenance["validation_loss"] = float(np.nanmin([*whole["val_loss"], np.inf]))
         self._write_config(self.best_model_path)
         return whole
@@ -257,11 +260,14 @@ class BaseMLClass:
         if not finished:
             shutil.rmtree(backup.backup_dir, ignore_errors=True)
             log_path.unlink(missing_ok=True)
-            return {name: [] for name in log_columns(self.loss.name)}
+            return {name: [] for name in log_columns(self.loss.name, *self.loss.others)}
         lines = lines[: finished + 1]  # the header and one line per epoch; later epochs are trained again
         replace_file(log_path, b"".join(lines))
         rows = list(csv.DictReader(line.decode() for line in lines))
-        return {name: [float(row[column]) for row in rows] for name, column in log_columns(self.loss.name).items()}
+        return {
+            name: [float(row[column]) for row in rows]
+            for name, column in log_columns(self.loss.name, *self.loss.others).items()
+        }
 
     def get_model(self) -> keras.Model:
         """The Keras model; ValueError when none was built or loaded yet."""

@@ -92,22 +92,23 @@ def _kind(options: argparse.Namespace) -> str | None:
 
 def _test(problem: Problem, networks: Mapping[str, BaseMLClass], options: argparse.Namespace) -> None:
     """Test one problem as the options say, print the table, and write it if that was asked for."""
-    protocol = _protocol(options, networks)
+    protocol = _protocol(problem, options, networks)
     problem, pairs = tested_on(problem, networks.values())
     n_traces = min(options.traces, pairs.n_blind) if pairs else options.traces
-    size = f"{protocol.n_samples} samples at {1000 * protocol.dt:g} ms"
+    size = problem.size_in_words(protocol.n_samples, protocol.dt)
     made = "" if protocol.is_of_paper else f"\nTraces: {protocol.words}"
     made = f"\nTraces: blind traces of {pairs.traces.path}. {pairs.meaning}" if pairs else made
-    print(
-        f"{problem.name.capitalize()}, {number_of(n_traces, 'blind trace')} of seed {options.seed}, {size}{made}",
-        flush=True,
-    )
+    traces = number_of(n_traces, f"blind {problem.item}")
+    print(f"{problem.name.capitalize()}, {traces} of seed {options.seed}, {size}{made}", flush=True)
     if options.by:
         tests = blind_tests(problem, networks, n_traces, options.by, options.seed, protocol)
         text = "\n".join([text_table_of_all(problem, tests), *missing_packages(problem, next(iter(tests.values())))])
     else:
         tests = {"": blind_test(problem, networks, n_traces, options.seed, protocol)}
         text = report(problem, tests[""], networks, options.seed)
+        if problem.appendix:
+            folder = [options.csv] if options.csv else []
+            text += "\n" + problem.appendix(problem, networks, n_traces, options.seed, protocol, *folder)
     print(text, end="\n\n", flush=True)
     _write(options.csv, problem, tests)
     if options.picture:
@@ -117,7 +118,7 @@ def _test(problem: Problem, networks: Mapping[str, BaseMLClass], options: argpar
 
 def _test_outside(problem: Problem, networks: Mapping[str, BaseMLClass], options: argparse.Namespace) -> None:
     """The same on traces that are not of the generator."""
-    protocol = _protocol(options, networks)
+    protocol = _protocol(problem, options, networks)
     every = _outside_pairs(options, protocol)
     first = next(iter(every.values()))
     size = f"{number_of(len(first.y), 'trace')} of {first.y.shape[1]} samples at {1000 * first.dt:g} ms"
@@ -200,17 +201,27 @@ def _problems(asked: str | None, networks: Mapping[str, BaseMLClass], kind: str 
 def _testable(
     problems: Sequence[Problem], options: argparse.Namespace, networks: Mapping[str, BaseMLClass]
 ) -> Sequence[Problem]:
-    """Those of several problems whose traces can be tested by what --by says; the others are named, and left out."""
+    """Those of several problems whose traces can be such as the options ask for; the others are named, and left out.
+
+    Raises ValueError where the traces of a single problem cannot.
+    """
+    asked = [_option(name) for name in ("samples", "dt", "earth", "wavelet", "variety") if getattr(options, name)]
+    for one in problems if asked else ():
+        if one.protocol and len(problems) == 1:
+            raise ValueError(f"{asked[0]} has no meaning for {one.name}, whose {one.item}s are always alike")
+        if one.protocol:
+            print(f"{one.name.capitalize()} is left out, as {asked[0]} has no meaning for it.", flush=True)
+    problems = [one for one in problems if not (asked and one.protocol)]
     if options.by is None or len(problems) == 1:
         return problems
-    fitting = [one for one in problems if options.by in variants_of(one, _protocol(options, networks))]
+    fitting = [one for one in problems if options.by in variants_of(one, _protocol(one, options, networks))]
     for one in problems:
         if fitting and one not in fitting:
             print(f"{one.name.capitalize()} is left out, as its traces do not differ by {options.by}.", flush=True)
     return fitting or problems
 
 
-def _protocol(options: argparse.Namespace, networks: Mapping[str, BaseMLClass]) -> TraceProtocol:
+def _protocol(problem: Problem, options: argparse.Namespace, networks: Mapping[str, BaseMLClass]) -> TraceProtocol:
     """The traces that the options ask for, else those of the networks. Raises ValueError when these differ."""
     protocols = {name: TraceProtocol.of(network) for name, network in networks.items()}
     if len(set(protocols.values())) > 1:
@@ -219,7 +230,7 @@ def _protocol(options: argparse.Namespace, networks: Mapping[str, BaseMLClass]) 
     asked |= {name: getattr(options, name) for name in ("earth", "noisy_data", "variety", "background")}
     asked["dt"] = None if options.section else options.dt  # else it is the interval of the section
     asked["own_wavelet"] = options.wavelet and given_wavelet(options.wavelet, options.dt)
-    start = next(iter(protocols.values()), TraceProtocol())
+    start = next(iter(protocols.values()), problem.usual_protocol)
     return replace(start, **{name: value for name, value in asked.items() if value is not None})
 
 

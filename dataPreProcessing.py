@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -350,6 +351,7 @@ class Loss(NamedTuple):
     of_batch: Callable
     # It gives one value per trace, (batch,), where the mean over a set must not depend on the size of its batches.
     of_trace: Callable
+    others: Mapping[str, Callable] = MappingProxyType({})  # further values per trace for the loss histories, by name
 
 
 RMSE = Loss("rmse", root_mean_squared_error, trace_root_mean_squared_error)

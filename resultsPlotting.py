@@ -36,7 +36,7 @@ from hpo.results.networks import FinalNetwork, predict_blind_traces, rate_networ
 from hpo.results.studies import StudyResults, importances, read_study
 from hpo.results.study_figures import plot_duration_importance, plot_study
 from hpo.results.tables import Parts, table_of_best, table_of_ranges
-from hpo.tree import APPROACHES, ResultsTree
+from hpo.tree import ResultsTree
 from hpo.urls import check_url
 from support.command_line import check_output, command_line
 from support.errors import UserError
@@ -60,7 +60,7 @@ class Results:
     types = cached_property(lambda self: read_types(self.tree))
     repeatability = cached_property(lambda self: read_repeatability(self.final_tree))
     histories = cached_property(lambda self: read_histories(self.tree))
-    networks = cached_property(lambda self: read_final_networks(self.final_tree))
+    networks = cached_property(lambda self: read_final_networks(self.final_tree, self.problem.approaches))
     study = cached_property(lambda self: read_study(self.problem, self.tree, self.storage_url, self.study_name))
 
     @cached_property
@@ -140,7 +140,7 @@ def _final_networks(sources: Sequence[Results], notes: list[str]) -> Figure:
         notes.append(str(error))
     found = {final.approach for final in networks}
     notes += [final.lacks for final in networks if final.lacks]
-    lacking = [approach for approach in APPROACHES if approach not in found]
+    lacking = [approach for approach in results.problem.final_configs if approach not in found]
     notes += [results.explained(MissingError(f"network of {one}: there is none", "final_model")) for one in lacking]
     if blind is None and all(final.history is None for final in networks):
         raise MissingError("; ".join(notes))
@@ -189,12 +189,17 @@ class Item(NamedTuple):
     title: str = ""
 
 
+def _own_figure(draw: Callable) -> Callable[[Sequence[Results], list[str]], Figure]:
+    """Return the maker of a figure that a problem has of its own, from its final networks."""
+    return lambda sources, notes: draw(sources[0].networks)
+
+
 def figures_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
     """Return all figures, by the paper's number or else by problem and content, as in "arrivals_study"."""
     own = {
         str(problem.figures.get(what, f"{name}_{what}")): Item([name], maker)
         for name, problem in problems.items()
-        for what, maker in FIGURES.items()
+        for what, maker in (FIGURES | {what: _own_figure(draw) for what, draw in problem.own_figures.items()}).items()
     }
     return _in_order(own | {number: Item(list(problems), maker) for number, maker in SHARED_FIGURES.items()})
 

@@ -56,7 +56,7 @@ PROBLEM = Problem(
         "pool_val": CategoricalDistribution([2, 4]),
     },
     # Steps are small: fewer of them would take less time than it takes to compile them.
-    quick_settings={"n_samples": 2048, "num_epochs": 9},
+    settings={"quick": {"n_samples": 2048, "num_epochs": 9}},
     extended_space={
         "arch_type": CategoricalDistribution(["CNN", "TCN", "RES"]),
         **EXTENDED_SPACE,

@@ -53,7 +53,7 @@ PROBLEM = Problem(
         "Learning Rate": FloatDistribution(1e-3, 1e-2, log=True),
     },
     # Velocities of 12 000 ft/s are hundreds of steps away from the first weights.
-    quick_settings={"scaling_flag": True},
+    settings={"quick": {"scaling_flag": True}},
     extended_space={
         "arch_type": CategoricalDistribution(["DNN", "CNN", "CNN_VAR", "CNN_LSTM", "TCN", "RES"]),
         **EXTENDED_SPACE,

@@ -27,7 +27,7 @@ def blind_traces(
     An x of several channels is (n_traces, n_samples, n_channels); a y that is not a trace is (n_traces, n_values). No
     training and no validation of any seed has these traces. Raises ValueError for a number or protocol that is invalid.
     """
-    return stream_pairs(task, "blind", n_traces, seed, protocol or TraceProtocol())
+    return stream_pairs(task, "blind", n_traces, seed, protocol or task.usual_protocol)
 
 
 def stream_pairs(
@@ -54,7 +54,7 @@ def blind_test(
     ``protocol`` is that of the networks, of whose traces the ``variant`` makes others. Raises ValueError when one of
     the networks takes other traces, and as `blind_traces`.
     """
-    traces = variant.protocol(protocol or TraceProtocol())
+    traces = variant.protocol(protocol or task.usual_protocol)
     x, y = blind_traces(task, n_traces, seed, traces)
     predictions = {name: answer_of(network, x, traces.dt, variant) for name, network in networks.items()}
     rows = compare(task, x, y, predictions, task.known(seed, traces), seed, judged=variant.judged)
@@ -86,7 +86,7 @@ def blind_tests(
     Raises ValueError as `blind_test` does, for an unknown kind, and for one that the task's traces do not have.
     """
     check_choice("by", by, VARIANTS)
-    start = protocol or TraceProtocol()
+    start = protocol or task.usual_protocol
     if by not in variants_of(task, start):
         if by in task.variants:
             raise ValueError(f"{task.name} is from traces without noise, which has no levels; --noisy-data adds noise")

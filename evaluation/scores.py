@@ -5,6 +5,7 @@
 Arrays are (n_traces, n_values) in the data's unit: one value per sample, or fewer where a prediction is not a trace.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -40,6 +41,9 @@ class Metric(NamedTuple):
     statistics: Callable[[np.ndarray, np.ndarray, np.ndarray | None], Sequence[np.ndarray]]
     combine: Callable[..., np.ndarray] = lambda mean: mean
     higher_is_better: bool = True
+    # Instead of `combine`, from the weights of the traces (n_samples, n_traces), which add up to 1 in each sample of
+    # them, and the statistics: for a metric that does not follow from means, such as a rank or a median.
+    of_weights: Callable[..., np.ndarray] | None = None
 
     @property
     def title(self) -> str:
@@ -125,11 +129,18 @@ def resampled(metric: Metric, statistics: Sequence[np.ndarray], seed: int) -> np
 
     Equal seeds resample equal traces, so that differences between methods are paired. Raises ValueError for the seed.
     """
-    n_traces = len(statistics[0])
-    rng = np.random.default_rng(check_whole("seed", seed, 0))
-    alike = np.full(n_traces, 1 / n_traces)
-    weights = np.concatenate([alike[None], rng.multinomial(n_traces, alike, size=RESAMPLES) / n_traces])
+    weights = _weights(check_whole("seed", seed, 0), len(statistics[0]))
+    if metric.of_weights:
+        return metric.of_weights(weights, *statistics)
     return metric.combine(*(weights @ part for part in statistics))
+
+
+@functools.lru_cache(maxsize=1)
+def _weights(seed: int, n_traces: int) -> np.ndarray:
+    """The weights (1 + RESAMPLES, n_traces) of all traces: equal ones first, then those of each bootstrap sample."""
+    alike = np.full(n_traces, 1 / n_traces)
+    drawn = np.random.default_rng(seed).multinomial(n_traces, alike, size=RESAMPLES)
+    return np.concatenate([alike[None], drawn / n_traces])
 
 
 def interval(values: np.ndarray) -> Interval:

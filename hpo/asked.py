@@ -20,7 +20,6 @@ from problems.own_pairs import Pairs
 from support.errors import UserError
 from support.files import note
 from traces.checks import check_snr
-from traces.transforms import TRANSFORM_TYPES
 
 
 def _check(problem: Problem, options: argparse.Namespace) -> None:
@@ -34,6 +33,8 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
             raise UserError(f"{flag} has no meaning in mode {options.mode}; {named} is for {' and '.join(valid)}")
     o, transform, extended = options, f"--transform {options.transform}", options.preset == "extended"
     others = ", ".join(name for name in PRESETS if name != "extended")
+    fixed = [name for name in ("n_samples", "dt", "snr_db", "noisy_data") if getattr(o, name) is not None]
+    flags = " and ".join(flag for flag, field in OPTIONS.items() if field.name in fixed)
     mistakes = {
         "mode model_update needs --model FILE, a saved network (.keras)": o.mode == "model_update" and not o.model,
         f"{transform} has no meaning with --from-study, which has its own": o.from_study and o.transform,
@@ -44,8 +45,11 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
         f"--preset extended has no search space for {problem.name}; {others} are valid": (
             extended and not problem.extended_space
         ),
-        f"--preset published has no meaning for {problem.name}, which the paper does not have": (
-            o.preset == "published" and not problem.paper_trials
+        f"--preset {o.preset} has no meaning for {problem.name}, which the paper does not have": (
+            o.preset in ("paper", "published") and not (problem.paper_trials or o.preset in problem.in_presets)
+        ),
+        f"{transform} has no meaning for {problem.name}; {', '.join(problem.transforms)} are valid": (
+            o.transform and o.transform not in problem.transforms
         ),
         "--preset published has the traces of the published scripts; --dt, --earth, --wavelet, --variety and "
         "--background need another preset": (
@@ -71,6 +75,9 @@ def _check(problem: Problem, options: argparse.Namespace) -> None:
         ),
         f"--earth, --wavelet and --variety have no meaning for {problem.name}, whose traces are made in another way": (
             (o.earth or o.wavelet or o.variety) and not problem.paper_trials
+        ),
+        f"{flags} has no meaning for {problem.name}, whose {problem.item}s are always alike": (
+            fixed and problem.protocol
         ),
         f"--preset extended has no grid; mode manual is for presets {others}": extended and o.mode == "manual",
         "--preset extended has no published networks; mode final_model needs --from-study NAME with it": (
@@ -119,6 +126,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
             except ValueError as error:
                 raise UserError(str(error)) from error
     preset = options.preset or "quick"
+    problem = problem.in_preset(preset)
     # A worker knows what the pairs have to be from its study, and opens the files then.
     pairs = _opened_pairs(problem, preset, asked) if options.traces and not options.is_worker else None
     if options.repeats:
@@ -137,7 +145,7 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
             note(f"--log-lr changes nothing: preset {preset} draws learning rates on a log scale anyway.")
         space["Learning Rate"] = FloatDistribution(rate.low, rate.high, log=True)
     if options.search_transform:
-        space["transform"] = CategoricalDistribution(TRANSFORM_TYPES)
+        space["transform"] = CategoricalDistribution(problem.transforms)
     space = narrowed(space, options.only or (), options.ranges or ())
     has_own_space = options.log_lr or options.search_transform or options.only or options.ranges
     run = Run(
@@ -153,9 +161,9 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
         check_networks(run)
     if pairs:
         run = on_pairs(run, pairs)
-    if not run.given.isdisjoint(OF_TRACES):
+    if not run.given.isdisjoint((*OF_TRACES, "num_datasets")):
         try:
-            data_stream(run, "training", 1, run.settings.seed)
+            data_stream(run, "training", run.settings.num_datasets, run.settings.seed)
         except ValueError as error:
             raise UserError(str(error)) from error
     return run

@@ -16,7 +16,7 @@ from evaluation.scores import SNR_GAIN, score
 from hpo.problem import Problem
 from hpo.run import Run, data_stream
 from hpo.urls import public_url
-from plots.predictions import draw_actual_predicted, plot_ae_predict_raw
+from plots.predictions import plot_ae_predict_raw
 from plots.style import save
 from support.command_line import command_line
 from traces.wavelets import trace_heading
@@ -81,9 +81,11 @@ def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path, name: st
 
     ``name`` is what the network is called in the title; by default that is its type.
     """
-    blind = data_stream(run, "blind", BLIND_TRACES, run.settings.seed, batch_size=TRACES_PER_BLOCK, transform="NA")
+    problem = run.problem
+    n_traces, shown = problem.n_blind or BLIND_TRACES, problem.n_blind or TRACES_PER_BLOCK
+    blind = data_stream(run, "blind", n_traces, run.settings.seed, batch_size=shown, transform="NA")
     x, y = blind[0]
-    problem, actual = run.problem, blind.in_data_units(y[..., 0])
+    actual = blind.in_data_units(y[..., 0])
     title = f"{problem.name.capitalize()}, {name or network.config.arch_type}: {{}} that the network never saw\n{{}}"
     if actual.shape[1] == x.shape[1]:
         x, actual = x[:1], actual[:1]
@@ -102,8 +104,8 @@ def draw_blind_trace(run: Run, network: baseML.BaseMLClass, path: Path, name: st
     else:
         predicted = network.predict_result(x if x.shape[-1] > 1 else x[..., 0])
         figure, ax = pyplot.subplots(layout="constrained")
-        draw_actual_predicted(ax, actual, {"Predicted": predicted}, "Actual", problem.quantity, problem.unit)
-        ax.set_title(title.format("traces", _metrics_text(problem, actual, predicted)))
+        problem.draw_answers(ax, actual, {"Predicted": predicted}, "Actual", problem.quantity, problem.unit)
+        ax.set_title(title.format(f"{problem.item}s", _metrics_text(problem, actual, predicted)))
         save(figure, path)
     pyplot.close(figure)
     return path

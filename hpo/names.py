@@ -19,7 +19,8 @@ GLOSSARY = {  # by the name in a study, those of the paper first
     "arch_type": Parameter(
         "network type",
         "the kind of layers: DNN dense, CNN convolutions, CNN_VAR convolutions whose kernels grow, CNN_LSTM "
-        "convolutions and LSTM layers, TCN temporal convolutions, RES residual blocks (beyond the paper)",
+        "convolutions and LSTM layers, TCN temporal convolutions, RES residual blocks (beyond the paper); of arrivals "
+        "LSTM and GRU recurrent layers in both directions, ATT attention between stations",
         "Type",
     ),
     "num_layers": Parameter("layers", "how often the network repeats its group of layers", "LYR", "L"),
@@ -42,10 +43,14 @@ GLOSSARY = {  # by the name in a study, those of the paper first
     "pool_val": Parameter(
         "pooling", "factor by which an autoencoder or RES shortens the trace, and lengthens it again", "POL", "P"
     ),
-    "num_lstm": Parameter("LSTM units", "outputs of an LSTM layer, which only CNN_LSTM has", "LSTM", "H"),
+    "num_lstm": Parameter(
+        "LSTM units", "outputs of an LSTM or GRU layer, which only CNN_LSTM, LSTM and GRU have", "LSTM", "H"
+    ),
     "Learning Rate": Parameter(
         "learning rate", "size of the optimiser's steps, before the schedule changes it", "Learning Rate"
     ),
+    "activation": Parameter("activation", "function behind each layer: tanh or relu"),
+    "dropout": Parameter("dropout", "share of the outputs of each layer that a training step leaves out"),
     "norm": Parameter("normalisation", "none, or layer normalisation in the residual blocks"),
     "standard_units": Parameter("standard units", "whether the layers work on numbers with a deviation of about 1"),
     "unit_window": Parameter("window of the units", "samples over which these units are taken; 0 is the whole trace"),
@@ -56,7 +61,10 @@ GLOSSARY = {  # by the name in a study, those of the paper first
     ),
     "batch_size": Parameter("batch size", "traces in one step of the training"),
     "transform": Parameter(
-        "transform", "what the network receives: the trace (NA) or its wavelet transform (CWT, DWT or SWT)"
+        "transform",
+        "what the network receives: the trace (NA) or its wavelet transform (CWT, DWT or SWT); of arrivals the times "
+        "(NA), or the times without their mean (CENTRED), with the stations' places (PLACED), and in their own order "
+        "(SORTED)",
     ),
 }
 PARAMETERS = {name: row.readable for name, row in GLOSSARY.items() if row.column}  # of the paper's networks

@@ -13,6 +13,7 @@ from hpo.samplers import PRUNERS, SAMPLERS
 from hpo.settings import RunOptions, RunSettings
 from hpo.urls import public_url
 from support.command_line import KerasParser
+from traces.transforms import TRANSFORMS
 
 
 class Mode(NamedTuple):
@@ -29,7 +30,7 @@ MODES = {  # names as published
     "final_model": Mode("the best configurations, trained again and again"),
     "model_update": Mode("going on with the training of a saved network"),
 }
-TABLES = {"sampler": SAMPLERS, "pruner": PRUNERS}  # their names are the choices of an option
+TABLES = {"sampler": SAMPLERS, "pruner": PRUNERS, "transform": TRANSFORMS}  # their names are the choices of an option
 FIELDS = [field for field in (*fields(RunSettings), *fields(RunOptions)) if field.metadata]
 NAMES = [field.name for field in FIELDS]
 # By flag, in the order of the help text: of two fields with the same place, the later one precedes the other.

@@ -46,8 +46,15 @@ def with_pairs(run: Run) -> Run:
 def tested_on(problem: Problem, networks: Iterable[BaseMLClass]) -> tuple[Problem, Pairs | None]:
     """The problem on the pairs that networks were trained on, and these; None for networks of made traces.
 
-    Raises ValueError for networks of different pairs, and UserError as `with_pairs` does.
+    A problem that differs in the preset of the networks is the one that it is there. Raises ValueError for networks of
+    different pairs, or of presets with different data, and UserError as `with_pairs` does.
     """
+    networks = list(networks)
+    presets = {network.provenance.get("preset") for network in networks}
+    if len(presets) > 1 and not presets.isdisjoint(problem.in_presets):
+        raise ValueError(f"the networks are of presets with different data: {', '.join(sorted(map(str, presets)))}")
+    if len(presets) == 1:
+        problem = problem.in_preset(*presets)
     described = {content_of(network): network.provenance for network in networks}
     if len(described) > 1:
         raise ValueError("the networks were trained on traces of different files, or not all of them on files")

@@ -27,7 +27,6 @@ from hpo.sets import SETTINGS, claimed, differences, set_names
 from hpo.settings import derived_seed
 from hpo.space import contains
 from hpo.study import best_configuration, with_traces_of_source
-from hpo.tree import APPROACHES
 from networks.files import BACKUP, LOSS_HISTORY_FOLDER, RUN_NAME, keep_best, kept_best, loss_history_path
 from networks.files import remove_run_files
 from networks.rows import NetworkConfig
@@ -161,6 +160,7 @@ def repeatability_plan(run: Run) -> Plan:
     Where all share one pair of streams, the configurations take turns.
     """
     configs, settings = run.problem.final_configs, {"transform": run.settings.transform}
+    approaches = run.problem.approaches
     if run.from_study:
         best, settings = best_configuration(run)
         configs = {"Optuna": best}
@@ -169,7 +169,7 @@ def repeatability_plan(run: Run) -> Plan:
             key=(approach, baseML.labelled(config, settings["transform"]), config.learning_rate),
             approach=approach,
             config=config,
-            seed=derived_seed(run.settings.seed, REPEATABILITY_SEED, APPROACHES.index(approach), which, repeat),
+            seed=derived_seed(run.settings.seed, REPEATABILITY_SEED, approaches.index(approach), which, repeat),
             name=f"{approach} {repeat}",
             settings=settings,
             traces=_traces(run, REPEATABILITY_SEED, (repeat - 1) * len(configs) + turn),
@@ -198,7 +198,7 @@ def run_final_model(run: Run) -> None:
     run = _work(with_traces_of_source(run), repeatability_plan)
     if run.dry_run:
         return
-    best = {approach: kept_best(run.tree.final_model(approach), FINAL) for approach in APPROACHES}
+    best = {approach: kept_best(run.tree.final_model(approach), FINAL) for approach in run.problem.approaches}
     source = run.problem.source(run.from_study)
     paths = {f"{approach}, {source}": path for approach, path in best.items() if path}
     print_networks(run, paths, run.tree.final_blind_test)

@@ -6,16 +6,18 @@ A run script of the root holds one `Problem`, which is passed down as an object;
 import contextlib
 import functools
 import importlib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
-from dataPreProcessing import GENERATIONS, RMSE, Loss
+from dataPreProcessing import GENERATIONS, RMSE, TRANSFORM_TYPES, Loss
 from evaluation.task import Task
 from hpo.settings import DEFAULTS, PRESETS
+from hpo.tree import APPROACHES
 from networks.rows import NETWORKS, NetworkConfig
 from problems.own_pairs import OwnPairs, in_words
 from support.checks import check_choice
@@ -101,7 +103,12 @@ class Problem(Task):
     paper_trials: int = 0  # trials of the published study, if there is one
     search_space: Mapping[str, BaseDistribution]  # of the paper's search
     quick_space: Mapping[str, BaseDistribution]  # of the quick preset
-    quick_settings: Mapping[str, object] = field(default_factory=dict)  # overrides of QUICK_SETTINGS
+    # Overrides of the settings of a preset, by preset.
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    final_settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # and in mode final_model on top
+    # Fields of the problem that differ in a preset, such as its data; in quick, where all runs begin, none do.
+    in_presets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    transforms: Collection[str] = TRANSFORM_TYPES  # of its traces, that a network may get
     extended_space: Mapping[str, BaseDistribution] = field(default_factory=dict)  # beside quick_space; empty: no preset
     extended_base: Mapping[str, object] = field(default_factory=dict)  # where the extended search begins
     base: Mapping[str, object] = field(default_factory=lambda: PAPER_BASE)  # of the grid
@@ -117,6 +124,8 @@ class Problem(Task):
     figures: Mapping[str, int] = field(default_factory=dict)  # numbers of the paper's figures, by what they show
     tables: Mapping[str, int] = field(default_factory=dict)
     figure_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of losses, by what is shown
+    # Further figures, by what they show, from the final networks (`hpo.results.networks.FinalNetwork`).
+    own_figures: Mapping[str, Callable[[Sequence[object]], Figure]] = field(default_factory=dict)
 
     def space(self, preset: str) -> dict[str, BaseDistribution]:
         """What a preset searches: the extended one its own networks, and the paper's in the sizes of the quick one."""
@@ -133,11 +142,23 @@ class Problem(Task):
 
     def preset_settings(self, preset: str) -> dict[str, object]:
         """What a preset sets."""
-        budget = {"budget": f"{self.paper_epochs // 10}epochs"} if self.paper_trials else {}
-        own = {"quick": self.quick_settings, "extended": budget}
-        found = {"n_trials": self.paper_trials or 100, **PRESETS[preset].settings, **own.get(preset, {})}
-        # The traces of a problem that the paper does not have are made in another way.
-        return found if self.paper_trials else {**found, "variety": "paper"}
+        found = {"n_trials": self.paper_trials or 100, **PRESETS[preset].settings}
+        if preset == "extended" and self.paper_trials:
+            found["budget"] = f"{self.paper_epochs // 10}epochs"
+        if not self.paper_trials:  # Its traces are made in another way.
+            found["variety"] = "paper"
+        if self.protocol:
+            found |= {"n_samples": self.protocol.n_samples, "dt": self.protocol.dt}
+        return found | dict(self.settings.get(preset, {}))
+
+    def in_preset(self, preset: object) -> "Problem":
+        """The problem as it is in a preset, by the name that a study or a network has for it."""
+        return replace(self, **self.in_presets.get(preset, {}))
+
+    @property
+    def approaches(self) -> tuple[str, ...]:
+        """Names of what finds its final networks: a grid, a study, or the run script, which has names of its own."""
+        return *APPROACHES, *(name for name in self.final_configs if name not in APPROACHES)
 
     def parameter_limit(self, arch_type: str) -> int:
         """The most parameters of a network of this type that is trained."""

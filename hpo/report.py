@@ -168,14 +168,16 @@ def print_blind_test(run: Run, networks: Mapping[str, baseML.BaseMLClass], path:
     """Compare networks (by name) and classical methods on blind traces; print the table, and store it as CSV."""
     s, problem = run.settings, run.problem
     words = f" ({GENERATIONS['described']})" if s.generation != "described" else ""
-    n_traces, meaning = BLIND_TRACES, ""
+    n_traces, meaning = problem.n_blind or BLIND_TRACES, ""
     if run.own_pairs:
         n_traces, words = min(n_traces, run.own_pairs.n_blind), f" of {run.own_pairs.traces.path.name}"
         meaning = f"\n{run.own_pairs.meaning}"
-    print(f"\nOn {number_of(n_traces, 'blind trace')}{words}, with 95 % intervals:", flush=True)
+    print(f"\nOn {number_of(n_traces, f'blind {problem.item}')}{words}, with 95 % intervals:", flush=True)
     rows = blind_test(problem, networks, n_traces, s.seed, s.protocol)
     write_csv(path, problem, rows)
-    print(f"{report(problem, rows, networks, s.seed)}{meaning}\nBlind test    {path}")
+    print(f"{report(problem, rows, networks, s.seed)}{meaning}\nBlind test    {path}", flush=True)
+    if problem.appendix:
+        print(problem.appendix(problem, networks, n_traces, s.seed, s.protocol, path.parent))
 
 
 def best_model_path(run: Run, trial: FrozenTrial) -> Path:

@@ -78,8 +78,9 @@ class Run(RunOptions):
         given = {name: getattr(self.settings, name) for name in self.given if name in DEFAULTS}
         if self.own_pairs:
             given["variety"] = self.settings.variety
-        settings = settings_of(self.problem, preset, self.mode, given)
-        return replace(self, settings=settings, search_space=self.problem.space(preset))
+        problem = self.problem.in_preset(preset)
+        settings = settings_of(problem, preset, self.mode, given)
+        return replace(self, problem=problem, settings=settings, search_space=problem.space(preset))
 
     def with_traces_of(self, stored: Mapping[str, object]) -> "Run":
         """The run with the traces of a study or network, where the command line asks for no others.
@@ -113,7 +114,8 @@ class Run(RunOptions):
         """What the loss is that a search makes small, and how it differs from the plain value beside it."""
         plain = self.problem.loss.name.upper()
         scaled = f", counted in {self.loss_unit.removeprefix('x ')}" if self.settings.scaling_flag else ""
-        return f"the loss: {plain} of validation traces{scaled}, plus the network's penalties; {plain} is without these"
+        of = f"{plain} of validation {self.problem.item}s{scaled}"
+        return f"the loss: {of}, plus the network's penalties; {plain} is without these"
 
     def loss_text(self, loss: float) -> str:
         return f"{short_number(loss)} {self.loss_unit}".rstrip()
@@ -125,7 +127,7 @@ class Run(RunOptions):
 
 def settings_of(problem: Problem, preset: str, mode: str, given: Mapping[str, object]) -> RunSettings:
     """The settings of a preset for a mode, with those that the command line gives in their place."""
-    final = PRESETS[preset].final if mode == "final_model" else {}
+    final = {**PRESETS[preset].final, **problem.final_settings.get(preset, {})} if mode == "final_model" else {}
     return RunSettings(**{**problem.preset_settings(preset), "preset": preset, **final, **given})
 
 
@@ -224,8 +226,8 @@ def data_protocol(run: Run) -> str:
     transform = "" if s.transform == "NA" else f", as {s.transform}"
     return (
         f"{number_of(s.num_epochs, 'epoch')} of {s.num_datasets} training and "
-        f"{number_of(s.n_validation, f'{s.validation} validation trace')} of "
-        f"{s.n_samples} samples at {1e3 * s.dt:g} ms{transform}, batches of {s.batch_size}"
+        f"{number_of(s.n_validation, f'{s.validation} validation {run.problem.item}')} of "
+        f"{run.problem.size_in_words(s.n_samples, s.dt)}{transform}, batches of {s.batch_size}"
     )
 
 

@@ -222,7 +222,8 @@ def run_search(run: Run) -> None:
         with contextlib.closing(Progress(run, study)) as progress:
             work(run, study, storage, progress)
         return
-    base = {"arch_type": run.problem.final_configs["Optuna"].arch_type, **run.problem.base_of(run.settings.preset)}
+    *_, best = run.problem.final_configs.values()
+    base = {"arch_type": best.arch_type, **run.problem.base_of(run.settings.preset)}
     if "transform" in run.search_space:
         base["transform"] = DEFAULTS["transform"]
     # Where the command line has another range than the preset, a value of the base outside of it is drawn instead.

@@ -18,7 +18,6 @@ from support.startup import PRECISIONS
 from traces.checks import LONGEST_TRACE, MOST_TRACES, SHORTEST_TRACE, check_snr, interval
 from traces.earth_files import read_earth
 from traces.protocol import VALIDATIONS, TraceProtocol, earth_of, wavelet_of
-from traces.transforms import TRANSFORM_TYPES
 from traces.variety import VARIETIES
 
 SEARCH = "search"  # stands for all modes that are searches, where the modes of an option are listed
@@ -124,9 +123,7 @@ class RunSettings:
     noisy_data: bool = option(
         False, "the inversion is of noisy traces with a gap, as in blindTest.py --noisy-data", before="transform"
     )
-    transform: str = option(
-        "NA", "transform of the traces (default {})", choices=TRANSFORM_TYPES, modes=[SEARCH, "manual", "final_model"]
-    )
+    transform: str = option("NA", "transform of the traces (default {})", modes=[SEARCH, "manual", "final_model"])
     snr_db: list[float] | None = option(
         None, "noise level in dB, or lowest and highest (default 4.8)", float, "DB", nargs="+", before="transform"
     )
@@ -138,6 +135,7 @@ class RunSettings:
     sampler: str = option("tpe", "method that draws the parameters (default {}, the paper's)", modes=[SEARCH])
     pruner: str = option("none", "method that stops poor trials (default {}; extended: median)", modes=[SEARCH])
     enqueue_base: bool = option(False, "trial 0 is the grid's base configuration", modes=[SEARCH])
+    validation_share: float = VALIDATION_SHARE  # validation traces for each training trace
     one_by_one: bool = False  # the loss is that of each trace, so that studies of several batch sizes compare them
     budget: str | None = option(
         None,
@@ -217,7 +215,7 @@ class RunSettings:
     @property
     def n_validation(self) -> int:
         """Number of validation traces per epoch."""
-        return max(1, round(VALIDATION_SHARE * self.num_datasets))
+        return max(1, round(self.validation_share * self.num_datasets))
 
 
 study_name_option = checked(check_study_name)

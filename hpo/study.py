@@ -157,7 +157,9 @@ def _with_stored_settings(run: Run, stored: Mapping[str, object]) -> Run:
     kept |= {name: asked[name] for name in FREE_TO_CHANGE if name in run.given}
     try:
         space = {name: json_to_distribution(text) for name, text in stored["search_space"].items()}
-        run = with_pairs(replace(run, settings=replace(run.settings, **kept), search_space=space))
+        settings = replace(run.settings, **kept)
+        problem = run.problem.in_preset(settings.preset)
+        run = with_pairs(replace(run, problem=problem, settings=settings, search_space=space))
         _check_ranges(run)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise UserError(

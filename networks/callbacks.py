@@ -19,9 +19,11 @@ keras = load_keras()
 BACKUP_SHARE = 0.05  # largest part of a training's time that its backups may take
 
 
-def log_columns(name: str) -> dict[str, str]:
-    """The columns of a loss history, by Keras' names; ``name`` is that of the loss's plain value."""
-    return {"loss": "loss", "learning_rate": "lr", name: name, "val_loss": "val_loss", f"val_{name}": f"val_{name}"}
+def log_columns(name: str, *others: str) -> dict[str, str]:
+    """The columns of a loss history, by Keras' names, of the loss's plain value and of its other values."""
+    further = [column for other in others for column in (other, f"val_{other}")]
+    columns = {"loss": "loss", "learning_rate": "lr", name: name, "val_loss": "val_loss", f"val_{name}": f"val_{name}"}
+    return columns | {column: column for column in further}
 
 
 # --- Callbacks

@@ -26,6 +26,7 @@ class Layer(NamedTuple):
     per_sample: bool = False  # whether the activity's penalty is a mean over samples, as behind a TCN
     activation: str | None = ACTIVATION
     norm: str = "none"  # a key of NORMALISATIONS; of a residual block
+    rate: float = DROPOUT_RATE  # the share that a dropout layer drops
 
 
 # --- How each kind is built, and how many parameters it has
@@ -128,7 +129,7 @@ class LayerKind(NamedTuple):
 
 LAYER_KINDS = {
     "dense": LayerKind(_dense, lambda layer, channels: (channels + 1) * layer.width),
-    "dropout": LayerKind(lambda layer, n_samples: keras.layers.Dropout(DROPOUT_RATE)),
+    "dropout": LayerKind(lambda layer, n_samples: keras.layers.Dropout(layer.rate)),
     "conv": LayerKind(
         _convolution,
         _convolution_parameters,

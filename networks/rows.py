@@ -16,6 +16,7 @@ from support.startup import load_keras
 keras = load_keras()
 
 SIZES = ("num_layers", "num_dnn", "num_dil", "num_filt", "krnl_size", "pool_val", "num_lstm")  # of a `NetworkConfig`
+ACTIVATIONS = ("", "tanh", "relu", "swish")
 MOST_LAYERS, LARGEST_SIZE = 100, 1_000_000  # of a network; far above what any memory holds
 VELOCITY_UNITS = (12_000.0, 4500.0)  # ft/s, about the mean and the deviation of all velocities
 TRACE_UNIT, SUM_UNIT = 0.055, 0.5  # about the deviation of clean traces, and of their running sums
@@ -167,6 +168,8 @@ class NetworkConfig:
     unit_window: int = 0  # samples over which the standard units of a trace are taken; 0: the whole trace
     background: bool = False  # the second channel of the input is a background, in the unit of the output
     penalties: bool = True  # whether the loss has the penalties R
+    activation: str = ""  # of the layers of networks that leave it open; empty: the usual one of the network
+    dropout: float = 0.0  # the share of the outputs of each layer that a training drops, likewise
     optimizer: str = "adam"  # a key of OPTIMIZERS
     weight_decay: float = 0.0  # of the optimizer adamw
     schedule: str = "paper"  # of the learning rate; a key of SCHEDULES
@@ -192,6 +195,8 @@ class NetworkConfig:
             )
         if self.background and not (self.standard_units and self.net_type == "SEQ"):
             raise ValueError("a background needs standard_units and a network of type SEQ")
+        check_choice("activation", self.activation, ACTIVATIONS)
+        object.__setattr__(self, "dropout", check_number("dropout", self.dropout, 0.0, 0.9, "a share of {:g} to {:g}"))
         positive, least = "a number above 0", "a number of at least 0"
         for name, lowest, valid in (("learning_rate", math.ulp(0.0), positive), ("weight_decay", 0.0, least)):
             value = check_number(name, getattr(self, name), lowest, sys.float_info.max, valid)

@@ -42,7 +42,7 @@ MODULES = {
 
 def layer_of(module):
     """The place of a module among LAYERS."""
-    for name in (module, module.rpartition(".")[0]):
+    for name in (module, module.rpartition(".")[0], module.partition(".")[0]):
         if name in LAYERS:
             return LAYERS.index(name)
     return LAYERS.index("commands")

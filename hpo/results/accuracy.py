@@ -14,7 +14,7 @@ from evaluation.comparison import KNOWING, Row, best_baseline, paired_lead
 from hpo.problem import Problem
 from hpo.results.axes import caption, few_log_ticks
 from hpo.results.figures import line_of
-from hpo.results.networks import BASELINE_TRACES, RatedNetwork
+from hpo.results.networks import RatedNetwork, n_shown_of
 from plots.style import COLOURS, PAGE_WIDTH, PICTURE_STYLE, axis_label
 
 LINE_NAME_HEIGHT = 0.05  # share of an axis
@@ -54,7 +54,8 @@ def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], m
     axes[0].set_ylim(len(networks) + 0.6, 0.4)
     knowing = [problem.baselines[row.name].about for row in methods if row.kind == KNOWING]
     sentences = [
-        f"{BASELINE_TRACES} blind traces; bars are 95 % intervals over traces. Lines are classical methods.",
+        f"{n_shown_of(problem)} blind {problem.item}s; bars are 95 % intervals over {problem.item}s. "
+        "Lines are classical methods.",
         *(f"Dotted: {sentence}" for sentence in knowing),
         "Below are paired differences, on the same traces: values below zero are worse, and a bar that does not reach "
         "zero is more than chance gives.",

@@ -1,5 +1,6 @@
 """Draws Figs 3, 5, 6, 7, 9 and 10: the grid, repeated trainings and final networks."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -20,7 +21,7 @@ from hpo.results.networks import BlindTraces, FinalNetwork, final_label
 from hpo.tree import APPROACHES
 from networks.rows import NetworkConfig
 from plots.networks import draw_network_flow, flow_height
-from plots.predictions import draw_actual_predicted, draw_comparison
+from plots.predictions import draw_comparison
 from plots.style import COLOURS, COLUMN_WIDTH, PAGE_WIDTH, PICTURE_STYLE, PREDICTION_COLOURS, axis_label
 from support.words import number_of
 
@@ -46,7 +47,15 @@ REPEATS = {  # style of the other runs of one configuration
     "markerfacecolor": "white",
     "markeredgecolor": "0.3",
 }
-APPROACH_COLOURS = dict(zip(APPROACHES, PREDICTION_COLOURS, strict=False))  # as in the pictures of predictions
+# As in the pictures of predictions; the third colour is for the classical method beside them.
+APPROACH_COLOURS = dict(zip(APPROACHES, PREDICTION_COLOURS, strict=False))
+OWN_COLOURS = PREDICTION_COLOURS[len(APPROACHES) + 1 :]
+
+
+def approach_colours(problem: Problem) -> dict[str, str]:
+    """Return the colour of each approach of a problem."""
+    own = problem.approaches[len(APPROACHES) :]
+    return APPROACH_COLOURS | dict(zip(own, itertools.cycle(OWN_COLOURS), strict=False))
 
 
 # --- Figs 3 and 7: the grid
@@ -214,7 +223,7 @@ def plot_repeatability(
     losses = [runs.loc[runs["approach"] == approach, "loss"] for approach in approaches]
     boxes = ax.boxplot(losses, widths=0.5, patch_artist=True, showfliers=False, medianprops={"color": "black"})
     for place, (box, approach, values) in enumerate(zip(boxes["boxes"], approaches, losses, strict=True), 1):
-        box.set(facecolor=APPROACH_COLOURS.get(approach, "0.7"), alpha=0.6)
+        box.set(facecolor=approach_colours(problem).get(approach, "0.7"), alpha=0.6)
         ax.plot(place + np.linspace(-0.15, 0.15, len(values)), values, **REPEATS)
     ax.set_xticks(
         range(1, len(approaches) + 1),
@@ -259,15 +268,16 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
     if blind is not None:
         labels = {final.approach: final_label(problem, final) for final in networks}
         predictions = {labels.get(name, name): predicted for name, predicted in blind.predictions.items()}
-        colours = {labels.get(name, name): APPROACH_COLOURS.get(name, COLOURS["green"]) for name in blind.predictions}
+        of_approach = approach_colours(problem)
+        colours = {labels.get(name, name): of_approach.get(name, COLOURS["green"]) for name in blind.predictions}
         words = ("Actual", problem.quantity, problem.unit, colours)
         if blind.are_traces:
             firsts = {name: predicted[0] for name, predicted in predictions.items()}
             axes = panels[0].subplots(1 + n_differences, 1, sharex=True)
             draw_comparison(axes, blind.time, blind.actual[0], firsts, *words)
         else:
-            draw_actual_predicted(panels[0].subplots(), blind.actual, predictions, *words)
-        shown = "A trace" if blind.are_traces else number_of(len(blind.actual), "trace")
+            problem.draw_answers(panels[0].subplots(), blind.actual, predictions, *words)
+        shown = "A trace" if blind.are_traces else number_of(len(blind.actual), problem.item)
         panels[0].suptitle(f"(a) {shown} that no training saw", x=0.01, ha="left", fontsize=9)
     if histories:
         _draw_losses(panels[-1].subplots(), problem, histories)
@@ -279,7 +289,7 @@ def plot_final_networks(problem: Problem, networks: Sequence[FinalNetwork], blin
 def _draw_losses(ax: Axes, problem: Problem, histories: Mapping[str, FinalNetwork]) -> None:
     losses = []
     for approach, final in histories.items():
-        epochs, look = final.history["epoch"] + 1, {"linewidth": 1.0, "color": APPROACH_COLOURS[approach]}
+        epochs, look = final.history["epoch"] + 1, {"linewidth": 1.0, "color": approach_colours(problem)[approach]}
         ax.plot(epochs, final.history["val_loss"], ".-", label=final_label(problem, final), **look)
         losses.extend(final.history["val_loss"])
     log_if_wide(ax.set_yscale, [loss for loss in losses if np.isfinite(loss)])

@@ -19,7 +19,7 @@ from hpo.names import LETTERS
 from hpo.pairs import content_of, tested_on
 from hpo.problem import Problem
 from hpo.results.grid import MissingError, read_history
-from hpo.tree import APPROACHES, ResultsTree
+from hpo.tree import ResultsTree
 from networks.rows import NetworkConfig
 from networks.size import estimate
 from problems.own_pairs import Pairs
@@ -51,11 +51,11 @@ def final_label(problem: Problem, final: FinalNetwork) -> str:
     return f"{final.approach}, {source if len(source) <= LONGEST_SOURCE else f'{source[:LONGEST_SOURCE]}..'}"
 
 
-def read_final_networks(tree: ResultsTree) -> list[FinalNetwork]:
+def read_final_networks(tree: ResultsTree, approaches: Sequence[str]) -> list[FinalNetwork]:
     """Read the final network of each approach that has one; a network that was trained again precedes the search's."""
-    found = [network for approach in APPROACHES if (network := _final_network(tree, approach))]
+    found = [network for approach in approaches if (network := _final_network(tree, approach))]
     if not found:
-        folders = " or ".join(str(tree.final_model(approach)) for approach in APPROACHES)
+        folders = " or ".join(str(tree.final_model(approach)) for approach in approaches)
         raise MissingError(f"final networks: there is none in {folders}", "final_model")
     return found
 
@@ -116,7 +116,7 @@ def predict_blind_traces(problem: Problem, networks: Sequence[FinalNetwork]) -> 
         problem, pairs = tested_on(problem, loaded.values())
     except (ValueError, UserError) as error:
         raise MissingError(f"blind trace: {error}") from error
-    x, y = blind_traces(problem, _n_blind(pairs), protocol=protocol)
+    x, y = blind_traces(problem, n_shown_of(problem, pairs), protocol=protocol)
     known = problem.known(0, protocol)
     best = best_baseline(problem, compare(problem, x, y, {}, known)).name
     n_shown = 1 if y.shape[1] == x.shape[1] else len(x)
@@ -165,7 +165,7 @@ def rate_networks(problem: Problem, tree: ResultsTree, notes: list[str]) -> tupl
         problem, pairs = tested_on(problem, named.values())
     except (ValueError, UserError) as error:
         raise MissingError(f"networks: {error}") from error
-    rows = blind_test(problem, named, _n_blind(pairs), 0, most[0])
+    rows = blind_test(problem, named, n_shown_of(problem, pairs), 0, most[0])
     by_path = {row.name: row for row in rows if row.kind == "network"}
     networks = [
         RatedNetwork(
@@ -211,9 +211,10 @@ def _shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 7]}…{name[-6:]}"
 
 
-def _n_blind(pairs: Pairs | None) -> int:
-    """The number of blind traces of a test: BASELINE_TRACES, but no trace of a file twice."""
-    return min(BASELINE_TRACES, pairs.n_blind) if pairs else BASELINE_TRACES
+def n_shown_of(problem: Problem, pairs: Pairs | None = None) -> int:
+    """The number of blind traces of a figure: BASELINE_TRACES or that of the problem, but no trace of a file twice."""
+    usual = problem.n_blind or BASELINE_TRACES
+    return min(usual, pairs.n_blind) if pairs else usual
 
 
 def _training_operations(network: BaseMLClass, path: Path) -> float:

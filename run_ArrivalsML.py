@@ -1,0 +1,121 @@
+"""Search for a network that tells earthquakes from other sequences of arrival times, on sequences made on the fly.
+
+python run_ArrivalsML.py                         12 trials, about ten minutes on a laptop CPU
+python run_ArrivalsML.py --mode final_model      a recurrent and a dense network beside classical methods
+python run_ArrivalsML.py --preset extended       28 trials of all networks and inputs, half an hour
+python run_ArrivalsML.py --preset published      the published exercise, its files, and what its result is worth
+"""
+
+import sys
+
+import problems.arrivals.inputs  # noqa: F401 - they are choices of --transform
+from hpo.options import parse_options
+
+if __name__ == "__main__":  # A mistake is answered before Keras is loaded, which takes seconds.
+    parse_options(__doc__)
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hpo.command import main
+from hpo.problem import Problem
+from networks.rows import NetworkConfig
+from problems.arrivals.metrics import METRICS
+from problems.arrivals.networks import CROSS_ENTROPY, EVENT
+from problems.arrivals.streams import PROTOCOL, TRANSFORMS_OF_TIMES, Arrivals, PublishedArrivals
+
+SPACE = {
+    "arch_type": CategoricalDistribution(["LSTM", "GRU", "CNN", "DNN", "ATT"]),
+    "num_layers": IntDistribution(1, 3),
+    **{f"{recurrent} num_lstm": IntDistribution(16, 96, log=True) for recurrent in ("LSTM", "GRU")},
+    "CNN num_filt": IntDistribution(16, 96, log=True),
+    "CNN krnl_size": IntDistribution(2, 5),
+    **{f"{dense} num_dnn": IntDistribution(16, 96, log=True) for dense in ("DNN", "ATT")},
+    "activation": CategoricalDistribution(["tanh", "relu"]),
+    "dropout": FloatDistribution(0.0, 0.3),
+    "Learning Rate": FloatDistribution(3e-4, 1e-2, log=True),
+    "schedule": CategoricalDistribution(["cosine"]),
+    "batch_size": CategoricalDistribution([64, 128, 256, 512]),
+    "transform": CategoricalDistribution(list(TRANSFORMS_OF_TIMES)),
+}
+PUBLISHED = NetworkConfig(
+    "LSTM",
+    EVENT,
+    3,
+    num_lstm=40,
+    activation="relu",
+    dropout=0.2,
+    learning_rate=1e-3,
+    schedule="constant",
+    optimizer="adam_keras",
+)
+PUBLISHED_POINT = {  # a search space of one point
+    "arch_type": CategoricalDistribution(["LSTM"]),
+    "num_layers": IntDistribution(3, 3),
+    "LSTM num_lstm": IntDistribution(40, 40),
+    "activation": CategoricalDistribution(["relu"]),
+    "dropout": FloatDistribution(0.2, 0.2),
+    "Learning Rate": FloatDistribution(1e-3, 1e-3),
+    "schedule": CategoricalDistribution(["constant"]),
+    "optimizer": CategoricalDistribution(["adam_keras"]),
+}
+BASE = {  # the published network, trained as all others of a search are
+    "arch_type": "LSTM",
+    "num_layers": 3,
+    "LSTM num_lstm": 40,
+    "activation": "relu",
+    "dropout": 0.2,
+    "Learning Rate": 1e-3,
+    "schedule": "cosine",
+    "batch_size": 128,
+    "transform": "NA",
+}
+FRESH = {"num_datasets": 20_000, "validation": "fixed", "transform": "CENTRED", "batch_size": 256}
+PROBLEM = Problem(
+    name="arrivals",
+    folder="Arrivals",
+    study_prefix="ARR_Study",
+    quantity="Probability of an earthquake",
+    unit="",
+    item="sequence",
+    size="{n_samples} times",
+    protocol=PROTOCOL,
+    stream=Arrivals,
+    net_type=EVENT,
+    loss=CROSS_ENTROPY,
+    metrics=METRICS,
+    baselines={},
+    n_blind=10_000,
+    transforms=TRANSFORMS_OF_TIMES,
+    settings={
+        "quick": {**FRESH, "num_epochs": 8},
+        "extended": {**FRESH, "n_trials": 28, "num_epochs": 20, "one_by_one": False},
+        "published": {"n_trials": 1, "num_epochs": 100, "num_datasets": 160, "validation_share": 0.25, "batch_size": 5},
+    },
+    final_settings={
+        "quick": {"n_trials": 3, "num_epochs": 40},
+        "extended": {"n_trials": 5, "num_epochs": 40},
+        "published": {"n_trials": 3, "num_epochs": 100},
+    },
+    in_presets={
+        "published": {
+            "stream": PublishedArrivals,
+            "search_space": PUBLISHED_POINT,
+            "final_configs": {"Published": PUBLISHED},
+            "n_blind": 1000,
+        }
+    },
+    search_space=SPACE,
+    quick_space=SPACE,
+    extended_space=SPACE,
+    extended_base=BASE,
+    base=BASE,
+    quick_base={},
+    final_configs={
+        "Recurrent": NetworkConfig("LSTM", EVENT, 3, num_lstm=48, learning_rate=4e-3, schedule="cosine"),
+        "Dense": NetworkConfig("DNN", EVENT, 3, 128, learning_rate=4e-3, schedule="cosine"),
+    },
+    skipped_score=1.0,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(PROBLEM, __doc__))
