@@ -1,0 +1,176 @@
+"""All methods on the same sequences: fitted, scored, in a table of plain words, and compared in pairs.
+
+sequences of a seed -> fitted methods with their thresholds -> rows -> table, sentences
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from textwrap import fill
+from typing import NamedTuple
+
+import numpy as np
+from tabulate import tabulate
+
+from dataGeneration import stream_generator
+from problems.arrivals.baselines import BASELINES, Method
+from problems.arrivals.generator import KINDS, STATIONS, Difficulty, Sequences, make_sequences
+from problems.arrivals.scores import CONFIDENCE, Scores, best_threshold, mcnemar, paired_difference, scores_of
+from support.checks import check_names
+
+N_TRAINING, N_VALIDATION, N_TEST = 20_000, 4_000, 6_000
+RARE_SHARE = 0.1  # of earthquakes among the sequences that a network sees in operation
+BALANCED_BLOCK, RARE_BLOCK = 0, 1  # of the blind stream
+SIGNIFICANT = 0.05
+WIDTH = 120  # characters of a line
+
+
+class Parts(NamedTuple):
+    """Sequences of one seed, none of which is in two parts."""
+
+    training: Sequences
+    validation: Sequences
+    test: Sequences
+    rare: Sequences  # a second test, with one earthquake in ten sequences
+
+
+class Fitted(NamedTuple):
+    """A method that was fitted, the threshold that validation chose for it, and what the fit cost."""
+
+    name: str
+    method: Method
+    threshold: float
+    cpu_seconds: float
+
+
+class Row(NamedTuple):
+    """A method on the test."""
+
+    name: str
+    probability: np.ndarray  # of an earthquake, for each sequence of the test
+    right: np.ndarray  # bool, whether each is called right at the threshold
+    scores: Scores
+    accuracy_at_half: float  # with a threshold of 0.5
+    precision_when_rare: float  # at a recall of 90 %, on the rare part
+    cpu_seconds: float  # of the fit
+
+
+def make_parts(
+    seed: int,
+    difficulty: Difficulty = Difficulty(),  # noqa: B008 - it is frozen
+    stations: np.ndarray = STATIONS,
+    sizes: tuple[int, int, int] = (N_TRAINING, N_VALIDATION, N_TEST),
+) -> Parts:
+    """Draw the sequences of a seed: training, validation and test of these sizes, and a rare part as large as the test.
+
+    Each part has a stream or block of its own, and all have the same stations. Raises ValueError as `make_sequences`.
+
+    >>> [len(part.labels) for part in make_parts(0, sizes=(20, 10, 10))]
+    [20, 10, 10, 10]
+    """
+    n_training, n_validation, n_test = sizes
+    plan = (
+        ("training", 0, n_training, 0.5),
+        ("validation", 0, n_validation, 0.5),
+        ("blind", BALANCED_BLOCK, n_test, 0.5),
+        ("blind", RARE_BLOCK, n_test, RARE_SHARE),
+    )
+    return Parts(
+        *(
+            make_sequences(stream_generator(seed, stream, block=block), n, difficulty, share, stations)
+            for stream, block, n, share in plan
+        )
+    )
+
+
+def fit_baselines(parts: Parts, names: Iterable[str] = tuple(BASELINES)) -> list[Fitted]:
+    """Fit baselines, all of them unless ``names`` says which. Raises ValueError for a name that is not in BASELINES."""
+    fitted = []
+    for name in check_names("baselines", names, BASELINES):
+        begin = time.process_time()
+        method = BASELINES[name]().fit(parts.training, parts.validation)
+        seconds = time.process_time() - begin
+        threshold = best_threshold(parts.validation.labels, method.score(parts.validation.times))
+        fitted.append(Fitted(name, method, threshold, seconds))
+    return fitted
+
+
+def rows_of(fitted: Iterable[Fitted], parts: Parts) -> list[Row]:
+    """Score fitted methods, baselines or others, on the test and on its rare part."""
+    test, rare = parts.test, parts.rare
+    rows = []
+    for name, method, threshold, seconds in fitted:
+        probability = np.asarray(method.score(test.times), dtype=np.float64)
+        rows.append(
+            Row(
+                name=name,
+                probability=probability,
+                right=(probability > threshold) == test.labels,
+                scores=scores_of(test.labels, probability, test.kinds, threshold),
+                accuracy_at_half=float(np.mean((probability > 0.5) == test.labels)),
+                precision_when_rare=scores_of(rare.labels, method.score(rare.times), rare.kinds).precision_at_90,
+                cpu_seconds=seconds,
+            )
+        )
+    return rows
+
+
+# --- In words
+
+QUALITY: Mapping[str, Callable[[Row], str]] = {  # heading: what the column shows of a row
+    "Accuracy": lambda row: "{:.3f} ({:.3f}-{:.3f})".format(*row.scores.accuracy),
+    "at 0.5": lambda row: f"{row.accuracy_at_half:.3f}",
+    "Precision": lambda row: f"{row.scores.precision:.3f}",
+    "Recall": lambda row: f"{row.scores.recall:.3f}",
+    "F1": lambda row: f"{row.scores.f1:.3f}",
+    "ROC AUC": lambda row: f"{row.scores.auc:.3f}",
+    "Log loss": lambda row: f"{row.scores.log_loss:.3f}",
+    "Brier": lambda row: f"{row.scores.brier:.4f}",
+    "Calib. error": lambda row: f"{row.scores.calibration_error:.3f}",
+    "Precision, rare": lambda row: f"{row.precision_when_rare:.3f}",
+    "CPU s": lambda row: f"{row.cpu_seconds:.1f}",
+}
+OF_KINDS = {kind: lambda row, kind=kind: f"{row.scores.by_kind.get(kind, np.nan):.2f}" for kind in KINDS}
+
+
+def _columns(rows: Sequence[Row], columns: Mapping[str, Callable[[Row], str]]) -> str:
+    lines = [[row.name, *(show(row) for show in columns.values())] for row in rows]
+    return tabulate(lines, ["Method", *columns], disable_numparse=True, colalign=("left", *("right",) * len(columns)))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return two tables of all methods, their quality and their right calls by kind, below sentences that explain them.
+
+    The rows are those of one test.
+    """
+    explanation = (
+        f"There are {rows[0].scores.n:,} test sequences, half of them earthquakes. A method calls an earthquake where "
+        "its probability is above a threshold, which was chosen on validation; the column 'at 0.5' has the accuracy "
+        f"with a threshold of 0.5. Accuracies have Wilson's {CONFIDENCE:.0%} interval. 'Precision, rare' is the share "
+        f"of right calls where {RARE_SHARE:.0%} of the sequences are earthquakes and 90% of these are found. 'CPU s' "
+        "is what the fit took."
+    )
+    by_kind = "The share of the sequences of each kind that are called right:"
+    return "\n\n".join([fill(explanation, WIDTH), _columns(rows, QUALITY), by_kind, _columns(rows, OF_KINDS)])
+
+
+def in_pair(first: Row, second: Row, seed: int = 0) -> str:
+    """Say in a sentence which of two methods is better on the same test, and whether chance explains it."""
+    better, worse = sorted((first, second), key=lambda row: row.right.sum(), reverse=True)
+    difference = paired_difference(better.right, worse.right, seed)
+    chance = mcnemar(better.right, worse.right)
+    verdict = (
+        f"{better.name} is better than {worse.name}"
+        if chance.p < SIGNIFICANT
+        else f"The test finds no significant difference between {better.name} and {worse.name}"
+    )
+    return (
+        f"{verdict}: the accuracies differ by {difference.value:.4f} ({difference.low:.4f} to {difference.high:.4f}); "
+        f"{chance.first_only} sequences are called right by the first alone, {chance.second_only} by the second alone "
+        f"(McNemar's p = {chance.p:.2g})."
+    )
+
+
+def pairs_in_words(rows: Sequence[Row], name: str, seed: int = 0) -> str:
+    """Compare one method of the rows with every other one, a sentence for each."""
+    (chosen,) = [row for row in rows if row.name == name]
+    return "\n".join(in_pair(chosen, row, seed) for row in rows if row is not chosen)
