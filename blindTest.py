@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             check_output(options.csv, option="--csv")
         if options.picture:
             check_output(options.picture.parent, option="--picture")
+        known_problems()  # Their modules may bring networks of their own, which the files may be of.
         networks = _named([(path, BaseMLClass.load_model(path)) for path in options.model])
         for problem in _testable(_problems(options.problem, networks, kind), options, networks):
             (_test_outside if kind else _test)(problem, networks, options)

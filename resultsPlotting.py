@@ -23,6 +23,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dataGeneration import DataGenerationClass, show_figures
+from hpo.pairs import tested_on
 from hpo.problem import Problem, known_problems, run_scripts
 from hpo.quiet import quiet_optuna
 from hpo.results.accuracy import plot_accuracy_and_cost
@@ -32,7 +33,7 @@ from hpo.results.grid import MissingError, loss_unit, read_grid, read_repeatabil
 from hpo.results.grid import traces_sentence
 from hpo.results.histories import read_histories
 from hpo.results.html import write_report
-from hpo.results.networks import FinalNetwork, predict_blind_traces, rate_networks, read_final_networks
+from hpo.results.networks import FinalNetwork, final_label, predict_blind_traces, rate_networks, read_final_networks
 from hpo.results.studies import StudyResults, importances, read_study
 from hpo.results.study_figures import plot_duration_importance, plot_study
 from hpo.results.tables import Parts, table_of_best, table_of_ranges
@@ -189,9 +190,23 @@ class Item(NamedTuple):
     title: str = ""
 
 
-def _own_figure(draw: Callable) -> Callable[[Sequence[Results], list[str]], Figure]:
+def _own_figure(what: str) -> Callable[[Sequence[Results], list[str]], Figure]:
     """Return the maker of a figure that a problem has of its own, from its final networks."""
-    return lambda sources, notes: draw(sources[0].networks)
+
+    def make(sources: Sequence[Results], notes: list[str]) -> Figure:
+        (results,) = sources
+        found = {final_label(results.problem, final): final for final in results.networks}
+        networks = {name: final.network for name, final in found.items() if final.network is not None}
+        histories = {name: final.history for name, final in found.items() if final.history is not None}
+        try:
+            problem, _ = tested_on(results.problem, networks.values())
+            if what not in problem.own_figures:
+                raise MissingError(f"{what}: the final networks are of data that have no such figure")
+            return problem.own_figures[what](problem, networks, histories)
+        except (ValueError, UserError) as error:
+            raise MissingError(f"{what}: {error}") from error
+
+    return make
 
 
 def figures_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
@@ -199,7 +214,7 @@ def figures_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
     own = {
         str(problem.figures.get(what, f"{name}_{what}")): Item([name], maker)
         for name, problem in problems.items()
-        for what, maker in (FIGURES | {what: _own_figure(draw) for what, draw in problem.own_figures.items()}).items()
+        for what, maker in (FIGURES | {what: _own_figure(what) for what in problem.own_figures}).items()
     }
     return _in_order(own | {number: Item(list(problems), maker) for number, maker in SHARED_FIGURES.items()})
 

@@ -8,8 +8,8 @@ python run_ArrivalsML.py --preset published      the published exercise, its fil
 
 import sys
 
-import problems.arrivals.inputs  # noqa: F401 - they are choices of --transform
 from hpo.options import parse_options
+from problems.arrivals.transforms import TRANSFORMS_OF_TIMES  # They are choices of --transform from here on.
 
 if __name__ == "__main__":  # A mistake is answered before Keras is loaded, which takes seconds.
     parse_options(__doc__)
@@ -19,9 +19,14 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from hpo.command import main
 from hpo.problem import Problem
 from networks.rows import NetworkConfig
+from plots.arrivals import draw_roc
+from problems.arrivals import published_report
+from problems.arrivals.figures import FIGURES
+from problems.arrivals.known import ARRIVAL_BASELINES, appendix, known
 from problems.arrivals.metrics import METRICS
 from problems.arrivals.networks import CROSS_ENTROPY, EVENT
-from problems.arrivals.streams import PROTOCOL, TRANSFORMS_OF_TIMES, Arrivals, PublishedArrivals
+from problems.arrivals.published_report import PUBLISHED_BASELINES
+from problems.arrivals.streams import PROTOCOL, Arrivals, PublishedArrivals
 
 SPACE = {
     "arch_type": CategoricalDistribution(["LSTM", "GRU", "CNN", "DNN", "ATT"]),
@@ -83,7 +88,11 @@ PROBLEM = Problem(
     net_type=EVENT,
     loss=CROSS_ENTROPY,
     metrics=METRICS,
-    baselines={},
+    baselines=ARRIVAL_BASELINES,
+    known=known,
+    appendix=appendix,
+    draw_answers=draw_roc,
+    own_figures=FIGURES,
     n_blind=10_000,
     transforms=TRANSFORMS_OF_TIMES,
     settings={
@@ -102,6 +111,10 @@ PROBLEM = Problem(
             "search_space": PUBLISHED_POINT,
             "final_configs": {"Published": PUBLISHED},
             "n_blind": 1000,
+            "baselines": PUBLISHED_BASELINES,
+            "known": published_report.known,
+            "appendix": published_report.report,
+            "own_figures": {},
         }
     },
     search_space=SPACE,

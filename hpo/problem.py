@@ -6,7 +6,7 @@ A run script of the root holds one `Problem`, which is passed down as an object;
 import contextlib
 import functools
 import importlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -124,8 +124,8 @@ class Problem(Task):
     figures: Mapping[str, int] = field(default_factory=dict)  # numbers of the paper's figures, by what they show
     tables: Mapping[str, int] = field(default_factory=dict)
     figure_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of losses, by what is shown
-    # Further figures, by what they show, from the final networks (`hpo.results.networks.FinalNetwork`).
-    own_figures: Mapping[str, Callable[[Sequence[object]], Figure]] = field(default_factory=dict)
+    # Further figures, by what they show, from (problem, final networks by name, their loss histories by name).
+    own_figures: Mapping[str, Callable[..., Figure]] = field(default_factory=dict)
 
     def space(self, preset: str) -> dict[str, BaseDistribution]:
         """What a preset searches: the extended one its own networks, and the paper's in the sizes of the quick one."""

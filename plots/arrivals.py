@@ -88,7 +88,9 @@ def draw_precision_recall(ax: Axes, labels: np.ndarray, predictions: Mapping[str
 def draw_reliability(ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray, float]]) -> None:
     """Share of earthquakes against probability, by name: mean probabilities, shares and the calibration error."""
     ax.plot([0, 1], [0, 1], color=COLOURS["black"], linewidth=0.6)
-    for (name, (probability, share, error)), colour in zip(curves.items(), _colours(list(curves)).values(), strict=True):
+    for (name, (probability, share, error)), colour in zip(
+        curves.items(), _colours(list(curves)).values(), strict=True
+    ):
         ax.plot(probability, share, ".-", color=colour, linewidth=1.0, label=f"{name}: error {error:.3f}")
     ax.set(xlabel="Probability of an earthquake", ylabel="Share of earthquakes", xlim=(0, 1), ylim=(0, 1))
     ax.grid(alpha=0.3)
@@ -178,9 +180,7 @@ def plot_published(history: Mapping[str, np.ndarray], labels: np.ndarray, probab
 @picture
 def plot_map(stations: np.ndarray, hypocentres: np.ndarray, in_swarm: np.ndarray) -> Figure:
     """Stations (6, 2) and hypocentres (n, 3) in map view and from the south; ``in_swarm`` is bool (n,)."""
-    fig, (above, side) = plt.subplots(
-        2, 1, figsize=(4.6, 6.2), height_ratios=(3, 1), sharex=True, layout="constrained"
-    )
+    fig, (above, side) = plt.subplots(2, 1, figsize=(4.6, 6.2), height_ratios=(3, 1), sharex=True, layout="constrained")
     kinds = {"background": (~in_swarm, COLOURS["sky blue"]), "swarm": (in_swarm, COLOURS["vermillion"])}
     for name, (rows, colour) in kinds.items():
         look = {"color": colour, "linewidths": 0, "alpha": 0.6, "label": name}
@@ -198,7 +198,9 @@ def plot_map(stations: np.ndarray, hypocentres: np.ndarray, in_swarm: np.ndarray
 
 
 @picture
-def plot_move_out(distance: np.ndarray, times_of: Mapping[str, np.ndarray], curve: tuple[np.ndarray, np.ndarray]) -> Figure:
+def plot_move_out(
+    distance: np.ndarray, times_of: Mapping[str, np.ndarray], curve: tuple[np.ndarray, np.ndarray]
+) -> Figure:
     """Times after each sequence's first against the distance (6,) of the stations from the swarm, a panel per kind.
 
     ``times_of`` has a few sequences (n, 6) of each kind; ``curve`` is the move-out of an event in the swarm: distances
@@ -238,7 +240,12 @@ def plot_mistakes(
     n_columns = 4
     n_rows = -(-len(times) // n_columns)
     fig, axes = plt.subplots(
-        n_rows, n_columns, figsize=(PAGE_WIDTH, 1.9 * n_rows + 0.3), sharex=True, sharey=True, layout="constrained",
+        n_rows,
+        n_columns,
+        figsize=(PAGE_WIDTH, 1.9 * n_rows + 0.3),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
         squeeze=False,
     )
     order = np.argsort(distance)

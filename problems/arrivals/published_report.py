@@ -15,7 +15,7 @@ from evaluation.task import Task
 from networks.files import loss_history_path
 from plots.arrivals import plot_published
 from problems.arrivals.baselines import BASELINES, Method
-from problems.arrivals.known import NetworkMethod, title_of
+from problems.arrivals.known import NetworkMethod, sequences_of, title_of
 from problems.arrivals.published import distance_to, in_words, mean_move_out, published_facts, published_sequences
 from problems.arrivals.published import VALIDATION_SHARE, fresh_sequences, published_text
 from problems.arrivals.generator import Sequences
@@ -27,7 +27,6 @@ SHA256 = {  # of the published files
 }
 LEARNED = ("random forest, raw times", "random forest, centred times")
 MOVE_OUT = "distance to the mean move-out"
-N_FRESH = 1000  # new sequences of the training stations
 
 
 class MoveOutTest:
@@ -75,11 +74,12 @@ def report(
     facts = published_facts(np.random.default_rng(seed))
     methods = {title_of(name): method for name, method in task.known(seed, protocol).items()}
     methods |= {name: NetworkMethod(network) for name, network in networks.items()}
-    sets = _test_sets(seed)
+    sets = _test_sets(seed, n_test)
     lines = ["", f"Accuracy on {', '.join(f'{name} ({len(one.labels)})' for name, one in sets.items())}:"]
+    width = max(map(len, methods))
     for name, method in methods.items():
         shares = [f"{np.mean((method.score(one.times) > 0.5) == one.labels):7.3f}" for one in sets.values()]
-        lines.append(f"  {name:40s} {'  '.join(shares)}")
+        lines.append(f"  {name:{width}s} {'  '.join(shares)}")
     lines += ["", in_words(facts), ""]
     lines += _files(folder)
     for name, network in networks.items() if folder else ():
@@ -90,14 +90,14 @@ def report(
     return "\n".join(lines)
 
 
-def _test_sets(seed: int) -> dict[str, Sequences]:
-    """Return the published test, its different rows that are not in the training file, and new sequences."""
+def _test_sets(seed: int, n_new: int) -> dict[str, Sequences]:
+    """Return the published test, its different rows that are not in the training file, and the blind sequences."""
     train, test = published_sequences("train"), published_sequences("test")
     _, first = np.unique(test.times, axis=0, return_index=True)
     seen = {tuple(row) for row in train.times}
     unseen = [row for row in np.sort(first) if tuple(test.times[row]) not in seen]
-    fresh = fresh_sequences(np.random.default_rng([seed, N_FRESH]), N_FRESH)
-    return {"the published test": test, "its new rows": test.take(unseen), "new sequences": fresh}
+    new = sequences_of(fresh_sequences, "blind", n_new, seed)
+    return {"the published test": test, "its new rows": test.take(unseen), "new sequences": new}
 
 
 def _files(folder: Path | None) -> list[str]:

@@ -11,29 +11,11 @@ import numpy as np
 from dataGeneration import TRACES_PER_BLOCK, stream_generator
 from dataPreProcessing import CustomDataGen, TraceProtocol
 from problems.arrivals.generator import STATIONS, Sequences, make_sequences
-from problems.arrivals.inputs import make_input
 from problems.arrivals.published import VALIDATION_SHARE, fresh_sequences, published_sequences
-from traces.transforms import TRANSFORMS, Transform
 
 N_STATIONS = len(STATIONS)
 PROTOCOL = TraceProtocol(n_samples=N_STATIONS)
-WAYS = {"CENTRED": "centred", "PLACED": "centred with stations", "SORTED": "sorted with stations"}  # of `make_input`
-CHANNELS = ("time", "station x", "station y")
 SHUFFLE = 10**9  # the number of the block that stands for the order of the published rows in an epoch
-
-
-def _transform(name: str) -> Transform:
-    """An input of `make_input` as a transform of the times, which a network gets; it has no inverse."""
-    channels = CHANNELS[: make_input(name, np.zeros((1, N_STATIONS))).shape[-1]]
-
-    def inverse(channels: np.ndarray, dt: float) -> np.ndarray:
-        raise ValueError(f"times that are {name} have lost their origin time, which nothing brings back")
-
-    return Transform(lambda times, dt: make_input(name, times), inverse, lambda n_samples, dt: channels)
-
-
-TRANSFORMS |= {way: _transform(name) for way, name in WAYS.items()}
-TRANSFORMS_OF_TIMES = ("NA", *WAYS)
 
 
 class Arrivals(CustomDataGen):
