@@ -7,9 +7,10 @@ python resultsPlotting.py --compare ../archive                  your results bes
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -44,6 +45,7 @@ from support.errors import UserError
 from support.files import replace_file, replacing
 
 EARTH_SEED, CROSSPLOT_TRACES = 0, 20
+SCREEN_DPI = 130  # of a picture in the report
 
 
 @dataclass
@@ -188,6 +190,7 @@ class Item(NamedTuple):
     problems: Sequence[str]  # the problems that it shows
     maker: Callable
     title: str = ""
+    in_report: bool = False  # a figure that the report shows, too
 
 
 def _own_figure(what: str) -> Callable[[Sequence[Results], list[str]], Figure]:
@@ -214,7 +217,12 @@ def figures_of(problems: Mapping[str, Problem]) -> dict[str, Item]:
     own = {
         str(problem.figures.get(what, f"{name}_{what}")): Item([name], maker)
         for name, problem in problems.items()
-        for what, maker in (FIGURES | {what: _own_figure(what) for what in problem.own_figures}).items()
+        for what, maker in FIGURES.items()
+    }
+    own |= {
+        f"{name}_{what}": Item([name], _own_figure(what), f"{name.capitalize()}: {what}", in_report=True)
+        for name, problem in problems.items()
+        for what in problem.own_figures
     }
     return _in_order(own | {number: Item(list(problems), maker) for number, maker in SHARED_FIGURES.items()})
 
@@ -237,12 +245,13 @@ def _in_order(items: Mapping[str, Item]) -> dict[str, Item]:
 
 @dataclass
 class Output:
-    """The folder of pictures and tables, with the tables that were made and the reasons for what is missing."""
+    """The folder of pictures and tables, with those that a report shows and the reasons for what is missing."""
 
     folder: Path
     formats: Sequence[str]
     tables: dict[str, pd.DataFrame]
     missing: list[str]
+    pictures: dict[str, bytes] = field(default_factory=dict)  # PNGs by their captions
 
     def make(self, kind: str, label: str, item: Item, sources: Sequence[Results]) -> None:
         """Make a figure ("Fig") or a table ("Table"), save it and print its paths, or print why it was not made."""
@@ -267,6 +276,10 @@ class Output:
         for path in paths:
             with replacing(path) as unfinished:
                 fig.savefig(unfinished, dpi=300)
+        if item.in_report:
+            content = io.BytesIO()
+            fig.savefig(content, format="png", dpi=SCREEN_DPI)
+            self.pictures[item.title] = content.getvalue()
         return paths
 
     def _table(self, what: str, path: Path, item: Item, sources: Sequence[Results], notes: list[str]) -> list[Path]:
@@ -361,7 +374,7 @@ def _make(options: argparse.Namespace) -> None:
         notes: list[str] = []
         studies = [study for results in sources.values() if (study := results.or_none("study", notes)) is not None]
         path = options.output / "report.html"
-        write_report(path, studies, output.tables, [*output.missing, *notes])
+        write_report(path, studies, output.tables, [*output.missing, *notes], output.pictures)
         print(f"Report     {path}")
 
 

@@ -75,6 +75,13 @@ BASE = {  # the published network, trained as all others of a search are
     "transform": "NA",
 }
 FRESH = {"num_datasets": 20_000, "validation": "fixed", "transform": "CENTRED", "batch_size": 256}
+GRID_BASE = {  # what a parameter of the grid is while another one varies
+    **{name: 40 for name in SPACE if " num_" in name},
+    "num_layers": 2,
+    "CNN krnl_size": 3,
+    "Learning Rate": 3e-3,
+    "schedule": "cosine",
+}
 PROBLEM = Problem(
     name="arrivals",
     folder="Arrivals",
@@ -121,8 +128,18 @@ PROBLEM = Problem(
     quick_space=SPACE,
     extended_space=SPACE,
     extended_base=BASE,
-    base=BASE,
+    base=GRID_BASE,
     quick_base={},
+    grid={
+        "num_layers": (1, 2, 3),
+        **{f"{recurrent} num_lstm": (16, 24, 48, 96) for recurrent in ("LSTM", "GRU")},
+        "CNN num_filt": (16, 24, 48, 96),
+        "CNN krnl_size": (2, 3, 4, 5),
+        **{f"{dense} num_dnn": (16, 24, 48, 96) for dense in ("DNN", "ATT")},
+        "Learning Rate": (3e-4, 1e-3, 3e-3, 1e-2),
+    },
+    grid_owners={name: name.partition(" ")[0] for name in SPACE if " num_" in name or " krnl_" in name},
+    own_sweeps=("num_lstm",),
     final_configs={
         "Recurrent": NetworkConfig("LSTM", EVENT, 3, num_lstm=48, learning_rate=4e-3, schedule="cosine"),
         "Dense": NetworkConfig("DNN", EVENT, 3, 128, learning_rate=4e-3, schedule="cosine"),

@@ -135,7 +135,6 @@ class RunSettings:
     sampler: str = option("tpe", "method that draws the parameters (default {}, the paper's)", modes=[SEARCH])
     pruner: str = option("none", "method that stops poor trials (default {}; extended: median)", modes=[SEARCH])
     enqueue_base: bool = option(False, "trial 0 is the grid's base configuration", modes=[SEARCH])
-    validation_share: float = VALIDATION_SHARE  # validation traces for each training trace
     one_by_one: bool = False  # the loss is that of each trace, so that studies of several batch sizes compare them
     budget: str | None = option(
         None,
@@ -195,6 +194,7 @@ class RunSettings:
         before="transform",
     )
     pairs: dict[str, object] | None = None  # what both files hold, as `problems.own_pairs.Pairs.content` says it
+    validation_share: float = VALIDATION_SHARE  # validation traces for each training trace
 
     @property
     def is_paper_search(self) -> bool:

@@ -143,7 +143,8 @@ def rate_of_update(first: float, done: float, num_epochs: int) -> Callable[[int]
 LONGEST_GRADIENT = 1.0
 SCHEDULES = {  # from (learning rate, epochs) to the callbacks before and after the one of the loss history
     "paper": _paper_schedule,
-    "constant": lambda rate, num_epochs: ([], []),
+    # The callback changes nothing, but has the loss history say the rate, which a training that goes on reads there.
+    "constant": lambda rate, num_epochs: ([keras.callbacks.LearningRateScheduler(lambda epoch: rate)], []),
     "cosine": _cosine_schedule,
 }
 OPTIMIZERS = {

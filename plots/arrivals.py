@@ -150,9 +150,10 @@ def draw_history(axes: Sequence[Axes], histories: Mapping[str, Mapping[str, np.n
                     words = name if part else None
                     ax.plot(history["epoch"] + 1, history[part + column], style, color=colour, label=words, linewidth=1)
         ax.set(xlabel="Epoch", ylabel=label)
+        ax.set_title("dashed: training", loc="left", fontsize=7)
         ax.grid(alpha=0.3)
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(title="dashed: training, full: validation")
+        if len(histories) > 1:
+            ax.legend()
     axes[0].set_yscale("log")
 
 

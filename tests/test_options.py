@@ -41,6 +41,7 @@ PAPER = {  # what a study of the paper preset keeps, in this order
     "targets": None,
     "traces": None,
     "pairs": None,
+    "validation_share": 0.3,
 }
 
 

@@ -5,6 +5,7 @@
 Names and values of a study may come from anybody, so all of them are escaped, in the page and in its figures.
 """
 
+import base64
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import optuna
@@ -71,16 +73,22 @@ CONFIG = {"responsive": True, "displaylogo": False, "showSendToCloud": False}
 
 
 def write_report(
-    path: Path, studies: Sequence[StudyResults], tables: Mapping[str, pd.DataFrame], missing: Sequence[str] = ()
+    path: Path,
+    studies: Sequence[StudyResults],
+    tables: Mapping[str, pd.DataFrame],
+    missing: Sequence[str] = (),
+    pictures: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
     """Write the report; a panel that cannot be drawn becomes a sentence that says why.
 
     The file ``path`` is replaced as a whole, so that nobody sees half a report. ``studies`` are in the order of the
     report. ``tables`` are under their captions; an index other than the numbers of the rows is shown. ``missing`` are
-    sentences on what could not be made, for the end of the report. Raises OSError if the file cannot be written.
+    sentences on what could not be made, for the end of the report; ``pictures`` are PNGs under their captions. Raises
+    OSError if the file cannot be written.
     """
     with _quiet():
         sections = [_study_section(number, results) for number, results in enumerate(studies, 1)]
+    sections += [_pictures_section(pictures)] * bool(pictures)
     sections += [_tables_section(tables)] * bool(tables) + [_missing_section(missing)] * bool(missing)
     replace_file(path, _page(sections))
 
@@ -503,6 +511,16 @@ def _table_html(caption: str, table: pd.DataFrame) -> str:
     with pd.option_context("display.max_colwidth", None):
         text = table.to_html(index=has_names, border=0, na_rep="-", float_format=short_number)
     return text.replace("<thead>", f"<caption>{caption}</caption>\n<thead>", 1)
+
+
+def _pictures_section(pictures: Mapping[str, bytes]) -> _Section:
+    titles = {f"picture-{number}": _safe(title) for number, title in enumerate(pictures, 1)}
+    parts = [
+        f'<h3 id="{anchor}">{title}</h3>\n<img alt="{escape(title)}" src="data:image/png;base64,{encoded}">'
+        for (anchor, title), content in zip(titles.items(), pictures.values(), strict=True)
+        for encoded in [base64.b64encode(content).decode()]
+    ]
+    return _Section("pictures", "Pictures", "\n".join(parts), titles)
 
 
 def _missing_section(missing: Sequence[str]) -> _Section:
