@@ -201,6 +201,8 @@ def _own_figure(what: str) -> Callable[[Sequence[Results], list[str]], Figure]:
         found = {final_label(results.problem, final): final for final in results.networks}
         networks = {name: final.network for name, final in found.items() if final.network is not None}
         histories = {name: final.history for name, final in found.items() if final.history is not None}
+        if not networks:
+            raise MissingError(f"{what}: no final network could be loaded")
         try:
             problem, _ = tested_on(results.problem, networks.values())
             if what not in problem.own_figures:

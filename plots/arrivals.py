@@ -152,7 +152,7 @@ def draw_history(axes: Sequence[Axes], histories: Mapping[str, Mapping[str, np.n
         ax.set(xlabel="Epoch", ylabel=label)
         ax.set_title("dashed: training", loc="left", fontsize=7)
         ax.grid(alpha=0.3)
-        if len(histories) > 1:
+        if len(ax.get_legend_handles_labels()[0]) > 1:
             ax.legend()
     axes[0].set_yscale("log")
 

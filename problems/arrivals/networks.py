@@ -186,5 +186,10 @@ def sequence_cross_entropy(y_true, y_pred):
     return keras.ops.mean(keras.ops.binary_crossentropy(keras.ops.cast(y_true, y_pred.dtype), y_pred), axis=(1, 2))
 
 
-# The mean over sequences is the same whatever the batches are, so that one form serves for both.
-CROSS_ENTROPY = Loss("bce", sequence_cross_entropy, sequence_cross_entropy, {"accuracy": keras.metrics.binary_accuracy})
+@keras.saving.register_keras_serializable(package="seismic")
+def batch_cross_entropy(y_true, y_pred):
+    """The mean of `sequence_cross_entropy` over a batch, a scalar."""
+    return keras.ops.mean(sequence_cross_entropy(y_true, y_pred))
+
+
+CROSS_ENTROPY = Loss("bce", batch_cross_entropy, sequence_cross_entropy, {"accuracy": keras.metrics.binary_accuracy})
