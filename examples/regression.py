@@ -47,7 +47,7 @@ def train(network: keras.Model, pairs: Pairs, options: argparse.Namespace) -> di
 
 def method_of(network: keras.Model) -> Method:
     """Return the network as a method."""
-    return lambda x: network.predict(x, verbose=0)[:, 0].astype(np.float64)
+    return lambda x: keras.ops.convert_to_numpy(network(x))[:, 0].astype(np.float64)
 
 
 def error_table(methods: Mapping[str, Method], parts: Mapping[str, Pairs]) -> str:
