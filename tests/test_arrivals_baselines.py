@@ -10,6 +10,7 @@ from scipy.stats import binom
 from dataGeneration import stream_generator
 from problems.arrivals.baselines import BASELINES, CHEAP, LocationTest
 from problems.arrivals.comparison import (
+    CONDITIONS,
     Fitted,
     Parts,
     fit_baselines,
@@ -18,6 +19,7 @@ from problems.arrivals.comparison import (
     pairs_in_words,
     rows_of,
     table,
+    table_of_conditions,
 )
 from problems.arrivals.generator import KINDS, SECOND_STATIONS, STATIONS, Difficulty, make_sequences, travel_time
 from problems.arrivals.location import MISFITS, grid_nodes, grid_search, locate
@@ -303,6 +305,18 @@ def test_another_method_stands_in_the_same_table():
 
     (row,) = rows_of([Fitted("mine", Constant(), 0.3, 1.5)], parts())
     assert row.accuracy_at_half == 0.5 and row.scores.threshold == 0.3 and "mine" in table([row])
+
+
+def test_under_other_conditions_the_location_goes_on_and_a_fitted_curve_does_not():
+    fitted = fit_baselines(parts(), (CHEAP[2], "location grid search"))
+    lines = table_of_conditions(fitted, seed=1, n=500).splitlines()[-len(CONDITIONS) :]
+    curve, location = zip(*(map(float, line.split()[-2:]) for line in lines), strict=True)
+    assert all(line.startswith(name) for line, name in zip(lines, CONDITIONS, strict=True))
+    of = dict(zip(CONDITIONS, range(len(CONDITIONS)), strict=True))
+    assert location[of["six other stations"]] > 0.9 and abs(curve[of["six other stations"]] - 0.5) < 0.1
+    assert curve[of["no event in the swarm"]] < curve[of["as fitted"]] < curve[of["all events in the swarm"]]
+    errors = [location[of[f"picking error {error} s"]] for error in (0.05, 0.3, 0.5)]
+    assert errors == sorted(errors, reverse=True) and errors[-1] < 0.9
 
 
 def test_an_unknown_baseline_is_named():

@@ -3,8 +3,8 @@
     method = BASELINES[name]()  ->  method.fit(train, validation)  ->  method.score(times)  ->  probability (n,)
 
 The learned methods are scikit-learn's and know what the training sequences show; the location test knows the velocity
-and the stations, and takes from validation only how large a misfit may be. Each has a fixed seed. What a probability
-means an earthquake is for `problems.arrivals.scores.best_threshold` to choose, on validation as well.
+and the stations, and takes from validation only how large a misfit may be. Each has a fixed seed. The probability above
+which a method calls an earthquake is chosen on validation as well, by `problems.arrivals.scores.best_threshold`.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,10 @@ class Method(Protocol):
         """Learn from both parts, and return the method itself."""
 
     def score(self, times: np.ndarray) -> np.ndarray:
-        """Return the probability (n,) that each sequence of ``times`` (n, 6) in s is an earthquake."""
+        """Return the probability (n,) that each sequence of ``times`` (n, 6) in s is an earthquake.
+
+        The methods of BASELINES also take ``stations`` (6, 2) in km, where these are not the STATIONS.
+        """
 
 
 class Learned:
@@ -56,12 +59,12 @@ class Learned:
         self.classifier.fit(self._features(train.times), train.labels)
         return self
 
-    def score(self, times: np.ndarray) -> np.ndarray:
+    def score(self, times: np.ndarray, stations: np.ndarray = STATIONS) -> np.ndarray:
         """Return the probability (n,) float64 that the classifier gives an earthquake."""
-        return self.classifier.predict_proba(self._features(times))[:, 1].astype(np.float64)
+        return self.classifier.predict_proba(self._features(times, stations))[:, 1].astype(np.float64)
 
-    def _features(self, times: np.ndarray) -> np.ndarray:
-        made = make_input(self.input_name, times)
+    def _features(self, times: np.ndarray, stations: np.ndarray = STATIONS) -> np.ndarray:
+        made = make_input(self.input_name, times, stations)
         return made.reshape(len(made), -1)
 
 
@@ -71,14 +74,13 @@ class LocationTest:
     Which of MISFITS it is, and the logistic curve that turns its logarithm into a probability, are found on validation.
     """
 
-    def __init__(self, stations: np.ndarray = STATIONS) -> None:
-        self.stations = stations
+    def __init__(self) -> None:
         self.misfit = ""  # of MISFITS, known after `fit`
         self.curve = LogisticRegression()
 
     def fit(self, train: Sequences, validation: Sequences) -> "LocationTest":
         """Choose the misfit that has the highest accuracy on validation; the training part plays no role."""
-        found = grid_search(validation.times, MISFITS, self.stations)
+        found = grid_search(validation.times, MISFITS)
         features = {name: _logarithm(name, smallest) for name, (smallest, _) in found.items()}
         curves = {name: LogisticRegression().fit(x, validation.labels) for name, x in features.items()}
 
@@ -91,9 +93,9 @@ class LocationTest:
         self.curve = curves[self.misfit]
         return self
 
-    def score(self, times: np.ndarray) -> np.ndarray:
+    def score(self, times: np.ndarray, stations: np.ndarray = STATIONS) -> np.ndarray:
         """Return the probability (n,) float64 that the misfit stands for."""
-        ((smallest, _),) = grid_search(times, [self.misfit], self.stations).values()
+        ((smallest, _),) = grid_search(times, [self.misfit], stations).values()
         return self.curve.predict_proba(_logarithm(self.misfit, smallest))[:, 1]
 
 

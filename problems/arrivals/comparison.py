@@ -13,15 +13,27 @@ from tabulate import tabulate
 
 from dataGeneration import stream_generator
 from problems.arrivals.baselines import BASELINES, Method
-from problems.arrivals.generator import KINDS, STATIONS, Difficulty, Sequences, make_sequences
+from problems.arrivals.generator import KINDS, SECOND_STATIONS, STATIONS, Difficulty, Sequences, make_sequences
 from problems.arrivals.scores import CONFIDENCE, Scores, best_threshold, mcnemar, paired_difference, scores_of
 from support.checks import check_names
 
 N_TRAINING, N_VALIDATION, N_TEST = 20_000, 4_000, 6_000
 RARE_SHARE = 0.1  # of earthquakes among the sequences that a network sees in operation
-BALANCED_BLOCK, RARE_BLOCK = 0, 1  # of the blind stream
+BALANCED_BLOCK, RARE_BLOCK, CONDITIONS_BLOCK = 0, 1, 2  # of the blind stream
 SIGNIFICANT = 0.05
 WIDTH = 120  # characters of a line
+CONDITIONS: Mapping[str, tuple[Difficulty, np.ndarray]] = {
+    # name: what sequences are like that methods have not been fitted to, but for the first ones
+    "as fitted": (Difficulty(), STATIONS),
+    "picking error 0.05 s": (Difficulty(picking_error=0.05), STATIONS),
+    "picking error 0.3 s": (Difficulty(picking_error=0.3), STATIONS),
+    "picking error 0.5 s": (Difficulty(picking_error=0.5), STATIONS),
+    "no false picks": (Difficulty(false_pick_share=0.0), STATIONS),
+    "a false pick in every event": (Difficulty(false_pick_share=1.0), STATIONS),
+    "all events in the swarm": (Difficulty(swarm_share=1.0), STATIONS),
+    "no event in the swarm": (Difficulty(swarm_share=0.0), STATIONS),
+    "six other stations": (Difficulty(), SECOND_STATIONS),
+}
 
 
 class Parts(NamedTuple):
@@ -54,12 +66,7 @@ class Row(NamedTuple):
     cpu_seconds: float  # of the fit
 
 
-def make_parts(
-    seed: int,
-    difficulty: Difficulty = Difficulty(),  # noqa: B008 - it is frozen
-    stations: np.ndarray = STATIONS,
-    sizes: tuple[int, int, int] = (N_TRAINING, N_VALIDATION, N_TEST),
-) -> Parts:
+def make_parts(seed: int, sizes: tuple[int, int, int] = (N_TRAINING, N_VALIDATION, N_TEST)) -> Parts:
     """Draw the sequences of a seed: training, validation and test of these sizes, and a rare part as large as the test.
 
     Each part has a stream or block of its own, and all have the same stations. Raises ValueError as `make_sequences`.
@@ -68,17 +75,12 @@ def make_parts(
     [20, 10, 10, 10]
     """
     n_training, n_validation, n_test = sizes
-    plan = (
-        ("training", 0, n_training, 0.5),
-        ("validation", 0, n_validation, 0.5),
-        ("blind", BALANCED_BLOCK, n_test, 0.5),
-        ("blind", RARE_BLOCK, n_test, RARE_SHARE),
-    )
+    blind = (stream_generator(seed, "blind", block=block) for block in (BALANCED_BLOCK, RARE_BLOCK))
     return Parts(
-        *(
-            make_sequences(stream_generator(seed, stream, block=block), n, difficulty, share, stations)
-            for stream, block, n, share in plan
-        )
+        training=make_sequences(stream_generator(seed, "training"), n_training),
+        validation=make_sequences(stream_generator(seed, "validation"), n_validation),
+        test=make_sequences(next(blind), n_test),
+        rare=make_sequences(next(blind), n_test, earthquake_share=RARE_SHARE),
     )
 
 
@@ -151,6 +153,26 @@ def table(rows: Sequence[Row]) -> str:
     )
     by_kind = "The share of the sequences of each kind that are called right:"
     return "\n\n".join([fill(explanation, WIDTH), _columns(rows, QUALITY), by_kind, _columns(rows, OF_KINDS)])
+
+
+def table_of_conditions(fitted: Sequence[Fitted], seed: int, n: int = N_TEST) -> str:
+    """Return the accuracy of fitted baselines, at their thresholds, on ``n`` new sequences under each of CONDITIONS.
+
+    The sequences differ in what the condition changes, and in nothing else. A sentence above the table explains it.
+    """
+    explanation = (
+        f"The accuracy on {n:,} new sequences under conditions to which no method was fitted, but for the first; the "
+        "thresholds are those of before. The location test is given the other stations, and so is any method whose "
+        "input has coordinates."
+    )
+    lines = []
+    for name, (difficulty, stations) in CONDITIONS.items():
+        made = make_sequences(stream_generator(seed, "blind", block=CONDITIONS_BLOCK), n, difficulty, stations=stations)
+        right = ((one.method.score(made.times, stations) > one.threshold) == made.labels for one in fitted)
+        lines.append([name, *(f"{calls.mean():.3f}" for calls in right)])
+    headings = ["Accuracy", *(one.name.replace(", ", ",\n") for one in fitted)]
+    aligned = ("left", *("right",) * len(fitted))
+    return "\n\n".join([fill(explanation, WIDTH), tabulate(lines, headings, disable_numparse=True, colalign=aligned)])
 
 
 def in_pair(first: Row, second: Row, seed: int = 0) -> str:
