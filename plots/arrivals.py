@@ -17,6 +17,7 @@ from plots.style import COLOURS, PAGE_WIDTH, PREDICTION_COLOURS, picture
 
 CLASSES = ("no earthquake", "earthquake")
 LEAST_SHOWN = 1e-4  # of an axis of probabilities that are small
+LATEST_SHOWN = 16.0  # s after the first pick; slow plane waves go on
 
 
 def _colours(names: Sequence[str], colours: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -160,8 +161,9 @@ def draw_history(axes: Sequence[Axes], histories: Mapping[str, Mapping[str, np.n
 @picture
 def plot_histories(histories: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """Loss and accuracy by epoch, as `draw_history` has them."""
-    fig, axes = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 2.9), layout="constrained")
-    draw_history(axes, histories)
+    n_panels = 1 + any("accuracy" in history for history in histories.values())
+    fig, axes = plt.subplots(1, n_panels, figsize=(PAGE_WIDTH * n_panels / 2, 2.9), layout="constrained", squeeze=False)
+    draw_history(axes[0], histories)
     return fig
 
 
@@ -216,7 +218,7 @@ def plot_move_out(
         ax.set_title(kind, loc="left")
         ax.set_xlabel("Distance (km)")
         ax.grid(alpha=0.3)
-    axes[0].set_ylabel("Time after the first pick (s)")
+    axes[0].set(ylabel="Time after the first pick (s)", ylim=(-0.5, LATEST_SHOWN))
     return fig
 
 

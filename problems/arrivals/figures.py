@@ -15,7 +15,7 @@ from plots.arrivals import plot_histories, plot_map, plot_mistakes, plot_move_ou
 from problems.arrivals.comparison import Row
 from problems.arrivals.generator import KINDS, STATIONS, SWARM_CENTRE, SWARM_DEVIATION, Difficulty, Sequences
 from problems.arrivals.generator import make_sequences, travel_time
-from problems.arrivals.known import ALWAYS_COMPARED, Known, rows_beside, sequences_of
+from problems.arrivals.known import ALWAYS_COMPARED, Known, fitted_beside, rows_beside, sequences_of
 from problems.arrivals.scores import reliability, wilson
 
 SEED = 0
@@ -24,7 +24,7 @@ N_OF_KIND, N_MISTAKES = 5, 12  # sequences of a panel, and panels
 PICKING_ERRORS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5)  # s
 ROBUSTNESS_EPOCH = 2  # of the blind stream, whose first two have the tests
 N_ROBUST = 2000  # sequences at each picking error
-IN_SWARM = 4.0  # deviations from the centre of the swarm
+IN_SWARM = 3.5  # deviations from the centre of the swarm
 Histories = Mapping[str, Mapping[str, np.ndarray]]
 
 
@@ -82,9 +82,8 @@ def quality(task: Task, networks: Networks, histories: Histories) -> Figure:
 
 def robustness(task: Task, networks: Networks, histories: Histories) -> Figure:
     """Return accuracy against the picking error, for networks and the location test, with their usual thresholds."""
-    known: Known = task.known(SEED, task.usual_protocol)
-    methods = [known.fitted_network(name, network) for name, network in networks.items()]
-    methods += [one for name, one in known.fitted.items() if name == ALWAYS_COMPARED]
+    fitted = fitted_beside(task, networks, SEED, task.usual_protocol)
+    methods = [one for name, one in fitted.items() if name in networks or name == ALWAYS_COMPARED]
     n = min(N_ROBUST, task.n_blind)
     found: dict[str, list[tuple[float, float, float]]] = {one.name: [] for one in methods}
     for place, error in enumerate(PICKING_ERRORS):

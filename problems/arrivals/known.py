@@ -21,14 +21,17 @@ from evaluation.blind import Networks
 from evaluation.task import Task
 from problems.arrivals.baselines import BASELINES, Method
 from problems.arrivals.comparison import N_TRAINING, N_VALIDATION, RARE_SHARE, Fitted, Parts, Row
-from problems.arrivals.comparison import fit_baselines, in_pair, rows_of, table
-from problems.arrivals.generator import KINDS, Sequences, make_sequences
+from problems.arrivals.comparison import fit_baselines, in_pair, rows_of, table, table_of_conditions
+from problems.arrivals.generator import KINDS, STATIONS, Sequences, make_sequences
+from problems.arrivals.inputs import make_input
 from problems.arrivals.scores import best_threshold
+from problems.arrivals.transforms import WAYS
 from support.files import line_of, replace_file
 
 BLIND_EPOCH, RARE_EPOCH = 0, 1  # of the blind stream; tables have its first
 FEWEST_REMEMBERED = 500  # sequences
 ALWAYS_COMPARED = "location grid search"
+N_OF_CONDITION = 2000  # sequences under each condition
 Draw = Callable[[np.random.Generator, int], Sequences]
 
 
@@ -52,13 +55,16 @@ class Remembering:
         self.method = method
         self._said: dict[bytes, np.ndarray] = {}
 
-    def score(self, times: np.ndarray) -> np.ndarray:
-        """Return the probability (n,) of an earthquake for times (n, 6) in s."""
+    def score(self, times: np.ndarray, stations: np.ndarray = STATIONS) -> np.ndarray:
+        """Return the probability (n,) of an earthquake for times (n, 6) in s at stations (6, 2) in km."""
         times = np.asarray(times, np.float32)  # as streams have them
-        key = hashlib.sha256(times.tobytes()).digest()
-        if key in self._said or len(times) < FEWEST_REMEMBERED:
-            return self._said[key] if key in self._said else self.method.score(times)
-        return self._said.setdefault(key, self.method.score(times))
+        key = hashlib.sha256(times.tobytes() + stations.tobytes()).digest()
+        if key not in self._said:
+            found = self.method.score(times, stations)
+            if len(times) < FEWEST_REMEMBERED:
+                return found
+            self._said[key] = found
+        return self._said[key]
 
 
 class NetworkMethod:
@@ -67,9 +73,11 @@ class NetworkMethod:
     def __init__(self, network: BaseMLClass) -> None:
         self.network = network
 
-    def score(self, times: np.ndarray) -> np.ndarray:
-        """Return the probability (n,) float64 of an earthquake for times (n, 6) in s."""
-        return self.network.predict_result(np.asarray(times, np.float32))[:, 0].astype(np.float64)
+    def score(self, times: np.ndarray, stations: np.ndarray = STATIONS) -> np.ndarray:
+        """Return the probability (n,) float64 of an earthquake for times (n, 6) in s at stations (6, 2) in km."""
+        x, way = np.asarray(times, np.float32), WAYS.get(self.network.transform["transform_type"])
+        x = x if way is None else make_input(way, x, stations)
+        return self.network.predict_result(x)[:, 0].astype(np.float64)
 
 
 class Known:
@@ -128,11 +136,16 @@ ARRIVAL_BASELINES = {title_of(name): baseline_of(name) for name in BASELINES}
 # --- Report
 
 
+def fitted_beside(task: Task, networks: Networks, seed: int, protocol: TraceProtocol) -> dict[str, Fitted]:
+    """Return the classical methods of a task and networks by name, with the thresholds of a seed."""
+    found: Known = task.known(seed, protocol)
+    return found.fitted | {name: found.fitted_network(name, network) for name, network in networks.items()}
+
+
 def rows_beside(task: Task, networks: Networks, n_test: int, seed: int, protocol: TraceProtocol) -> list[Row]:
     """Return the rows of the classical methods of a task and of networks on the blind sequences of a seed."""
-    found: Known = task.known(seed, protocol)
-    of_networks = [found.fitted_network(name, network) for name, network in networks.items()]
-    return rows_of([*found.fitted.values(), *of_networks], found.parts(n_test))
+    fitted = fitted_beside(task, networks, seed, protocol)
+    return rows_of(fitted.values(), task.known(seed, protocol).parts(n_test))
 
 
 def appendix(
@@ -143,11 +156,12 @@ def appendix(
     protocol: TraceProtocol,
     folder: Path | None = None,
 ) -> str:
-    """Return tables with the thresholds of validation, by kind, and paired tests of each network; ``folder`` gets CSV.
+    """Return tables with the thresholds of validation, by kind and condition, and paired tests; ``folder`` gets CSV.
 
     Each network is compared with the other networks, the location test and the classical method that is best here.
     """
-    rows = rows_beside(task, networks, n_test, seed, protocol)
+    fitted = fitted_beside(task, networks, seed, protocol)
+    rows = rows_of(fitted.values(), task.known(seed, protocol).parts(n_test))
     classical = [row for row in rows if row.name not in networks]
     best = max(classical, key=lambda row: row.scores.accuracy.value, default=None)
     chosen = [row for row in rows if row.name in networks]
@@ -155,7 +169,9 @@ def appendix(
     for place, row in enumerate(chosen):
         others = [*chosen[place + 1 :], *(one for one in classical if one is best or one.name == ALWAYS_COMPARED)]
         sentences += [in_pair(row, other, seed) for other in others]
-    text = "\n".join(["", table(rows), "", *sentences])
+    compared = [one for name, one in fitted.items() if name in networks or name == ALWAYS_COMPARED]
+    conditions = table_of_conditions(compared, seed, min(n_test, N_OF_CONDITION))
+    text = "\n".join(["", table(rows), "", *sentences, "", conditions])
     if folder is None:
         return text
     folder.mkdir(parents=True, exist_ok=True)
