@@ -95,7 +95,6 @@ def draw_reliability(ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray
         ax.plot(probability, share, ".-", color=colour, linewidth=1.0, label=f"{name}: error {error:.3f}")
     ax.set(xlabel="Probability of an earthquake", ylabel="Share of earthquakes", xlim=(0, 1), ylim=(0, 1))
     ax.grid(alpha=0.3)
-    ax.legend(loc="upper left", framealpha=0.8)
 
 
 def draw_confusion(ax: Axes, labels: np.ndarray, called: np.ndarray) -> None:
@@ -123,9 +122,10 @@ def plot_quality(
 ) -> Figure:
     """(a) Confusion matrix of one method, (b) ROC, (c) precision and recall and (d) reliability of all of them.
 
-    ``called`` is what the method ``name`` calls the sequences, ``curves`` are those of `draw_reliability`.
+    ``called`` is what the method ``name`` calls the sequences, ``curves`` are those of `draw_reliability`, of the same
+    names in the same order as ``predictions``.
     """
-    fig, axes = plt.subplots(2, 2, figsize=(PAGE_WIDTH, 6.8), layout="constrained")
+    fig, axes = plt.subplots(2, 2, figsize=(PAGE_WIDTH, 7.2), layout="constrained")
     draw_confusion(axes[0, 0], labels, called)
     draw_roc(axes[0, 1], labels, predictions)
     draw_precision_recall(axes[1, 0], labels, predictions)
@@ -133,6 +133,11 @@ def plot_quality(
     titles = (f"(a) {name}", "(b) ROC", "(c) Precision and recall", "(d) Reliability")
     for ax, title in zip(axes.ravel(), titles, strict=True):
         ax.set_title(title, loc="left")
+    # The names are too long for a panel.
+    handles, labels = axes[0, 1].get_legend_handles_labels()
+    axes[0, 1].get_legend().remove()
+    errors = [f"{label}, calibration error {curves[name][2]:.3f}" for name, label in zip(curves, labels, strict=True)]
+    fig.legend(handles, errors, loc="outside lower left", frameon=False)
     return fig
 
 

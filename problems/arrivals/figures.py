@@ -16,7 +16,7 @@ from problems.arrivals.comparison import Row
 from problems.arrivals.generator import KINDS, STATIONS, SWARM_CENTRE, SWARM_DEVIATION, Difficulty, Sequences
 from problems.arrivals.generator import make_sequences, travel_time
 from problems.arrivals.known import ALWAYS_COMPARED, Known, fitted_beside, rows_beside, sequences_of
-from problems.arrivals.scores import reliability, wilson
+from problems.arrivals.scores import losses, reliability, wilson
 
 SEED = 0
 N_SHOWN = 600  # sequences of the map
@@ -86,8 +86,8 @@ def robustness(task: Task, networks: Networks, histories: Histories) -> Figure:
     methods = [one for name, one in fitted.items() if name in networks or name == ALWAYS_COMPARED]
     n = min(N_ROBUST, task.n_blind)
     found: dict[str, list[tuple[float, float, float]]] = {one.name: [] for one in methods}
-    for place, error in enumerate(PICKING_ERRORS):
-        rng = stream_generator(SEED, "blind", ROBUSTNESS_EPOCH, place)
+    for error in PICKING_ERRORS:
+        rng = stream_generator(SEED, "blind", ROBUSTNESS_EPOCH)  # The sequences differ in their picking errors alone.
         made = make_sequences(rng, n, Difficulty(picking_error=error))
         for one in methods:
             right = (one.method.score(made.times) > one.threshold) == made.labels
@@ -96,13 +96,14 @@ def robustness(task: Task, networks: Networks, histories: Histories) -> Figure:
 
 
 def mistakes(task: Task, networks: Networks, histories: Histories) -> Figure:
-    """Return the sequences that the first network is most sure of and wrong about."""
+    """Return the sequences that the first network is most sure of and wrong about: earthquakes, and then others."""
     rows, test = _rows(task, networks)
     row = next(row for row in rows if row.name in networks)
     wrong = np.flatnonzero(~row.right)
     if not len(wrong):
         raise ValueError(f"{row.name} calls every sequence right")
-    surest = wrong[np.argsort(-np.abs(row.probability[wrong] - row.scores.threshold))][:N_MISTAKES]
+    wrong = wrong[np.argsort(-losses(test.labels, row.probability)[wrong])]
+    surest = np.concatenate([wrong[test.labels[wrong] == label][: N_MISTAKES // 2] for label in (1, 0)])
     words = [f"{KINDS[test.kinds[i]]}, p = {row.probability[i]:.3f}" for i in surest]
     return plot_mistakes(_distances(), test.times[surest], words, _move_out())
 
