@@ -129,7 +129,7 @@ QUALITY: Mapping[str, Callable[[Row], str]] = {  # heading: what the column show
     "Brier": lambda row: f"{row.scores.brier:.4f}",
     "Calib. error": lambda row: f"{row.scores.calibration_error:.3f}",
     "Precision, rare": lambda row: f"{row.precision_when_rare:.3f}",
-    "CPU s": lambda row: f"{row.cpu_seconds:.1f}",
+    "CPU s": lambda row: "-" if np.isnan(row.cpu_seconds) else f"{row.cpu_seconds:.1f}",
 }
 OF_KINDS = {kind: lambda row, kind=kind: f"{row.scores.by_kind.get(kind, np.nan):.2f}" for kind in KINDS}
 

@@ -81,26 +81,22 @@ class NetworkMethod:
 
 
 class Known:
-    """The sequences of a seed that methods know, and the methods of these names, fitted when they are first used."""
+    """The sequences of a seed that methods know, and the methods of these names, fitted to them: ``fitted``, by name."""
 
     def __init__(
         self, seed: int, names: Iterable[str], n_training: int = N_TRAINING, n_validation: int = N_VALIDATION
     ) -> None:
-        self.seed, self.names = seed, tuple(names)
+        self.seed = seed
         self.training = sequences_of(make_sequences, "training", n_training, seed)
         self.validation = sequences_of(make_sequences, "validation", n_validation, seed)
+        found = fit_baselines(Parts(self.training, self.validation, self.validation, self.validation), names)
+        self.fitted = {one.name: one._replace(method=Remembering(one.method)) for one in found}
 
     def parts(self, n_test: int) -> Parts:
         """Return what is known, and ``n_test`` sequences of either test."""
         test = sequences_of(make_sequences, "blind", n_test, self.seed, BLIND_EPOCH)
         rare = sequences_of(_rare, "blind", n_test, self.seed, RARE_EPOCH)
         return Parts(self.training, self.validation, test, rare)
-
-    @functools.cached_property
-    def fitted(self) -> dict[str, Fitted]:
-        """The methods by name."""
-        found = fit_baselines(Parts(self.training, self.validation, self.validation, self.validation), self.names)
-        return {one.name: one._replace(method=Remembering(one.method)) for one in found}
 
     def fitted_network(self, name: str, network: BaseMLClass) -> Fitted:
         """Return a network with the threshold that the same validation chooses for it; its training is not counted."""
