@@ -81,7 +81,7 @@ class NetworkMethod:
 
 
 class Known:
-    """The sequences of a seed that methods know, and the methods of these names, fitted to them: ``fitted``, by name."""
+    """The sequences of a seed that methods know, and ``fitted``: the methods of these names, by name."""
 
     def __init__(
         self, seed: int, names: Iterable[str], n_training: int = N_TRAINING, n_validation: int = N_VALIDATION
