@@ -83,7 +83,7 @@ def quality(task: Task, networks: Networks, histories: Histories) -> Figure:
 def robustness(task: Task, networks: Networks, histories: Histories) -> Figure:
     """Return accuracy against the picking error, for networks and the location test, with their usual thresholds."""
     fitted = fitted_beside(task, networks, SEED, task.usual_protocol)
-    methods = [one for name, one in fitted.items() if name in networks or name == ALWAYS_COMPARED]
+    methods = [fitted[name] for name in (*networks, ALWAYS_COMPARED) if name in fitted]
     n = min(N_ROBUST, task.n_blind)
     found: dict[str, list[tuple[float, float, float]]] = {one.name: [] for one in methods}
     for error in PICKING_ERRORS:

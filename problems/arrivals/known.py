@@ -165,7 +165,7 @@ def appendix(
     for place, row in enumerate(chosen):
         others = [*chosen[place + 1 :], *(one for one in classical if one is best or one.name == ALWAYS_COMPARED)]
         sentences += [in_pair(row, other, seed) for other in others]
-    compared = [one for name, one in fitted.items() if name in networks or name == ALWAYS_COMPARED]
+    compared = [fitted[name] for name in (*networks, ALWAYS_COMPARED) if name in fitted]
     conditions = table_of_conditions(compared, seed, min(n_test, N_OF_CONDITION))
     text = "\n".join(["", table(rows), "", *sentences, "", conditions])
     if folder is None:
