@@ -36,7 +36,7 @@ SPACE = {
     "CNN krnl_size": IntDistribution(2, 5),
     **{f"{dense} num_dnn": IntDistribution(16, 96, log=True) for dense in ("DNN", "ATT")},
     "activation": CategoricalDistribution(["tanh", "relu"]),
-    "dropout": FloatDistribution(0.0, 0.3),
+    "dropout": FloatDistribution(0.0, 0.3, step=0.1),
     "Learning Rate": FloatDistribution(3e-4, 1e-2, log=True),
     "schedule": CategoricalDistribution(["cosine"]),
     "batch_size": CategoricalDistribution([64, 128, 256, 512]),

@@ -57,8 +57,8 @@ def plot_accuracy_and_cost(problem: Problem, networks: Sequence[RatedNetwork], m
         f"{n_shown_of(problem)} blind {problem.item}s; bars are 95 % intervals over {problem.item}s. "
         "Lines are classical methods.",
         *(f"Dotted: {sentence}" for sentence in knowing),
-        f"Below are paired differences, on the same {problem.item}s: values below zero are worse, and a bar that does not reach "
-        "zero is more than chance gives.",
+        f"Below are paired differences, on the same {problem.item}s: values below zero are worse, and a bar that does "
+        "not reach zero is more than chance gives.",
     ]
     caption(fig, sentences)
     return fig
