@@ -233,7 +233,9 @@ def suggest(trial: Trial, space: Mapping[str, BaseDistribution]) -> dict[str, ob
     draw = {
         CategoricalDistribution: lambda name, kind: trial.suggest_categorical(name, kind.choices),
         IntDistribution: lambda name, kind: trial.suggest_int(name, kind.low, kind.high, step=kind.step, log=kind.log),
-        FloatDistribution: lambda name, kind: trial.suggest_float(name, kind.low, kind.high, log=kind.log),
+        FloatDistribution: lambda name, kind: trial.suggest_float(
+            name, kind.low, kind.high, step=kind.step, log=kind.log
+        ),
     }
     parameters = {}
     for name, kind in space.items():
