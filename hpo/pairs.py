@@ -50,9 +50,9 @@ def tested_on(problem: Problem, networks: Iterable[BaseMLClass]) -> tuple[Proble
     different pairs, or of presets with different data, and UserError as `with_pairs` does.
     """
     networks = list(networks)
-    presets = {network.provenance.get("preset") for network in networks}
+    presets = {str(network.provenance.get("preset")) for network in networks}
     if len(presets) > 1 and not presets.isdisjoint(problem.in_presets):
-        raise ValueError(f"the networks are of presets with different data: {', '.join(sorted(map(str, presets)))}")
+        raise ValueError(f"the networks are of presets with different data: {', '.join(sorted(presets))}")
     if len(presets) == 1:
         problem = problem.in_preset(*presets)
     described = {content_of(network): network.provenance for network in networks}

@@ -295,10 +295,12 @@ def test_a_mistake_ends_the_script_with_a_sentence(options, words, tmp_path, cap
     assert not list(tmp_path.iterdir())
 
 
-def test_a_test_of_all_problems_leaves_out_what_has_no_such_traces(monkeypatch, capsys):
+def test_a_test_of_what_the_traces_cannot_be_is_refused(monkeypatch, capsys):
     everything = {"arrivals": small()}
     monkeypatch.setattr(blindTest, "known_problems", lambda: everything)
     with pytest.raises(SystemExit) as ended:
         blindTest.main(["--problem", "arrivals", "--samples", "48"])
     assert ended.value.code == 2 and "--samples has no meaning for arrivals" in capsys.readouterr().err
+    blindTest.main(["--problem", "arrivals", "--traces", "4"])
+    assert "4 blind sequences" in capsys.readouterr().out
     assert PROBLEM.usual_protocol == PROTOCOL

@@ -32,6 +32,7 @@ BLIND_EPOCH, RARE_EPOCH = 0, 1  # of the blind stream; tables have its first
 FEWEST_REMEMBERED = 500  # sequences
 ALWAYS_COMPARED = "location grid search"
 N_OF_CONDITION = 2000  # sequences under each condition
+FEWEST_TESTED = 40  # sequences, of which a rare part has 4 earthquakes
 Draw = Callable[[np.random.Generator, int], Sequences]
 
 
@@ -156,6 +157,8 @@ def appendix(
 
     Each network is compared with the other networks, the location test and the classical method that is best here.
     """
+    if n_test < FEWEST_TESTED:
+        return f"Tables by kind and with thresholds need {FEWEST_TESTED} sequences or more."
     fitted = fitted_beside(task, networks, seed, protocol)
     rows = rows_of(fitted.values(), task.known(seed, protocol).parts(n_test))
     classical = [row for row in rows if row.name not in networks]
