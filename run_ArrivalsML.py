@@ -42,38 +42,24 @@ SPACE = {
     "batch_size": CategoricalDistribution([64, 128, 256, 512]),
     "transform": CategoricalDistribution(list(TRANSFORMS_OF_TIMES)),
 }
-PUBLISHED = NetworkConfig(
-    "LSTM",
-    EVENT,
-    3,
-    num_lstm=40,
-    activation="relu",
-    dropout=0.2,
-    learning_rate=1e-3,
-    schedule="constant",
-    optimizer="adam_keras",
-)
-PUBLISHED_POINT = {  # a search space of one point
-    "arch_type": CategoricalDistribution(["LSTM"]),
-    "num_layers": IntDistribution(3, 3),
-    "LSTM num_lstm": IntDistribution(40, 40),
-    "activation": CategoricalDistribution(["relu"]),
-    "dropout": FloatDistribution(0.2, 0.2),
-    "Learning Rate": FloatDistribution(1e-3, 1e-3),
-    "schedule": CategoricalDistribution(["constant"]),
-    "optimizer": CategoricalDistribution(["adam_keras"]),
-}
-BASE = {  # the published network, trained as all others of a search are
+PUBLISHED_NETWORK = {
     "arch_type": "LSTM",
     "num_layers": 3,
     "LSTM num_lstm": 40,
     "activation": "relu",
     "dropout": 0.2,
     "Learning Rate": 1e-3,
-    "schedule": "cosine",
-    "batch_size": 128,
-    "transform": "NA",
 }
+PUBLISHED_TRAINING = {"schedule": "constant", "optimizer": "adam_keras"}
+PUBLISHED_POINT = {  # a search space of one point
+    **{name: CategoricalDistribution([value]) for name, value in (PUBLISHED_NETWORK | PUBLISHED_TRAINING).items()},
+    "Learning Rate": FloatDistribution(1e-3, 1e-3),
+}
+PUBLISHED = NetworkConfig(
+    "LSTM", EVENT, 3, num_lstm=40, activation="relu", dropout=0.2, learning_rate=1e-3, **PUBLISHED_TRAINING
+)
+# An extended search begins with the published network, trained as all others of the search are.
+BASE = {**PUBLISHED_NETWORK, "schedule": "cosine", "batch_size": 128, "transform": "NA"}
 FRESH = {"num_datasets": 20_000, "validation": "fixed", "transform": "CENTRED", "batch_size": 256}
 GRID_BASE = {  # what a parameter of the grid is while another one varies
     **{name: 40 for name in SPACE if " num_" in name},
@@ -116,6 +102,8 @@ PROBLEM = Problem(
         "published": {
             "stream": PublishedArrivals,
             "search_space": PUBLISHED_POINT,
+            "base": PUBLISHED_NETWORK | PUBLISHED_TRAINING,
+            "grid": {},
             "final_configs": {"Published": PUBLISHED},
             "n_blind": 1000,
             "baselines": PUBLISHED_BASELINES,
