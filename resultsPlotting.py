@@ -349,7 +349,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _make(options: argparse.Namespace) -> None:
     problems = known_problems()
     scripts = {problem.name: script for script, problem in run_scripts().items()}
-    names = problems if options.problem == "both" else [options.problem]
+    named = options.problem != "both" or options.figures or options.tables or options.storage
+    # A further problem is shown where it has results.
+    there = [name for name, one in problems.items() if one.paper_trials or (options.results / one.folder).is_dir()]
+    names = [options.problem] if options.problem != "both" else problems if named else there
     sources = {
         name: Results(
             problems[name],
