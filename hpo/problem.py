@@ -193,9 +193,13 @@ class Problem(Task):
 
 @functools.cache
 def run_scripts(folder: Path = ROOT) -> dict[str, Problem]:
-    """The problems of all run scripts (run_*.py) of a folder on the path of Python, by the names of these files."""
+    """The problems of all run scripts (run_*.py) of a folder on the path of Python, by the names of these files.
+
+    Those of the paper are the first.
+    """
     modules = {path.name: importlib.import_module(path.stem) for path in sorted(folder.glob("run_*.py"))}
-    return {name: module.PROBLEM for name, module in modules.items() if hasattr(module, "PROBLEM")}
+    found = {name: module.PROBLEM for name, module in modules.items() if hasattr(module, "PROBLEM")}
+    return dict(sorted(found.items(), key=lambda item: not item[1].paper_trials))
 
 
 def known_problems(folder: Path = ROOT) -> dict[str, Problem]:
