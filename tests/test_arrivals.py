@@ -91,8 +91,7 @@ def networks_of(output, approach):
 # --- Networks
 
 
-@pytest.mark.parametrize("arch_type", TYPES)
-@pytest.mark.parametrize("n_channels", [1, 3])
+@pytest.mark.parametrize(("arch_type", "n_channels"), zip(TYPES, (3, 1, 3, 3, 1), strict=True))
 @pytest.mark.usefixtures("hasty")
 def test_a_network_gives_one_probability_and_has_the_parameters_that_its_rows_say(arch_type, n_channels):
     config = NetworkConfig(arch_type, EVENT, 2, 8, num_filt=8, krnl_size=3, num_lstm=8, dropout=0.1)
@@ -224,11 +223,16 @@ def test_the_figures_and_the_report_show_its_own_pictures(tree, tmp_path, monkey
     monkeypatch.setattr(resultsPlotting, "known_problems", lambda: {"arrivals": problem})
     monkeypatch.setattr(resultsPlotting, "run_scripts", lambda: {"run_ArrivalsML.py": problem})
     options = ["--results", str(tree), "--problem", "arrivals", "--output", str(tmp_path), "--html"]
-    own = [f"arrivals_{what}" for what in problem.own_figures]
+    own = [f"arrivals_{what}" for what in ("moveout", "quality", "mistakes")]
     assert resultsPlotting.main([*options, "--figures", ",".join(own)]) == 0
     assert {f"Fig_{name}.png" for name in own} <= {path.name for path in tmp_path.iterdir()}
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("<img alt=") == len(own) and "was not made" not in page
+    networks = {"Dense": BaseMLClass.load_model(networks_of(tree, "Dense")[0])}
+    history = {"epoch": np.arange(2), "loss": np.ones(2), "val_loss": np.ones(2), "accuracy": np.zeros(2)}
+    assert set(problem.own_figures) == {"map", "moveout", "training", "quality", "robustness", "mistakes"}
+    for what, n_panels in {"map": 2, "training": 2, "robustness": 1}.items():
+        assert len(problem.own_figures[what](problem, networks, {"Dense": history}).axes) == n_panels
 
 
 def killed(output, *options):
