@@ -23,6 +23,7 @@ LAYERS = (  # from the lowest to the highest; a module imports from its own room
     "evaluation",
     "problems",
     "problems.arrivals",
+    "problems.broadband",
     "hpo",
     "hpo.results",
     "commands",
