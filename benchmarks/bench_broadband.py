@@ -5,7 +5,7 @@
     python -m benchmarks.bench_broadband --sizes 200 100 100    on few records, to see that it runs
 
 The first table shows that x hides what it should hide, the second has the predicted response spectra, and the third has
-whole records. The best spectral method is compared with each other one in pairs.
+whole records. The best spectral method is shown by period, and compared with each other one in pairs.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from problems.broadband.comparison import (
     rows_of,
     table,
     table_of_leaks,
+    table_of_periods,
     table_of_ways,
 )
 from problems.broadband.parts import make_parts
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--seed", type=whole_number(0, LARGEST_SEED), default=1, help="of the records (default: 1)")
     parser.add_argument(
         "--sizes",
-        type=whole_number(50, 10**5),
+        type=whole_number(50, 20_000),
         nargs=3,
         default=SIZES,
         metavar=("TRAINING", "VALIDATION", "TEST"),
@@ -41,7 +42,9 @@ def main() -> None:
     parts = make_parts(options.seed, tuple(options.sizes))
     print(table_of_leaks(leaks(parts)), end="\n\n", flush=True)
     rows = rows_of(parts)
-    print(table(rows), pairs_in_words(rows, best_of(rows).name), sep="\n\n", end="\n\n", flush=True)
+    best = best_of(rows)
+    for part in (table(rows), pairs_in_words(rows, best.name), table_of_periods(best, parts)):
+        print(part, end="\n\n", flush=True)
     print(table_of_ways(qualities(parts, rows, options.seed)))
 
 

@@ -17,6 +17,7 @@ from problems.broadband.comparison import (
     rows_of,
     table,
     table_of_leaks,
+    table_of_periods,
     table_of_ways,
 )
 from problems.broadband.parts import (
@@ -29,7 +30,7 @@ from problems.broadband.parts import (
     make_part,
     make_parts,
 )
-from problems.broadband.scores import coverage, paired_difference, rms
+from problems.broadband.scores import bias, coverage, paired_difference, rms
 from problems.broadband.spectral import CHEAP, INFORMED, METHODS, Learned, source_estimator
 from problems.broadband.waveforms import INFORMED_WAYS, WAYS, match_spectrum, quality
 
@@ -97,6 +98,13 @@ def test_the_interval_of_the_rms_has_the_width_that_chi_squared_gives():
     found = rms(errors)
     assert np.isclose(found.value, 0.2, rtol=0.05)
     assert np.isclose(found.high - found.low, 2 * 1.96 * 0.2 / np.sqrt(2 * 2000), rtol=0.1)
+
+
+def test_the_interval_of_the_bias_has_the_width_of_the_standard_error():
+    errors = 0.1 + 0.2 * np.random.default_rng(0).standard_normal((2000, 1))
+    found = bias(errors)
+    assert found.low < 0.1 < found.high
+    assert np.isclose(found.high - found.low, 2 * 1.96 * 0.2 / np.sqrt(2000), rtol=0.1)
 
 
 def test_a_paired_difference_is_narrower_than_both_intervals():
@@ -204,6 +212,9 @@ def test_the_tables_say_what_was_measured():
     best = best_of(found)
     assert best.name == "ridge, spectrum and energy" and f"{best.rms.value:.3f}" in words
     assert "100 test records" in words and "(ridge, spectrum of y)" in words
+    by_period = table_of_periods(best, parts()).splitlines()
+    at_peak = np.sqrt(np.mean(best.errors[:, 0] ** 2))
+    assert f"{at_peak:.3f}" in by_period[-9]
     pairs = pairs_in_words(found, best.name).splitlines()
     assert len(pairs) == len(found) - 1 and "is better than mean spectrum" in pairs[0]
     assert all(name in table_of_ways(made()) for name in made())

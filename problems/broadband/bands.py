@@ -16,6 +16,7 @@ from scipy.fft import dct, idct
 from scipy.linalg import toeplitz
 from scipy.signal import butter, correlate, lfilter, oaconvolve
 
+from problems.broadband.response import check_records
 from problems.broadband.source import DT
 from support.checks import check_number
 
@@ -39,14 +40,15 @@ def low_pass(records: np.ndarray, cutoff: float = F_C, dt: float = DT) -> np.nda
     """Return what a simulation to ``cutoff`` in Hz would have of records, in their dtype, without any delay.
 
     The record is continued by its mirror image at both ends, so that neither end changes the other one. float32 records
-    also lose, in the rounding, what the gain has made smaller than 1e-7 of the largest sample.
+    also lose, in the rounding, what the gain has made smaller than 1e-7 of the largest sample. Raises ValueError for
+    records that are not finite.
 
     >>> time = np.arange(4096) * 0.01
     >>> slow, fast = np.cos(2 * np.pi * 0.25 * time), np.cos(2 * np.pi * 4 * time)
     >>> float(abs(low_pass(slow + fast) - slow)[500:-500].max().round(3))
     0.0
     """
-    return _filtered(records, lambda h: h, cutoff, dt)
+    return _filtered(check_records("records", records), lambda h: h, cutoff, dt)
 
 
 def split(records: np.ndarray, cutoff: float = F_C, dt: float = DT) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +67,7 @@ def join(
     by the gain, h / (h^2 + least_gain^2), before it is added. With a least gain of 0.01, x decides to 1.33 cutoff and
     the low-pass differs from x by about 0.6% of its peak; with 1e-4 these are 1.78 cutoff and 0.01%.
     x has to come from `low_pass`, as its motion above the cutoff is taken for what that filter has left. Raises
-    ValueError for a gain out of its range.
+    ValueError for a gain out of its range, for records that are not finite, and where x and they differ in shape.
 
     >>> own, other = np.random.default_rng(0).standard_normal((2, 4096)).cumsum(axis=1)
     >>> x = low_pass(own)
@@ -73,6 +75,9 @@ def join(
     True
     """
     check_number("least_gain", least_gain, 1e-6, 1.0, "a gain of {:g} to {:g}")
+    x, generated = check_records("x", x), check_records("generated", generated)
+    if x.shape != generated.shape:
+        raise ValueError(f"x and generated must be of one shape, not {x.shape} and {generated.shape}")
     difference = x.astype(np.float64) - low_pass(generated.astype(np.float64), cutoff, dt)
     added = _filtered(difference, lambda h: h / (h**2 + least_gain**2), cutoff, dt)
     return (generated + added).astype(generated.dtype)
@@ -80,7 +85,6 @@ def join(
 
 def _filtered(records: np.ndarray, of_gain: Callable[[np.ndarray], np.ndarray], cutoff: float, dt: float) -> np.ndarray:
     """Return records times a function of the gain, in a cosine transform, which continues them by mirror images."""
-    records = np.asarray(records)
     n = records.shape[-1]
     h = gain(np.arange(n) / (2 * n * dt), cutoff)
     return idct(dct(records.astype(np.float64)) * of_gain(h)).astype(records.dtype)

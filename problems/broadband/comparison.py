@@ -14,7 +14,7 @@ from tabulate import tabulate
 from dataGeneration import stream_generator
 from problems.broadband.bands import Leak, leak, low_pass, published_low_pass
 from problems.broadband.parts import SHORT_PERIODS, Parts
-from problems.broadband.scores import CONFIDENCE, Interval, coverage, paired_difference, rms
+from problems.broadband.scores import CONFIDENCE, Interval, bias, coverage, paired_difference, rms
 from problems.broadband.spectral import BAND, INFORMED, METHODS, Prediction
 from problems.broadband.waveforms import INFORMED_WAYS, WAYS, Given, Quality, quality, stochastic_motion
 from support.checks import check_names
@@ -106,6 +106,24 @@ def table(rows: Sequence[Row]) -> str:
     return "\n\n".join([fill(explanation, WIDTH), _table(headings, lines)])
 
 
+def table_of_periods(row: Row, parts: Parts) -> str:
+    """Return the bias, the rms error and the coverage of a method at each period, below a sentence that explains them.
+
+    ``parts`` are those that the row was made with.
+    """
+    explanation = (
+        f"Errors of log10 PSA of the method '{row.name}' at each period, with their {CONFIDENCE:.0%} bootstrap "
+        "intervals over records, and the share of true values in its band."
+    )
+    lines = []
+    for i, period in enumerate(SHORT_PERIODS):
+        errors, one = row.errors[:, [i]], slice(i, i + 1)
+        inside = coverage(*(each[:, one] for each in (parts.test.target, row.prediction.low, row.prediction.high)))
+        numbers = "{:+.3f} ({:+.3f} to {:+.3f})".format(*bias(errors)), "{:.3f} ({:.3f}-{:.3f})".format(*rms(errors))
+        lines.append([f"{period:g}", *numbers, f"{inside:.2f}"])
+    return "\n\n".join([fill(explanation, WIDTH), _table(["Period (s)", "Bias", "rms", "Band"], lines)])
+
+
 def best_of(rows: Sequence[Row]) -> Row:
     """Return the row with the least rms error among those that know x alone."""
     return min((row for row in rows if row.name not in INFORMED), key=lambda row: row.rms.value)
@@ -138,14 +156,14 @@ def table_of_ways(found: Mapping[str, Quality]) -> str:
     )
     lines = []
     for name, each in found.items():
-        bias = each.errors.mean(axis=0)
+        by_period = each.errors.mean(axis=0)
         ratio = np.percentile(each.duration_ratio, (50, 16, 84))
         lines.append(
             [
                 _named(name, INFORMED_WAYS),
                 "{:.3f} ({:.3f}-{:.3f})".format(*rms(each.errors)),
-                f"{bias.mean():+.2f}",
-                f"{bias[np.abs(bias).argmax()]:+.2f}",
+                f"{by_period.mean():+.2f}",
+                f"{by_period[np.abs(by_period).argmax()]:+.2f}",
                 "{:.2f} ({:.2f}-{:.2f})".format(*ratio),
                 f"{np.median(each.low_pass_error):.1%}",
             ]

@@ -96,7 +96,12 @@ def significant_duration(acceleration: np.ndarray, dt: float, begin: float = 0.0
 
 def _checked(acceleration: np.ndarray, dt: float) -> np.ndarray:
     check_number("dt", dt, 1e-6, 10.0, "a time step of {:g} to {:g} s")
-    a = np.asarray(acceleration)
-    if a.ndim == 0 or a.shape[-1] == 0 or not np.isfinite(a).all():
-        raise ValueError(f"acceleration must be finite numbers, (..., n_samples), but these of {a.shape} are not")
-    return a
+    return check_records("acceleration", acceleration)
+
+
+def check_records(what: str, records: np.ndarray) -> np.ndarray:
+    """Return records as an array. Raises ValueError unless they are (..., n_samples) finite numbers."""
+    records = np.asarray(records)
+    if records.ndim == 0 or records.shape[-1] == 0 or not np.isfinite(records).all():
+        raise ValueError(f"{what} must be finite numbers, (..., n_samples), but these of {records.shape} are not")
+    return records
