@@ -91,7 +91,7 @@ def networks_of(output, approach):
 # --- Networks
 
 
-@pytest.mark.parametrize(("arch_type", "n_channels"), zip(TYPES, (3, 1, 3, 3, 1), strict=True))
+@pytest.mark.parametrize(("arch_type", "n_channels"), list(zip(TYPES, (3, 1, 3, 3, 1), strict=True)))
 @pytest.mark.usefixtures("hasty")
 def test_a_network_gives_one_probability_and_has_the_parameters_that_its_rows_say(arch_type, n_channels):
     config = NetworkConfig(arch_type, EVENT, 2, 8, num_filt=8, krnl_size=3, num_lstm=8, dropout=0.1)

@@ -210,7 +210,7 @@ def test_plane_waves_have_straight_fronts_and_a_wrong_speed():
         ({"false_pick_share": 0.9}, {"earthquake", "mixed events", "permuted"}),
         ({"swarm_share": 0.2}, {"earthquake", "mixed events", "permuted"}),
     ],
-    ids=lambda value: next(iter(value)),
+    ids=["picking error", "false picks", "swarm"],
 )
 def test_a_knob_changes_what_depends_on_it_alone(change, kinds):
     usual, other = made(500, Difficulty()), made(500, Difficulty(**change))
