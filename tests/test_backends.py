@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from other_backend import DRAWN, N_SAMPLES, PRETRAINED, main
 from test_networks import small_config
-from toys import eagerly
+from toys import NETWORKS_OF_TRACES, eagerly
 
-from baseML import NETWORKS, create_model
+from baseML import create_model
 
 OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backend.backend()]
 
@@ -24,7 +24,7 @@ def here(tmp_path_factory):
     """The networks, in a folder, with what they did on the backend of this process."""
     folder = tmp_path_factory.mktemp("networks")
     keras.utils.set_random_seed(5)
-    for network in NETWORKS:
+    for network in NETWORKS_OF_TRACES:
         own = {"norm": "layer", "standard_units": True} if network[0] == "RES" else {}
         config = small_config(*network, num_layers=1, num_dil=2, learning_rate=1e-3, **own)
         create_model(config, N_SAMPLES).save_model(folder / f"{'_'.join(network)}.keras")
@@ -45,7 +45,7 @@ def backend(request, here):
     return request.param
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids="_".join)
+@pytest.mark.parametrize("network", NETWORKS_OF_TRACES, ids="_".join)
 def test_a_network_is_the_same_on_another_backend(here, backend, network):
     found, expected = (np.load(here / f"{'_'.join(network)}_{name}.npz") for name in (backend, keras.backend.backend()))
     assert np.ptp(expected["stored"]) > 0

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from forked import in_a_fork
+from toys import NETWORKS_OF_TRACES
 
 from baseML import NETWORKS, BaseMLClass, NetworkConfig, count_parameters, create_model, estimate
 from networks.layers import LAYER_KINDS, Layer, LayerKind
@@ -335,7 +336,7 @@ def test_only_the_four_penalised_networks_have_penalties(network):
 
 
 def test_every_network_has_an_oracle():
-    assert set(NETWORKS) == set(ORACLES)
+    assert set(NETWORKS_OF_TRACES) == set(ORACLES)
 
 
 # --- Parameter counts
@@ -447,7 +448,11 @@ ROWS = {  # for kinds of layers that need other fields than a width and a kernel
 }
 
 
-@pytest.mark.parametrize("kind", LAYER_KINDS)
+# A further problem adds kinds of its own, once it is imported.
+OWN_KINDS = [name for name, kind in LAYER_KINDS.items() if kind.build.__module__ == "networks.layers"]
+
+
+@pytest.mark.parametrize("kind", OWN_KINDS)
 def test_a_row_says_what_keras_builds(kind):
     for row in ROWS.get(kind, [Layer(kind, 5, 3)]):
         for n_samples in (12, 13):
@@ -747,7 +752,7 @@ def test_a_network_of_mixed_precision_keeps_it_when_it_is_stored(tmp_path, key):
         create_model(config, 33, precision="float8")
 
 
-@pytest.mark.parametrize("key", NETWORKS, ids=" ".join)
+@pytest.mark.parametrize("key", NETWORKS_OF_TRACES, ids=" ".join)
 def test_an_estimate_counts_what_is_built_and_grows_with_the_data(key):
     pool = {"pool_val": 2} if NETWORKS[key].pools else {}
     config = NetworkConfig(*key, 2, 6, 4, num_filt=5, krnl_size=4, num_lstm=3, **pool)

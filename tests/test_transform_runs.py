@@ -6,13 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from toys import DENOISING, INVERSION, TOY, load, run_here, toy
+from toys import DENOISING, INVERSION, NETWORKS_OF_TRACES, TOY, load, run_here, toy
 
 import baseML
 import blindTest
 import hpo.command
 import hpo.problem
-from baseML import NETWORKS, BaseMLClass, NetworkConfig, count_parameters
+from baseML import BaseMLClass, NetworkConfig, count_parameters
 from blindTest import TraceProtocol
 from dataPreProcessing import TRANSFORM_TYPES, CustomDataGen, channel_names, transform_traces
 from evaluation.blind import blind_traces
@@ -122,7 +122,7 @@ def test_a_study_keeps_its_transform(tmp_path, capsys):
     assert "_DWT_" in load(tmp_path, DENOISING).trials[1].user_attrs["run_name"]
 
 
-@pytest.mark.parametrize("key", NETWORKS, ids=" ".join)
+@pytest.mark.parametrize("key", NETWORKS_OF_TRACES, ids=" ".join)
 def test_every_network_takes_and_gives_channels(key):
     config = NetworkConfig(*key, **SMALL)
     network = baseML.create_model(config, 30, n_channels=4, n_outputs=3)

@@ -19,12 +19,14 @@ from optuna.distributions import CategoricalDistribution, IntDistribution  # noq
 import hpo.command  # noqa: E402
 import run_DenoisingML_HPO_Paper  # noqa: E402
 import run_InversionML_HPO_Paper  # noqa: E402
-from baseML import NetworkConfig  # noqa: E402
+from baseML import NETWORKS, NetworkConfig  # noqa: E402
 from hpo.tree import ResultsTree  # noqa: E402
 from support.startup import load_keras  # noqa: E402
 
 keras = load_keras()
 
+# A further problem adds networks of its own to those of traces, once it is imported.
+NETWORKS_OF_TRACES = [network for network in NETWORKS if network[1] in ("AE", "SEQ")]
 DENOISING, INVERSION = run_DenoisingML_HPO_Paper.PROBLEM, run_InversionML_HPO_Paper.PROBLEM
 SCRIPTS = {"denoising": run_DenoisingML_HPO_Paper.__file__, "inversion": run_InversionML_HPO_Paper.__file__}
 TOY = ["--samples", "48", "--num-datasets", "4", "--num-epochs", "2"]
