@@ -218,7 +218,7 @@ class BaseMLClass:
             BestModel(self.best_model_path, at_end=not resumable),
             *([keras.callbacks.TensorBoard(folder / "tensorboard" / run_name)] if tensorboard else []),
             *before,
-            LossHistory(log_path, log_columns(self.loss.name, *self.loss.others)),
+            LossHistory(log_path, self._columns),
             *([PlotLearning(folder / f"{run_name}_learning.png")] if plot_learning else []),
             *after,
             *extra_callbacks,
@@ -241,12 +241,15 @@ class BaseMLClass:
             verbose=0,
         )
         self._compile(model.optimizer)  # predictions are of few traces
-        whole = {
-            name: past[name] + history.history.get(name, []) for name in log_columns(self.loss.name, *self.loss.others)
-        }
+        whole = {name: past[name] + history.history.get(name, []) for name in self._columns}
         self.provenance["validation_loss"] = float(np.nanmin([*whole["val_loss"], np.inf]))
         self._write_config(self.best_model_path)
         return whole
+
+    @property
+    def _columns(self) -> dict[str, str]:
+        """The columns of its loss histories, by Keras' names."""
+        return log_columns(self.loss.name, *self.loss.others)
 
     def _resume(self, backup: Backup, log_path: Path) -> dict[str, list[float]]:
         """Go back to the last state of an interrupted training; returns the history up to there.
@@ -260,14 +263,11 @@ class BaseMLClass:
         if not finished:
             shutil.rmtree(backup.backup_dir, ignore_errors=True)
             log_path.unlink(missing_ok=True)
-            return {name: [] for name in log_columns(self.loss.name, *self.loss.others)}
+            return {name: [] for name in self._columns}
         lines = lines[: finished + 1]  # the header and one line per epoch; later epochs are trained again
         replace_file(log_path, b"".join(lines))
         rows = list(csv.DictReader(line.decode() for line in lines))
-        return {
-            name: [float(row[column]) for row in rows]
-            for name, column in log_columns(self.loss.name, *self.loss.others).items()
-        }
+        return {name: [float(row[column]) for row in rows] for name, column in self._columns.items()}
 
     def get_model(self) -> keras.Model:
         """The Keras model; ValueError when none was built or loaded yet."""

@@ -28,8 +28,8 @@ from baseML import BaseMLClass
 from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_test, blind_tests, variants_of
 from evaluation.comparison import lead
-from evaluation.scores import Interval
 from hpo.problem import Problem, known_problems
+from support.bootstrap import Interval
 from support.checks import check_choice
 from support.command_line import check_output, refuse
 from support.errors import UserError

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.baselines import same_shape
-from evaluation.scores import CONFIDENCE, Interval, interval, resampled, score
+from evaluation.scores import resampled, score
 from evaluation.task import Task
+from support.bootstrap import CONFIDENCE, Interval, interval
 from support.checks import check_choice
 from support.files import line_of, replace_file
 

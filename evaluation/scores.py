@@ -5,26 +5,14 @@
 Arrays are (n_traces, n_values) in the data's unit: one value per sample, or fewer where a prediction is not a trace.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from evaluation.baselines import ratio, same_shape
-from support.checks import check_whole
+from support.bootstrap import Interval, interval, weights_of
 from traces.checks import SNR_LIMITS
-
-RESAMPLES = 1000
-CONFIDENCE = 95  # %
-
-
-class Interval(NamedTuple):
-    """The value of a metric and its bootstrap interval over traces."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Metric(NamedTuple):
@@ -129,24 +117,10 @@ def resampled(metric: Metric, statistics: Sequence[np.ndarray], seed: int) -> np
 
     Equal seeds resample equal traces, so that differences between methods are paired. Raises ValueError for the seed.
     """
-    weights = _weights(check_whole("seed", seed, 0), len(statistics[0]))
+    weights = weights_of(len(statistics[0]), seed)
     if metric.of_weights:
         return metric.of_weights(weights, *statistics)
     return metric.combine(*(weights @ part for part in statistics))
-
-
-@functools.lru_cache(maxsize=1)
-def _weights(seed: int, n_traces: int) -> np.ndarray:
-    """The weights (1 + RESAMPLES, n_traces) of all traces: equal ones first, then those of each bootstrap sample."""
-    alike = np.full(n_traces, 1 / n_traces)
-    drawn = np.random.default_rng(seed).multinomial(n_traces, alike, size=RESAMPLES)
-    return np.concatenate([alike[None], drawn / n_traces])
-
-
-def interval(values: np.ndarray) -> Interval:
-    """The observed value and the interval, from what `resampled` gives."""
-    tail = (100 - CONFIDENCE) / 2
-    return Interval(*(float(value) for value in (values[0], *np.percentile(values[1:], (tail, 100 - tail)))))
 
 
 def score(

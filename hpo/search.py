@@ -46,6 +46,7 @@ class Reporter(keras.callbacks.Callback):
         self.progress = progress
         self.pruned = False
         self._reported = set(trial.storage.get_trial(trial._trial_id).intermediate_values)
+        progress.show({trial.number: len(self._reported)})
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if epoch not in self._reported:  # an earlier process may have trained this epoch, and ended after its report
@@ -81,7 +82,6 @@ def objective(run: Run, trial: Trial, queue: TrialQueue, progress: Progress) -> 
     for name, value in {"seed": seed, "run_name": run_name}.items():
         trial.set_user_attr(name, value)
     reporter = Reporter(trial, progress)
-    progress.show({trial.number: len(trial.storage.get_trial(trial._trial_id).intermediate_values)})
     goes_on = paper
     try:
         options = {"on_resume": lambda words: progress.say(f"trial {trial.number:3d}  {words}")}

@@ -25,8 +25,17 @@ prepare_environment()  # A test may load Keras before the project does.
 LONG = [
     f"test_{name}"
     for name in (
-        *("documents", "faults", "study", "faults_storage", "resultsPlotting", "modes", "networks", "backends"),
-        *("workers", "extended", "applyModel"),
+        "documents",
+        "faults",
+        "study",
+        "faults_storage",
+        "resultsPlotting",
+        "modes",
+        "networks",
+        "backends",
+        "workers",
+        "extended",
+        "applyModel",
     )
 ]
 

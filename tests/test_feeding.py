@@ -21,8 +21,8 @@ BATCH_SIZES = (1, 4)
 NEEDS_JAX = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="no JAX here: pip install jax brings it")
 
 
-def stream(**options):
-    return CustomDataGen(**{"n": 120, "n_samples": 32} | options)
+def stream(n):
+    return CustomDataGen(n=n, n_samples=32)
 
 
 @pytest.mark.parametrize(

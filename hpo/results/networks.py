@@ -14,7 +14,6 @@ from baseML import BaseMLClass
 from dataPreProcessing import TraceProtocol
 from evaluation.blind import blind_test, blind_traces
 from evaluation.comparison import Row, best_baseline, compare
-from evaluation.scores import Interval
 from hpo.names import LETTERS
 from hpo.pairs import content_of, tested_on
 from hpo.problem import Problem
@@ -23,6 +22,7 @@ from hpo.tree import ResultsTree
 from networks.rows import NetworkConfig
 from networks.size import estimate
 from problems.own_pairs import Pairs
+from support.bootstrap import Interval
 from support.errors import UserError
 
 BASELINE_TRACES = 50

@@ -5,23 +5,22 @@ sequences of a seed -> fitted methods with their thresholds -> rows -> table, se
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
-from tabulate import tabulate
 
 from dataGeneration import stream_generator
 from problems.arrivals.baselines import BASELINES, Method
 from problems.arrivals.generator import KINDS, SECOND_STATIONS, STATIONS, Difficulty, Sequences, make_sequences
-from problems.arrivals.scores import CONFIDENCE, Scores, best_threshold, mcnemar, paired_difference, scores_of
+from problems.arrivals.scores import Scores, best_threshold, mcnemar, paired_difference, scores_of
+from support.bootstrap import CONFIDENCE
 from support.checks import check_names
+from support.text import explained_table, text_table
 
 N_TRAINING, N_VALIDATION, N_TEST = 20_000, 4_000, 6_000
 RARE_SHARE = 0.1  # of earthquakes among the sequences that a network sees in operation
 BALANCED_BLOCK, RARE_BLOCK, CONDITIONS_BLOCK = 0, 1, 2  # of the blind stream
 SIGNIFICANT = 0.05
-WIDTH = 120  # characters of a line
 CONDITIONS: Mapping[str, tuple[Difficulty, np.ndarray]] = {
     # name: what sequences are like that methods have not been fitted to, but for the first ones
     "as fitted": (Difficulty(), STATIONS),
@@ -134,9 +133,8 @@ QUALITY: Mapping[str, Callable[[Row], str]] = {  # heading: what the column show
 OF_KINDS = {kind: lambda row, kind=kind: f"{row.scores.by_kind.get(kind, np.nan):.2f}" for kind in KINDS}
 
 
-def _columns(rows: Sequence[Row], columns: Mapping[str, Callable[[Row], str]]) -> str:
-    lines = [[row.name, *(show(row) for show in columns.values())] for row in rows]
-    return tabulate(lines, ["Method", *columns], disable_numparse=True, colalign=("left", *("right",) * len(columns)))
+def _lines(rows: Sequence[Row], columns: Mapping[str, Callable[[Row], str]]) -> list[list[str]]:
+    return [[row.name, *(show(row) for show in columns.values())] for row in rows]
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -147,12 +145,13 @@ def table(rows: Sequence[Row]) -> str:
     explanation = (
         f"There are {rows[0].scores.n:,} test sequences, half of them earthquakes. A method calls an earthquake where "
         "its probability is above a threshold, which was chosen on validation; the column 'at 0.5' has the accuracy "
-        f"with a threshold of 0.5. Accuracies have Wilson's {CONFIDENCE:.0%} interval. 'Precision, rare' is the share "
+        f"with a threshold of 0.5. Accuracies have Wilson's {CONFIDENCE}% interval. 'Precision, rare' is the share "
         f"of right calls where {RARE_SHARE:.0%} of the sequences are earthquakes and 90% of these are found. 'CPU s' "
         "is what the fit took."
     )
     by_kind = "The share of the sequences of each kind that are called right:"
-    return "\n\n".join([fill(explanation, WIDTH), _columns(rows, QUALITY), by_kind, _columns(rows, OF_KINDS)])
+    quality = explained_table(explanation, ["Method", *QUALITY], _lines(rows, QUALITY))
+    return "\n\n".join([quality, by_kind, text_table(["Method", *OF_KINDS], _lines(rows, OF_KINDS))])
 
 
 def table_of_conditions(fitted: Sequence[Fitted], seed: int, n: int = N_TEST) -> str:
@@ -171,8 +170,7 @@ def table_of_conditions(fitted: Sequence[Fitted], seed: int, n: int = N_TEST) ->
         right = ((one.method.score(made.times, stations) > one.threshold) == made.labels for one in fitted)
         lines.append([name, *(f"{calls.mean():.3f}" for calls in right)])
     headings = ["Accuracy", *(one.name.replace(", ", ",\n") for one in fitted)]
-    aligned = ("left", *("right",) * len(fitted))
-    return "\n\n".join([fill(explanation, WIDTH), tabulate(lines, headings, disable_numparse=True, colalign=aligned)])
+    return explained_table(explanation, headings, lines)
 
 
 def in_pair(first: Row, second: Row, seed: int = 0) -> str:

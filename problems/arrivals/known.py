@@ -93,6 +93,10 @@ class Known:
         found = fit_baselines(Parts(self.training, self.validation, self.validation, self.validation), names)
         self.fitted = {one.name: one._replace(method=Remembering(one.method)) for one in found}
 
+    def __getitem__(self, name: str) -> Method:
+        """Return a fitted method."""
+        return self.fitted[name].method
+
     def parts(self, n_test: int) -> Parts:
         """Return what is known, and ``n_test`` sequences of either test."""
         test = sequences_of(make_sequences, "blind", n_test, self.seed, BLIND_EPOCH)
@@ -118,8 +122,8 @@ def known(seed: int, protocol: TraceProtocol) -> Known:
 
 
 def baseline_of(name: str) -> Baseline:
-    """Return a method of `problems.arrivals.baselines` as a row of the tables of all problems."""
-    return Baseline(lambda x, known: known.fitted[name].method.score(x)[:, None])
+    """Return a method as a row of the tables of all problems; what is known gives the fitted one by its name."""
+    return Baseline(lambda x, known: known[name].score(x)[:, None])
 
 
 def title_of(name: str) -> str:

@@ -10,13 +10,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from dataPreProcessing import TraceProtocol
-from evaluation.baselines import Baseline
 from evaluation.blind import Networks
 from evaluation.task import Task
 from networks.files import loss_history_path
 from plots.arrivals import plot_published
 from problems.arrivals.baselines import BASELINES, Method
-from problems.arrivals.known import NetworkMethod, sequences_of, title_of
+from problems.arrivals.known import NetworkMethod, baseline_of, sequences_of, title_of
 from problems.arrivals.published import distance_to, in_words, mean_move_out, published_facts, published_sequences
 from problems.arrivals.published import VALIDATION_SHARE, fresh_sequences, published_text
 from problems.arrivals.generator import Sequences
@@ -62,11 +61,6 @@ def known_of(names: tuple[str, ...] = tuple(METHODS)) -> Mapping[str, Method]:
 def known(seed: int, protocol: TraceProtocol) -> Mapping[str, Method]:
     """Return all of them, as a `Task` asks for it."""
     return known_of()
-
-
-def baseline_of(name: str) -> Baseline:
-    """Return a method as a row of the tables of all problems."""
-    return Baseline(lambda x, known: known[name].score(x)[:, None])
 
 
 PUBLISHED_BASELINES = {title_of(name): baseline_of(name) for name in METHODS}

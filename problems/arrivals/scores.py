@@ -12,20 +12,11 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, pre
 from sklearn.metrics import roc_auc_score
 
 from problems.arrivals.generator import KINDS
+from support.bootstrap import CONFIDENCE, RESAMPLES, Interval, interval
 from support.checks import check_number, check_whole
 
-CONFIDENCE = 0.95
-RESAMPLES = 1000
 N_BINS = 10  # of the reliability curve
 LEAST_PROBABILITY = 1e-7  # of either label, so that no sequence has an infinite loss
-
-
-class Interval(NamedTuple):
-    """A value and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Reliability(NamedTuple):
@@ -114,7 +105,7 @@ def wilson(n_right: int, n: int) -> Interval:
     >>> [round(end, 3) for end in wilson(96, 100)]
     [0.96, 0.902, 0.984]
     """
-    limits = binomtest(n_right, n).proportion_ci(CONFIDENCE, method="wilson")
+    limits = binomtest(n_right, n).proportion_ci(CONFIDENCE / 100, method="wilson")
     return Interval(n_right / n, float(limits.low), float(limits.high))
 
 
@@ -211,8 +202,7 @@ def paired_difference(first: np.ndarray, second: np.ndarray, seed: int = 0) -> I
     difference = first.astype(np.float64) - second.astype(np.float64)
     rng = np.random.default_rng(check_whole("seed", seed, 0))
     means = [difference[rng.integers(len(first), size=len(first))].mean() for _ in range(RESAMPLES)]
-    tail = (1 - CONFIDENCE) / 2
-    return Interval(*map(float, (difference.mean(), *np.quantile(means, (tail, 1 - tail)))))
+    return interval(np.array([difference.mean(), *means]))
 
 
 def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,24 +5,23 @@ records of a seed -> fitted methods -> rows -> table, sentences        rows, way
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
-from tabulate import tabulate
 
 from dataGeneration import stream_generator
 from problems.broadband.bands import Leak, leak, low_pass, published_low_pass
 from problems.broadband.parts import SHORT_PERIODS, Parts
-from problems.broadband.scores import CONFIDENCE, Interval, bias, coverage, paired_difference, rms
+from problems.broadband.scores import bias, coverage, paired_difference, rms
 from problems.broadband.spectral import BAND, INFORMED, METHODS, Prediction
 from problems.broadband.waveforms import INFORMED_WAYS, WAYS, Given, Quality, quality, stochastic_motion
+from support.bootstrap import CONFIDENCE, Interval
 from support.checks import check_names
+from support.text import explained_table
 
 SIZES = (2000, 500, 500)  # records for training, validation and test
 WAYS_BLOCK = 10**6  # of the blind stream, far from the blocks of its records
 N_LEAK = 100  # records of training and of test, whose filters are learnt and tested
-WIDTH = 120  # characters of a line
 
 
 class Row(NamedTuple):
@@ -78,16 +77,11 @@ def _named(name: str, informed: Iterable[str]) -> str:
     return f"({name})" if name in informed else name
 
 
-def _table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    aligned = ("left", *("right",) * (len(headings) - 1))
-    return tabulate(lines, headings, disable_numparse=True, colalign=aligned)
-
-
 def table(rows: Sequence[Row]) -> str:
     """Return a table of spectral methods below sentences that explain it. The rows are those of one test."""
     explanation = (
         f"The rms error of log10 PSA at {len(SHORT_PERIODS)} short periods on {len(rows[0].errors):,} test records, "
-        f"with its {CONFIDENCE:.0%} bootstrap interval over records, and at each period in s, where 0 stands for the "
+        f"with its {CONFIDENCE}% bootstrap interval over records, and at each period in s, where 0 stands for the "
         f"peak. 'Band' is the share of true values from the predicted {BAND[0]}th to the {BAND[1]}th percentile, which "
         f"should be {(BAND[1] - BAND[0]) / 100:.2f}. 'CPU s' is what the fit took. What is in brackets knows more than "
         "what x shows."
@@ -103,7 +97,7 @@ def table(rows: Sequence[Row]) -> str:
         for row in rows
     ]
     headings = ["Method", "rms", *(f"{period:g}" for period in SHORT_PERIODS), "Band", "CPU s"]
-    return "\n\n".join([fill(explanation, WIDTH), _table(headings, lines)])
+    return explained_table(explanation, headings, lines)
 
 
 def table_of_periods(row: Row, parts: Parts) -> str:
@@ -112,7 +106,7 @@ def table_of_periods(row: Row, parts: Parts) -> str:
     ``parts`` are those that the row was made with.
     """
     explanation = (
-        f"Errors of log10 PSA of the method '{row.name}' at each period, with their {CONFIDENCE:.0%} bootstrap "
+        f"Errors of log10 PSA of the method '{row.name}' at each period, with their {CONFIDENCE}% bootstrap "
         "intervals over records, and the share of true values in its band."
     )
     lines = []
@@ -121,7 +115,7 @@ def table_of_periods(row: Row, parts: Parts) -> str:
         inside = coverage(*(each[:, one] for each in (parts.test.target, row.prediction.low, row.prediction.high)))
         numbers = "{:+.3f} ({:+.3f} to {:+.3f})".format(*bias(errors)), "{:.3f} ({:.3f}-{:.3f})".format(*rms(errors))
         lines.append([f"{period:g}", *numbers, f"{inside:.2f}"])
-    return "\n\n".join([fill(explanation, WIDTH), _table(["Period (s)", "Bias", "rms", "Band"], lines)])
+    return explained_table(explanation, ["Period (s)", "Bias", "rms", "Band"], lines)
 
 
 def best_of(rows: Sequence[Row]) -> Row:
@@ -138,7 +132,11 @@ def pairs_in_words(rows: Sequence[Row], name: str) -> str:
 def _in_pair(first: Row, second: Row) -> str:
     """Say in a sentence whether the first method is better, and by how much the second one's error is larger."""
     value, low, high = paired_difference(second.errors, first.errors)
-    relation = "is better than" if low > 0 else "is worse than" if high < 0 else "cannot be told from"
+    relation = "cannot be told from"
+    if low > 0:
+        relation = "is better than"
+    elif high < 0:
+        relation = "is worse than"
     return (
         f"{first.name} {relation} {_named(second.name, INFORMED)}: the rms error of the latter is "
         f"{abs(value):.4f} {'larger' if value > 0 else 'smaller'} ({low:+.4f} to {high:+.4f})."
@@ -169,7 +167,7 @@ def table_of_ways(found: Mapping[str, Quality]) -> str:
             ]
         )
     headings = ["Way", "rms of log10 PSA", "Bias", "largest", "Duration ratio", "Low-pass"]
-    return "\n\n".join([fill(explanation, WIDTH), _table(headings, lines)])
+    return explained_table(explanation, headings, lines)
 
 
 def table_of_leaks(found: Mapping[str, Leak]) -> str:
@@ -179,4 +177,4 @@ def table_of_leaks(found: Mapping[str, Leak]) -> str:
         "linear filter of x that was learnt on training records. A low-pass hides what it removes where they agree."
     )
     lines = [[name, f"{each.identity:.2f}", f"{each.learnt:.2f}", f"{each.gain:+.2f}"] for name, each in found.items()]
-    return "\n\n".join([fill(explanation, WIDTH), _table(["Low-pass", "x itself", "learnt", "gain"], lines)])
+    return explained_table(explanation, ["Low-pass", "x itself", "learnt", "gain"], lines)
