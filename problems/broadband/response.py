@@ -4,6 +4,8 @@ Acceleration is (..., n_samples); the units of length are the caller's own, exce
 times are in s. All records are worked on together.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.fft import irfft, rfft
 from scipy.signal import cont2discrete, lfilter
@@ -81,6 +83,18 @@ def arias_intensity(acceleration: np.ndarray, dt: float) -> np.ndarray:
     return np.pi / (2 * GRAVITY) * np.sum(a.astype(np.float64) ** 2, axis=-1) * dt
 
 
+def arias_times(acceleration: np.ndarray, dt: float, shares: Sequence[float]) -> np.ndarray:
+    """Return when the Arias intensity reaches shares of its end value, (..., n_shares) in s after the first sample.
+
+    In a record without motion that is at the first sample.
+
+    >>> arias_times(np.ones(1000), 0.01, (0.05, 0.95)).round(2).tolist()
+    [0.49, 9.49]
+    """
+    energy = np.cumsum(_checked(acceleration, dt).astype(np.float64) ** 2, axis=-1)
+    return np.stack([(energy >= share * energy[..., -1:]).argmax(axis=-1) * dt for share in shares], axis=-1)
+
+
 def significant_duration(acceleration: np.ndarray, dt: float, begin: float = 0.05, end: float = 0.95) -> np.ndarray:
     """Return the time in s, (...,), in which the Arias intensity grows from one share of its end value to another.
 
@@ -89,9 +103,7 @@ def significant_duration(acceleration: np.ndarray, dt: float, begin: float = 0.0
     >>> float(significant_duration(np.ones(1000), 0.01).round(2))
     9.0
     """
-    energy = np.cumsum(_checked(acceleration, dt).astype(np.float64) ** 2, axis=-1)
-    first, last = ((energy >= share * energy[..., -1:]).argmax(axis=-1) for share in (begin, end))
-    return (last - first) * dt
+    return np.diff(arias_times(acceleration, dt, (begin, end)))[..., 0]
 
 
 def _checked(acceleration: np.ndarray, dt: float) -> np.ndarray:
