@@ -7,7 +7,7 @@ times are in s. All records are worked on together.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.fft import irfft, rfft
+from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal import cont2discrete, lfilter
 
 from support.checks import check_number
@@ -104,6 +104,29 @@ def significant_duration(acceleration: np.ndarray, dt: float, begin: float = 0.0
     9.0
     """
     return np.diff(arias_times(acceleration, dt, (begin, end)))[..., 0]
+
+
+def band_amplitudes(acceleration: np.ndarray, dt: float, bands: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Return the rms Fourier amplitude in bands of frequency, (..., n_bands), of (..., n_components, n_samples).
+
+    It is that of all components, in their unit times s, as in the effective amplitude spectrum, which no rotation of
+    the components changes. A band (low, high) in Hz has what is low <= f < high. Raises ValueError for a band without
+    a frequency of the record.
+
+    >>> pulse = np.zeros((2, 1000))
+    >>> pulse[:, 0] = 100.0  # during 0.01 s
+    >>> band_amplitudes(pulse, 0.01, ((0.1, 1.0), (1.0, 30.0))).round(3).tolist()
+    [1.0, 1.0]
+    """
+    a = _checked(acceleration, dt)
+    power = np.mean(np.abs(rfft(a.astype(np.float64))) ** 2, axis=-2) * dt**2
+    frequency = rfftfreq(a.shape[-1], dt)
+    inside = np.stack([(low <= frequency) & (frequency < high) for low, high in bands])  # (n_bands, n_frequencies)
+    if not inside.any(axis=1).all():
+        raise ValueError(
+            f"each band must have a frequency of records of {a.shape[-1] * dt:g} s, but one of {bands} has none"
+        )
+    return np.sqrt(power @ (inside / inside.sum(axis=1, keepdims=True)).T)
 
 
 def _checked(acceleration: np.ndarray, dt: float) -> np.ndarray:

@@ -3,6 +3,8 @@
 An error is that of log10 PSA, (n, n_periods), predicted minus true: 0.3 is a factor of 2.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from support.bootstrap import Interval, interval, weights_of
@@ -23,7 +25,33 @@ def bias(errors: np.ndarray, seed: int = 0) -> Interval:
     >>> bias(np.full((8, 2), -0.5))
     Interval(value=-0.5, low=-0.5, high=-0.5)
     """
-    return interval(weights_of(len(errors), seed) @ np.mean(errors, axis=1))
+    return mean(errors, seed)
+
+
+def mean(values: np.ndarray, seed: int = 0) -> Interval:
+    """Return the mean of values (n, ...), over records and all else; the interval is that over records.
+
+    >>> mean(np.array([True, True, False, True])).value
+    0.75
+    """
+    values = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+    return interval(weights_of(len(values), seed) @ values.mean(axis=1))
+
+
+def quantiles(values: np.ndarray, shares: Sequence[float], seed: int = 0) -> tuple[Interval, ...]:
+    """Return quantiles of all values (n, n_members), each with its interval over records.
+
+    >>> [each.value for each in quantiles(np.arange(10.0).reshape(5, 2), (0.5, 0.95))]
+    [4.5, 9.0]
+    """
+    n, n_members = values.shape
+    order = np.argsort(values, axis=None)
+    in_order, record = values.ravel()[order], order // n_members
+    found = []
+    for weights in weights_of(n, seed) / n_members:
+        weight = weights[record]
+        found.append(np.interp(shares, np.cumsum(weight) - weight / 2, in_order))
+    return tuple(map(interval, np.transpose(found)))
 
 
 def paired_difference(first: np.ndarray, second: np.ndarray, seed: int = 0) -> Interval:

@@ -115,8 +115,17 @@ WAYS: Mapping[str, Callable[[Given], np.ndarray]] = {
 INFORMED_WAYS = ("the same, matched to the true spectrum", "other phases of the true source, path and site")
 
 
+def horizontal_duration(records: np.ndarray) -> np.ndarray:
+    """Return the 5-95 % duration in s, the mean of the two horizontals' (...,), of records (..., 3, n_samples)."""
+    return significant_duration(records[..., :2, :], DT).mean(axis=-1)
+
+
+def low_pass_error(records: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the largest difference of the low-pass of records (..., 3, n_samples) from x, over the largest |x|."""
+    return np.abs(low_pass(records) - x).max(axis=(-2, -1)) / np.abs(x).max(axis=(-2, -1))
+
+
 def quality(records: np.ndarray, part: Part) -> Quality:
     """Compare records (n, 3, n_samples) with the true ones of a part."""
-    of_records, of_truth = (significant_duration(each[:, :2], DT).mean(axis=1) for each in (records, part.y))
-    wrong = np.abs(low_pass(records) - part.x).max(axis=(1, 2)) / np.abs(part.x).max(axis=(1, 2))
-    return Quality(log_psa(records, SHORT_PERIODS) - part.target, of_records / of_truth, wrong)
+    duration_ratio = horizontal_duration(records) / horizontal_duration(part.y)
+    return Quality(log_psa(records, SHORT_PERIODS) - part.target, duration_ratio, low_pass_error(records, part.x))
