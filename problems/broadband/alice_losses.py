@@ -1,0 +1,121 @@
+"""The losses of the adversarial networks, as functions of what critics answer and of reconstructions.
+
+A critic answers with logits. It learns to raise those of one side of its game and to lower those of the other one; the
+generators want the opposite. The joint critic raises g = D(G(z), z) and lowers f = D(x, F(x)). A critic of pairs raises
+(a, a) and lowers (a, the reconstruction of a), and the generators want the latter raised.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from support.startup import load_keras
+
+keras = load_keras()
+ops = keras.ops
+
+Tensor = Any  # of the backend
+LEAST = 1e-15  # is added to the probabilities in the published logarithms
+
+
+# --- Games
+
+
+class Game(NamedTuple):
+    """Losses of a mean over records and latent steps, as functions of logits of any shape."""
+
+    of_critic: Callable[[Tensor, Tensor], Tensor]  # of those that it raises and those that it lowers
+    raised: Callable[[Tensor], Tensor]  # of the generators, from logits that the critic raises
+    lowered: Callable[[Tensor], Tensor]  # of the generators, from logits that the critic lowers
+
+
+def _logarithm(raised: Tensor, lowered: Tensor) -> Tensor:
+    """Return -mean[log g + log(1 - f)] of the probabilities g and f of the two sides."""
+    return -ops.mean(ops.log(ops.sigmoid(raised) + LEAST) + ops.log(1 - ops.sigmoid(lowered) + LEAST))
+
+
+def _softplus(raised: Tensor, lowered: Tensor) -> Tensor:
+    """Return the sum of two binary cross-entropies, -log g and -log(1 - f), from logits."""
+    return ops.mean(ops.softplus(-raised)) + ops.mean(ops.softplus(lowered))
+
+
+GAMES: Mapping[str, Game] = {
+    # The published code for bb and fl: the generators get mean(g - f) of the probabilities.
+    "logarithm": Game(
+        _logarithm,
+        raised=lambda logits: ops.mean(ops.sigmoid(logits)),
+        lowered=lambda logits: -ops.mean(ops.sigmoid(logits)),
+    ),
+    # Li and others (2017): the generators play with exchanged labels, so that a good critic leaves them a gradient.
+    "softplus": Game(
+        _softplus,
+        raised=lambda logits: ops.mean(ops.softplus(logits)),
+        lowered=lambda logits: ops.mean(ops.softplus(-logits)),
+    ),
+    "wasserstein": Game(
+        lambda raised, lowered: ops.mean(lowered) - ops.mean(raised),
+        raised=ops.mean,
+        lowered=lambda logits: -ops.mean(logits),
+    ),
+}
+
+
+def accuracy(raised: Tensor, lowered: Tensor) -> Tensor:
+    """Return the share of logits whose sign is the one that the critic wants, the mean of its two sides."""
+    right = [ops.mean(ops.cast(logits > 0, "float32")) for logits in (raised, -lowered)]
+    return (right[0] + right[1]) / 2
+
+
+# --- Gradient penalty
+
+
+def gradient_penalty(critic: Callable[[Sequence[Tensor]], Tensor], sides: Sequence[Sequence[Tensor]], share: Tensor):
+    """Return mean (|gradient| - 1)^2 of a critic between the two sides of its game, a scalar (Gulrajani, 2017).
+
+    ``critic`` takes a list of inputs (batch, ..) to logits; ``sides`` has two such lists, and ``share`` (batch, 1, 1)
+    is how much of the first one is in the inputs at which the penalty is taken. The gradient is that of the mean logit
+    of a record, in all inputs together. The critic must not change any variable, and must take each record by itself.
+    """
+    inputs = [share * one + (1 - share) * other for one, other in zip(*sides, strict=True)]
+
+    def total(inputs: Sequence[Tensor]) -> Tensor:
+        logits = critic(inputs)
+        return ops.sum(ops.mean(ops.reshape(logits, (ops.shape(logits)[0], -1)), axis=1))
+
+    gradients = input_gradients(total, inputs)
+    squares = sum(ops.sum(ops.square(gradient), axis=(1, 2)) for gradient in gradients)
+    return ops.mean(ops.square(ops.sqrt(squares + 1e-12) - 1))  # The root has no gradient at 0.
+
+
+def input_gradients(function: Callable[[Sequence[Tensor]], Tensor], inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return the gradients of a scalar function of tensors in each of them, which can be derived again."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(function)(inputs)
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        value = function(inputs)
+    return tape.gradient(value, inputs)
+
+
+# --- Reconstructions
+
+
+def absolute(a: Tensor, b: Tensor) -> Tensor:
+    """Return mean |a - b|."""
+    return ops.mean(ops.abs(a - b))
+
+
+def squared(a: Tensor, b: Tensor) -> Tensor:
+    """Return mean (a - b)^2."""
+    return ops.mean(ops.square(a - b))
+
+
+ERRORS = {"absolute": absolute, "squared": squared}
+
+
+def feature_matching(ones: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+    """Return the sum over layers of the mean squared differences of their outputs."""
+    return sum(squared(one, other) for one, other in zip(ones, others, strict=True))
