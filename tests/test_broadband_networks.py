@@ -1,4 +1,4 @@
-"""The generators and critics of the broadband problem: sizes, what makes them linear, and the designs that are valid."""
+"""The generators and critics of the broadband problem: sizes, what makes them linear, and valid designs."""
 
 from dataclasses import replace
 

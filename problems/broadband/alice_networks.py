@@ -48,15 +48,16 @@ def network(
     inputs = [keras.Input(shape, name=part) for part in ("values", "noise")[: 1 + noise]]
     x = keras.layers.Concatenate()(inputs) if noise else inputs[0]
     outputs = []
-    for row in rows:
-        x = _apply(row, x, rng)
+    for number, row in enumerate(rows):
+        x = _apply(row, x, rng, str(number))
         outputs.append(x)
     return keras.Model(inputs if noise else inputs[0], outputs[-1] if noise else outputs, name=name)
 
 
-def _apply(row: Row, x: keras.KerasTensor, rng: np.random.Generator) -> keras.KerasTensor:
+def _apply(row: Row, x: keras.KerasTensor, rng: np.random.Generator, number: str) -> keras.KerasTensor:
+    """Return what a row makes of x. Its layers have names of their own, as a backup knows variables by these."""
     kernels = keras.initializers.GlorotUniform(int(rng.integers(2**31)))
-    options = {"strides": row.stride, "use_bias": row.bias, "kernel_initializer": kernels}
+    options = {"strides": row.stride, "use_bias": row.bias, "kernel_initializer": kernels, "name": f"conv_{number}"}
     if row.transposed:
         x = keras.layers.Conv1DTranspose(row.channels, row.kernel, padding="same", **options)(x)
     else:
@@ -64,11 +65,12 @@ def _apply(row: Row, x: keras.KerasTensor, rng: np.random.Generator) -> keras.Ke
         x = keras.layers.Conv1D(row.channels, row.kernel, **options)(x)
     if row.norm:
         gains = keras.initializers.RandomNormal(1.0, 0.02, int(rng.integers(2**31)))
-        x = keras.layers.BatchNormalization(momentum=FORGETTING, epsilon=1e-5, gamma_initializer=gains)(x)
+        options = {"momentum": FORGETTING, "epsilon": 1e-5, "gamma_initializer": gains}
+        x = keras.layers.BatchNormalization(**options, name=f"norm_{number}")(x)
     if row.slope < 1:
         x = keras.layers.LeakyReLU(row.slope)(x)
     if row.dropout:
-        x = keras.layers.Dropout(row.dropout, seed=int(rng.integers(2**31)))(x)
+        x = keras.layers.Dropout(row.dropout, seed=int(rng.integers(2**31)), name=f"dropout_{number}")(x)
     return keras.layers.Activation("tanh")(x) if row.tanh else x
 
 
