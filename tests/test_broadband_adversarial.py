@@ -259,7 +259,7 @@ def test_each_player_changes_its_own_weights_alone(monkeypatch, design, band):
 
 @pytest.mark.parametrize("design", [TINY_PUBLISHED, TINY], ids=["published", "softplus"])
 def test_the_hybrid_band_leaves_the_others_as_they_are(design):
-    model = model_of(design, ["hb"])
+    model = model_of(replace(design, critic_steps=1), ["hb"])
     frozen = [model.generators[name] for name in ("F_y", "G_y", "F_x", "G_x")]
     trained = [model.generators[name] for name in ("G_z", "F_z")]
     before, others = values_of(frozen), values_of(trained)
@@ -281,7 +281,7 @@ def test_weight_decay_pulls_at_the_generators_of_fl():
     model = model_of(TINY_PUBLISHED, ["fl"])
     own = model.optimizer.variables_of("fl generator")
     before = [np.array(variable) for variable in own]
-    model.optimizer.step("fl generator", [keras.ops.zeros_like(variable) for variable in own])
+    model.optimizer.step("fl generator", [keras.ops.zeros(variable.shape) for variable in own])
     for old, new in zip(before, own, strict=True):
         assert np.array_equal(np.sign(np.array(new) - old), -np.sign(old))
 
@@ -331,22 +331,19 @@ def test_another_band_goes_on_with_the_weights():
     for name, critic in first.critics["bb"].items():
         ones, others = critic.get_weights(), second.critics["bb"][name].get_weights()
         assert all(same(ones, others))
-    kept = values_of(first.generators.values())
-    second.compile(run_eagerly=True)
-    second.train_on_batch(*data_of(TINY))
-    assert all(same(kept, values_of(first.generators.values())))
+    assert not {id(variable) for variable in first.variables} & {id(variable) for variable in second.variables}
 
 
 def test_a_saved_model_is_loaded_with_its_optimizers(tmp_path):
-    model = model_of(TINY, ["bb", "hb"])
+    model = model_of(TINY, ["bb"])
     model.train_on_batch(*data_of(TINY))
     model.save(tmp_path / "alice.keras")
     loaded = keras.saving.load_model(tmp_path / "alice.keras")
-    assert (loaded.design, loaded.bands, loaded.n_samples, loaded.seed) == (TINY, ("bb", "hb"), N_SAMPLES, 3)
+    assert (loaded.design, loaded.bands, loaded.n_samples, loaded.seed) == (TINY, ("bb",), N_SAMPLES, 3)
     assert all(same(model.trainable_variables, loaded.trainable_variables))
     assert len(model.optimizer.variables) == len(loaded.optimizer.variables)
     assert all(same(model.optimizer.variables, loaded.optimizer.variables))
-    assert loaded.optimizer.iterations == 4
+    assert loaded.optimizer.iterations == 2
     x = drawn(2, N_SAMPLES, 3)
     noise = [drawn(2, *shape) for shape in ((N_SAMPLES, 3), (8, 2), (8, 3))]
     assert np.array_equal(np.array(model(x, noise)), np.array(loaded(x, noise)))
@@ -355,9 +352,7 @@ def test_a_saved_model_is_loaded_with_its_optimizers(tmp_path):
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path):
     data, options = data_of(TINY, 2), {"shuffle": False, "verbose": 0}
     whole = model_of(TINY, ["bb"])
-    expected = whole.fit(*data, epochs=4, **options).history
-    first = model_of(TINY, ["bb"])
-    first.fit(*data, epochs=2, callbacks=[KeepAll(tmp_path)], **options)
+    expected = whole.fit(*data, epochs=4, callbacks=[Keep(tmp_path, 2)], **options).history
     again = model_of(TINY, ["bb"])
     again.train_on_batch(*data)  # The backup replaces whatever it did before.
     finished = Backup(tmp_path).restore(again, most_epochs=4)
@@ -368,15 +363,16 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path):
     assert all(same(whole.optimizer.variables, again.optimizer.variables))
 
 
-class KeepAll(keras.callbacks.Callback):
-    """Has a `Backup` keep every epoch, which it does not where that takes long, and keep the last one, too."""
+class Keep(keras.callbacks.Callback):
+    """Has a `Backup` keep the state after some epochs, and leave it there when the training ends."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, epochs):
         super().__init__()
-        self.folder = folder
+        self.folder, self.epochs = folder, epochs
 
     def on_epoch_end(self, epoch, logs=None):
-        backup = Backup(self.folder)
-        backup.set_model(self.model)
-        backup.on_train_begin()
-        backup.on_epoch_end(epoch)
+        if epoch + 1 == self.epochs:
+            backup = Backup(self.folder)
+            backup.set_model(self.model)
+            backup.on_train_begin()
+            backup.on_epoch_end(epoch)

@@ -10,7 +10,7 @@ from problems.broadband.alice_design import BANDS, PUBLISHED, REDUCED, Design
 from problems.broadband.alice_model import Alice, with_latents
 from problems.broadband.alice_networks import GENERATORS, make_critics, make_generators, n_halvings
 
-N_SAMPLES = 64
+N_SAMPLES = 32
 NARROW = {"base_channels": 2, "broadband_channels": 3, "filtered_channels": 2, "latent_length": 8}
 NARROW |= {"critic_channels": 2, "critic_features": 4}
 TINY = replace(REDUCED, **NARROW)
@@ -177,9 +177,9 @@ def test_latents_are_drawn_once_for_each_record():
 
 
 def test_latents_that_do_not_fit_into_one_channel():
-    design = replace(TINY, broadband_channels=20)  # 8 x 20 numbers, 64 samples
+    design = replace(TINY, broadband_channels=20)  # 8 x 20 numbers, 32 samples
     _, y = with_latents(drawn(2, N_SAMPLES, 3), drawn(2, N_SAMPLES, 3), design, seed=3)
-    assert y.shape == (2, N_SAMPLES, 3 + 3)
+    assert y.shape == (2, N_SAMPLES, 3 + 5)
     _, latents = Alice(design, ["bb"], N_SAMPLES)._parts((y, y))["bb"]
     assert np.array_equal(np.asarray(latents).ravel(), y[..., 3:].reshape(2, -1)[:, :160].ravel())
 
