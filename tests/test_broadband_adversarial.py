@@ -9,8 +9,10 @@ from test_broadband_networks import N_SAMPLES, TINY, TINY_PUBLISHED, drawn
 
 from networks.callbacks import Backup
 from problems.broadband.alice_design import BANDS
+from problems.broadband.alice_latents import with_latents
 from problems.broadband.alice_losses import GAMES, accuracy, feature_matching, gradient_penalty
-from problems.broadband.alice_model import CODERS, LEARNING, Alice, with_latents
+from problems.broadband.alice_model import LEARNING, Alice
+from problems.broadband.alice_networks import CODERS
 
 WASSERSTEIN = replace(TINY, loss="wasserstein", critic_norm=False)
 RAISED, LOWERED = np.array([[0.5, -1.0], [2.0, 0.0]], np.float32), np.array([[1.5, 0.2], [-0.3, -2.0]], np.float32)
@@ -318,6 +320,13 @@ def test_compiled_steps_do_the_same_and_reconstruction_learns():
     history = compiled.fit(x, y, batch_size=8, epochs=30, shuffle=False, verbose=0).history
     assert {name: losses[0] for name, losses in history.items()} == pytest.approx(first, rel=1e-3, abs=1e-3)
     assert history["bb x cycle"][-1] < 0.6 * history["bb x cycle"][0]
+
+
+def test_a_backend_without_a_training_is_named(monkeypatch):
+    model = model_of(TINY, ["bb"])
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(ValueError, match="can be used, but not trained, with torch; KERAS_BACKEND must be tensorflow"):
+        model._train(data_of(TINY))
 
 
 # --- Trainings that end and go on

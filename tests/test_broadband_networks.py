@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from problems.broadband.alice_design import BANDS, PUBLISHED, REDUCED, Design
-from problems.broadband.alice_model import Alice, with_latents
+from problems.broadband.alice_latents import split_latents, with_latents
+from problems.broadband.alice_model import Alice
 from problems.broadband.alice_networks import GENERATORS, make_critics, make_generators, n_halvings
 
 N_SAMPLES = 32
@@ -180,7 +181,7 @@ def test_latents_that_do_not_fit_into_one_channel():
     design = replace(TINY, broadband_channels=20)  # 8 x 20 numbers, 32 samples
     _, y = with_latents(drawn(2, N_SAMPLES, 3), drawn(2, N_SAMPLES, 3), design, seed=3)
     assert y.shape == (2, N_SAMPLES, 3 + 5)
-    _, latents = Alice(design, ["bb"], N_SAMPLES)._parts((y, y))["bb"]
+    _, latents = split_latents((y, y), design)["bb"]
     assert np.array_equal(np.asarray(latents).ravel(), y[..., 3:].reshape(2, -1)[:, :160].ravel())
 
 

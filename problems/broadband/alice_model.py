@@ -12,9 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from problems.broadband.alice_design import BANDS, REDUCED, Design
+from problems.broadband.alice_latents import split_latents
 from problems.broadband.alice_losses import ERRORS, GAMES, absolute, accuracy, feature_matching, gradient_penalty
 from problems.broadband.alice_networks import CODERS, N_COMPONENTS, N_SAMPLES, make_critics, make_generators
 from problems.broadband.alice_players import Players
@@ -32,44 +31,15 @@ LEARNING = CODERS | {
 }  # the generators that a band trains; hb leaves those of bb and fl as they are
 
 
-# --- Data
-
-
-def with_latents(x: np.ndarray, y: np.ndarray, design: Design, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return filtered and broadband records (n, n_samples, 3) with the latents that are drawn once for each.
-
-    Both are float32; the numbers of the latents z and z' stand in further channels. They depend on the seed and on the
-    number of the record alone.
-
-    >>> x, y = with_latents(np.zeros((2, 4096, 3)), np.zeros((2, 4096, 3)), REDUCED, seed=1)
-    >>> x.shape, y.shape  # 128 steps x 8 channels, 128 x 32
-    ((2, 4096, 4), (2, 4096, 4))
-    """
-    return tuple(
-        _with_latents(records, design.latent_length * design.channels(band), np.random.default_rng([seed, stream]))
-        for stream, (band, records) in enumerate({"fl": x, "bb": y}.items())
-    )
-
-
-def _with_latents(records: np.ndarray, n_numbers: int, rng: np.random.Generator) -> np.ndarray:
-    n, n_samples, _ = records.shape
-    n_channels = -(-n_numbers // n_samples)
-    drawn = rng.standard_normal((n, n_samples, n_channels), dtype=np.float32)
-    return np.concatenate([records, drawn], axis=2, dtype=np.float32)
-
-
-# --- Model
-
-
 @keras.saving.register_keras_serializable(package="seismic")
 class Alice(keras.Model):
     """The six generators, and the critics of ``bands``, which are trained one after the other on each batch.
 
     A band's turn is ``design.critic_steps`` steps of its critics and one of its generators, with fresh noise each.
-    `fit` takes what `with_latents` makes. Its logs are "loss", the weighted reconstructions of all bands (the part that
-    falls; what critics say need not), and the losses of each band, such as "bb critic" and "bb x cycle", where x stands
-    for the record of the band. ``seed`` is that of the weights and of the noise; a loaded model begins with its noise
-    again. Raises ValueError for invalid bands and sizes.
+    `fit` takes what `alice_latents.with_latents` makes. Its logs are the losses of each band, such as "bb critic" and
+    "bb x cycle", where x stands for the record of the band, and "loss", the weighted reconstructions of all bands: the
+    part that falls, as what critics say need not. ``seed`` is that of the weights and of the noise; a loaded model
+    begins with its noise again. Raises ValueError for invalid bands and sizes.
     """
 
     def __init__(
@@ -142,22 +112,13 @@ class Alice(keras.Model):
 
     # --- Games
 
-    def _parts(self, data: tuple) -> dict[str, tuple[Tensor, Tensor]]:
-        """Return the records and the drawn latents of bb and fl in what `with_latents` made."""
-        parts = {}
-        for band, packed in zip(("fl", "bb"), keras.utils.unpack_x_y_sample_weight(data), strict=False):
-            shape = (self.design.latent_length, self.design.channels(band))
-            numbers = ops.reshape(packed[..., N_COMPONENTS:], (ops.shape(packed)[0], -1))
-            parts[band] = packed[..., :N_COMPONENTS], ops.reshape(numbers[:, : shape[0] * shape[1]], (-1, *shape))
-        return parts
-
     def _games(self, band: str, data: tuple, training: Collection[str], with_errors: bool) -> tuple[dict, dict]:
         """Return the raised and the lowered side of each game of a band, and the errors of its reconstructions.
 
         ``training`` names the generators that are in training mode. Without ``with_errors`` there are no errors.
         """
         play = self._hybrid if band == "hb" else self._of_coders
-        return play(band, self._parts(data), training, with_errors)
+        return play(band, split_latents(data, self.design), training, with_errors)
 
     def _of_coders(self, band: str, parts: Mapping, training: Collection[str], with_errors: bool) -> tuple[dict, dict]:
         (record, latents), (encoder, decoder) = parts[band], CODERS[band]
@@ -335,6 +296,11 @@ class Alice(keras.Model):
         """Return what a function gives beside a scalar, and the gradients of this scalar in variables."""
         if keras.backend.backend() == "jax":
             return self._gradients_of_jax(function, variables)
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                f"these networks can be used, but not trained, with {keras.backend.backend()}; KERAS_BACKEND must be "
+                "tensorflow or jax"
+            )
         import tensorflow as tf
 
         values = [variable.value for variable in variables]
