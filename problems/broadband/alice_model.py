@@ -221,9 +221,14 @@ class Alice(keras.Model):
         return list(self.means.values())
 
     def compile(
-        self, run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: bool | str = "auto"
+        self, run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: bool | str | None = None
     ) -> None:
-        """Give the players new optimizers; the rest is as Keras' models have it."""
+        """Give the players new optimizers; the rest is as Keras' models have it.
+
+        By default, XLA compiles the steps on JAX alone: on a CPU, TensorFlow's needs minutes for those of one band.
+        """
+        if jit_compile is None:
+            jit_compile = "auto" if keras.backend.backend() == "jax" else False
         rules = {band: self.design.rules(band) for band in self.bands}
         players = {f"{band} critic": rules[band].critic for band in self.bands}
         players |= {f"{band} generator": rules[band].generator for band in self.bands}
