@@ -43,7 +43,7 @@ def main() -> None:
     print(table_of_leaks(leaks(parts)), end="\n\n", flush=True)
     rows = rows_of(parts)
     best = best_of(rows)
-    for part in (table(rows), pairs_in_words(rows, best.name), table_of_periods(best, parts)):
+    for part in (table(rows), pairs_in_words(rows, best.name), table_of_periods(best, parts.test)):
         print(part, end="\n\n", flush=True)
     print(table_of_ways(qualities(parts, rows, options.seed)))
 

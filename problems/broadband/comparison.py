@@ -11,9 +11,9 @@ import numpy as np
 
 from dataGeneration import stream_generator
 from problems.broadband.bands import Leak, leak, low_pass, published_low_pass
-from problems.broadband.parts import SHORT_PERIODS, Parts
+from problems.broadband.parts import SHORT_PERIODS, Part, Parts
 from problems.broadband.scores import bias, coverage, paired_difference, rms
-from problems.broadband.spectral import BAND, INFORMED, METHODS, Prediction
+from problems.broadband.spectral import BAND, INFORMED, METHODS, Method, Prediction
 from problems.broadband.waveforms import INFORMED_WAYS, WAYS, Given, Quality, quality, stochastic_motion
 from support.bootstrap import CONFIDENCE, Interval
 from support.checks import check_names
@@ -40,15 +40,19 @@ def rows_of(parts: Parts, names: Iterable[str] = tuple(METHODS)) -> list[Row]:
 
     Raises ValueError for a name that is not in METHODS.
     """
-    rows, target = [], parts.test.target
+    rows = []
     for name in check_names("methods", names, METHODS):
         begin = time.process_time()
         method = METHODS[name]().fit(parts.training, parts.validation)
-        seconds = time.process_time() - begin
-        found = method.predict(parts.test)
-        errors = found.median - target
-        rows.append(Row(name, found, errors, rms(errors), coverage(target, found.low, found.high), seconds))
+        rows.append(row_of(name, method, parts.test, time.process_time() - begin))
     return rows
+
+
+def row_of(name: str, method: Method, test: Part, cpu_seconds: float = float("nan")) -> Row:
+    """Score a fitted method on the test; its fit took ``cpu_seconds``."""
+    found = method.predict(test)
+    errors = found.median - test.target
+    return Row(name, found, errors, rms(errors), coverage(test.target, found.low, found.high), cpu_seconds)
 
 
 def qualities(parts: Parts, rows: Sequence[Row], seed: int, names: Iterable[str] = tuple(WAYS)) -> dict[str, Quality]:
@@ -92,7 +96,7 @@ def table(rows: Sequence[Row]) -> str:
             "{:.3f} ({:.3f}-{:.3f})".format(*row.rms),
             *(f"{value:.2f}" for value in np.sqrt(np.mean(row.errors**2, axis=0))),
             f"{row.coverage:.2f}",
-            f"{row.cpu_seconds:.1f}",
+            "" if np.isnan(row.cpu_seconds) else f"{row.cpu_seconds:.1f}",
         ]
         for row in rows
     ]
@@ -100,10 +104,10 @@ def table(rows: Sequence[Row]) -> str:
     return explained_table(explanation, headings, lines)
 
 
-def table_of_periods(row: Row, parts: Parts) -> str:
+def table_of_periods(row: Row, test: Part) -> str:
     """Return the bias, the rms error and the coverage of a method at each period, below a sentence that explains them.
 
-    ``parts`` are those that the row was made with.
+    ``test`` is what the row was made with.
     """
     explanation = (
         f"Errors of log10 PSA of the method '{row.name}' at each period, with their {CONFIDENCE}% bootstrap "
@@ -112,7 +116,7 @@ def table_of_periods(row: Row, parts: Parts) -> str:
     lines = []
     for i, period in enumerate(SHORT_PERIODS):
         errors, one = row.errors[:, [i]], slice(i, i + 1)
-        inside = coverage(*(each[:, one] for each in (parts.test.target, row.prediction.low, row.prediction.high)))
+        inside = coverage(*(each[:, one] for each in (test.target, row.prediction.low, row.prediction.high)))
         numbers = "{:+.3f} ({:+.3f} to {:+.3f})".format(*bias(errors)), "{:.3f} ({:.3f}-{:.3f})".format(*rms(errors))
         lines.append([f"{period:g}", *numbers, f"{inside:.2f}"])
     return explained_table(explanation, ["Period (s)", "Bias", "rms", "Band"], lines)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dataGeneration import stream_generator
+from dataGeneration import TRACES_PER_BLOCK, stream_generator
 from problems.broadband.bands import low_pass
 from problems.broadband.response import horizontal_psa
 from problems.broadband.source import DT, Sources, make_records
@@ -21,7 +21,6 @@ SHORT_PERIODS = np.array([0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])  # s; t
 LONG_PERIODS = np.array([0.75, 0.8, 0.9, *np.arange(1.0, 5.01, 0.25)])  # s
 N_BINS = 64  # of time, for the energy
 LEAST_ENERGY = 1e-6  # of the largest bin of a record
-RECORDS_PER_BLOCK = 100
 
 
 class Part(NamedTuple):
@@ -38,6 +37,13 @@ class Part(NamedTuple):
     def take(self, rows: np.ndarray | slice) -> "Part":
         """Return some of the records, by their numbers, a mask or a slice."""
         return Part(*(values.take(rows) if isinstance(values, Sources) else values[rows] for values in self))
+
+
+class Seen(NamedTuple):
+    """What x shows of records, named as in `Part`."""
+
+    spectrum: np.ndarray
+    energy: np.ndarray
 
 
 class Parts(NamedTuple):
@@ -66,6 +72,15 @@ def log_psa(records: np.ndarray, periods: np.ndarray) -> np.ndarray:
     return np.log10(horizontal_psa(records, DT, periods))
 
 
+def seen_in(x: np.ndarray) -> Seen:
+    """Return what low-passed records (n, 3, N_SAMPLES) in cm/s^2 show.
+
+    >>> [values.shape for values in seen_in(make_part(0, "training", 2).x)]
+    [(2, 20), (2, 192)]
+    """
+    return Seen(log_psa(x, LONG_PERIODS), energy_in_time(x))
+
+
 def make_part(seed: int, stream: str, n: int) -> Part:
     """Make ``n`` records of a stream. Raises ValueError as `stream_generator`, and for an invalid number.
 
@@ -74,12 +89,13 @@ def make_part(seed: int, stream: str, n: int) -> Part:
     ((2, 9), (2, 20), (2, 192))
     """
     made = []
-    for block, first in enumerate(range(0, check_whole("n", n, 1), RECORDS_PER_BLOCK)):
+    for block, first in enumerate(range(0, check_whole("n", n, 1), TRACES_PER_BLOCK)):
         rng = stream_generator(seed, stream, 0, block)
-        y, sources = make_records(rng, min(RECORDS_PER_BLOCK, n - first))
+        y, sources = make_records(rng, min(TRACES_PER_BLOCK, n - first))
         x = low_pass(y)
-        spectra = (log_psa(y, SHORT_PERIODS), log_psa(x, LONG_PERIODS), log_psa(y, LONG_PERIODS))
-        made.append(Part(y, x, sources, *spectra, energy_in_time(x)))
+        seen = seen_in(x)
+        spectra = (log_psa(y, SHORT_PERIODS), seen.spectrum, log_psa(y, LONG_PERIODS))
+        made.append(Part(y, x, sources, *spectra, seen.energy))
     y, x, sources, *others = zip(*made, strict=True)
     joined = Sources(*map(np.concatenate, zip(*sources, strict=True)))
     return Part(np.concatenate(y), np.concatenate(x), joined, *map(np.concatenate, others))
@@ -101,7 +117,7 @@ def true_source(part: Part) -> np.ndarray:
 
 
 INPUTS: Mapping[str, Callable[[Part], np.ndarray]] = {  # name: features (n, n_features)
-    # No simulation gives the last four.
+    # The first two are in what is `Seen`; no simulation gives the last four.
     "spectrum of x": lambda part: part.spectrum,
     "spectrum of x and its energy in time": lambda part: np.hstack([part.spectrum, part.energy]),
     "spectrum of y": lambda part: part.own_spectrum,

@@ -9,7 +9,7 @@ network of Paolucci and others (2018, BSSA 108) is a committee: equal networks f
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -21,7 +21,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from problems.broadband.parts import INPUTS, Part, true_source
+from problems.broadband.parts import INPUTS, Part, Seen, true_source
 from support.checks import check_choice
 
 SEED = 0
@@ -38,6 +38,12 @@ class Prediction(NamedTuple):
     median: np.ndarray
     low: np.ndarray  # 16th percentile
     high: np.ndarray  # 84th percentile
+
+
+class Method(Protocol):
+    """What is fitted already: a `Learned` method or a network."""
+
+    def predict(self, part: Part | Seen) -> Prediction: ...
 
 
 class ScaledShape(RegressorMixin, BaseEstimator):
@@ -92,7 +98,7 @@ class Learned:
         self.band = np.percentile(errors[best], BAND, axis=0)
         return self
 
-    def predict(self, part: Part) -> Prediction:
+    def predict(self, part: Part | Seen) -> Prediction:
         """Return what is expected of a part, with its band, from the input alone."""
         median = self.chosen.predict(self.features(part))
         return Prediction(median, *(median + end for end in self.band))
