@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from problems.broadband.bands import join, low_pass
-from problems.broadband.operators import joined, log_psa, log_psa_of_low, low_passed
+from problems.broadband.operators import joined, log_psa, log_psa_of_low, low_passed, matched
 from problems.broadband.parts import LONG_PERIODS, SHORT_PERIODS, make_part
 from problems.broadband.parts import log_psa as exact_log_psa
+from problems.broadband.waveforms import match_spectrum
 from support.startup import load_keras
 
 keras = load_keras()
@@ -34,6 +35,18 @@ def test_the_low_pass_and_the_joining_are_those_of_numpy(part):
     found = as_records(joined(as_layers_have_it(part.x), as_layers_have_it(others)))
     # Dividing by a gain of 0.01 enlarges the rounding of float32.
     assert (np.abs(found - join(part.x, others)) / np.maximum(largest, peak)).max() < 2e-3
+
+
+def test_the_matching_is_that_of_numpy(part):
+    others = part.y[::-1]
+    found = keras.ops.convert_to_numpy(
+        matched(as_layers_have_it(part.x), as_layers_have_it(others), part.target.astype(np.float32), 3)
+    )
+    exact = match_spectrum(part.x, others, part.target, 3)
+    spectra = [exact_log_psa(records, SHORT_PERIODS) for records in (found.transpose(0, 2, 1), exact)]
+    np.testing.assert_allclose(*spectra, atol=0.03)
+    before = exact_log_psa(join(part.x, others), SHORT_PERIODS)
+    assert np.abs(spectra[0] - part.target).mean() < 0.2 * np.abs(before - part.target).mean()
 
 
 def test_the_spectra_are_those_of_numpy(part):

@@ -1,4 +1,4 @@
-"""The low-pass, the joining and the response spectrum of `bands` and `response` for networks, in keras.ops.
+"""The low-pass, the joining, the matching and the response spectrum of `bands` and others for networks, in keras.ops.
 
 Records are (batch, n_samples, channels), as layers have them, and finite.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from problems.broadband.bands import F_C, JOIN_GAIN, gain
+from problems.broadband.parts import SHORT_PERIODS
 from problems.broadband.response import DAMPING, SAMPLES_PER_PERIOD
 from problems.broadband.source import DT
 from support.startup import load_keras
@@ -44,6 +45,25 @@ def _filtered(
     real, imaginary = _spectrum(keras.ops.concatenate([x, keras.ops.flip(x, axis=1)], axis=1), 2 * n)
     factor = of_gain(gain(np.arange(n + 1) / (2 * n * dt), cutoff)).astype(np.float32)
     return _record(real * factor, imaginary * factor, 2 * n)[:, :n]
+
+
+def matched(
+    x: keras.KerasTensor, generated: keras.KerasTensor, target: keras.KerasTensor, n_iterations: int
+) -> keras.KerasTensor:
+    """Return what `waveforms.match_spectrum` gives: joined records whose PSA is near a target, log10 (batch, 9)."""
+    n, periods = generated.shape[1], SHORT_PERIODS[:0:-1]
+    frequency = np.maximum(np.fft.rfftfreq(n, DT), DT)
+    # How much each period counts for each frequency: the ratios are interpolated along the logarithm.
+    shares = np.stack([np.interp(np.log(frequency), np.log(1 / periods), row) for row in np.eye(len(periods))])
+    shares = np.where(frequency < F_C, 0.0, shares).astype(np.float32)
+    real, imaginary = _spectrum(generated, n)
+    made = joined(x, generated)
+    for _ in range(n_iterations):
+        ratio = keras.ops.flip(target, axis=1)[:, :-1] - log_psa(made, periods)
+        factor = keras.ops.power(10.0, keras.ops.matmul(ratio, shares))[:, None]
+        real, imaginary = real * factor, imaginary * factor
+        made = joined(x, _record(real, imaginary, n))
+    return made
 
 
 def log_psa(x: keras.KerasTensor, periods: Sequence[float], dt: float = DT) -> keras.KerasTensor:
