@@ -38,7 +38,7 @@ from networks.layers import ACTIVATION, LAYER_KINDS, Layer
 from networks.prediction import LONGEST_MARGIN, LONGEST_PASS, SAMPLES_PER_BATCH, SAMPLES_PER_BLOCK
 from networks.prediction import Findings, TracesWarning, TrainedOn, as_rows, background_rows, check_scale
 from networks.prediction import converted, in_windows, restored
-from networks.rows import NETWORKS, NetworkConfig
+from networks.rows import NETWORKS, NetworkConfig, make_config
 from networks.tables import RunResult, SUMMARY_COLUMNS, append_results_to_file, init_results_file, labelled, summary_row
 from networks.size import Size, count_parameters, estimate, with_outputs
 from plots.learning import PlotLearning
@@ -205,6 +205,7 @@ class BaseMLClass:
         num_epochs = check_whole("num_epochs", num_epochs, 1)
         model = self.get_model()
         self.trained_on = TrainedOn.of(training)
+        training, validation = self.feeds(training), self.feeds(validation)
         folder = Path(folder)
         log_path = loss_history_path(folder, run_name)
         log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -245,6 +246,10 @@ class BaseMLClass:
         self.provenance["validation_loss"] = float(np.nanmin([*whole["val_loss"], np.inf]))
         self._write_config(self.best_model_path)
         return whole
+
+    def feeds(self, stream: CustomDataGen) -> CustomDataGen:
+        """What a training takes from a stream; a subclass may want more than its x and y."""
+        return stream
 
     @property
     def _columns(self) -> dict[str, str]:
@@ -306,7 +311,7 @@ class BaseMLClass:
                 model = keras.models.load_model(path, safe_mode=True)
         except UNREADABLE as error:
             raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {short_reason(error)}") from error
-        network = cls(config, *shape_of(model, path), transform, precision, loss)
+        network = _class_of(config, cls)(config, *shape_of(model, path), transform, precision, loss)
         network.model = model
         network.provenance = provenance
         network.trained_on = trained_on
@@ -326,7 +331,7 @@ class BaseMLClass:
             return None, {}, RAW, "float32", None
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            config, provenance = NetworkConfig(**stored["network"]), dict(stored["run"])
+            config, provenance = make_config(**stored["network"]), dict(stored["run"])
             transform = _checked_transform(stored.get("transform", RAW))
             precision = stored.get("precision", PRECISIONS[0])
             check_choice("precision", precision, PRECISIONS)
@@ -525,6 +530,12 @@ def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def _class_of(config: NetworkConfig | None, usual: type[BaseMLClass] = BaseMLClass) -> type[BaseMLClass]:
+    """The class of a network with these hyperparameters."""
+    own = config.network.own if config else None
+    return own.network if own else usual
+
+
 def create_model(
     config: NetworkConfig,
     n_samples: int = 4096,
@@ -537,7 +548,7 @@ def create_model(
     """The network that ``config`` names, built and compiled; the other parameters are those of `BaseMLClass`."""
     if config is None:
         raise ValueError("config must be a NetworkConfig, not None")
-    network = BaseMLClass(config, n_samples, n_channels, n_outputs, transform, precision, loss)
+    network = _class_of(config)(config, n_samples, n_channels, n_outputs, transform, precision, loss)
     network.build()
     return network
 

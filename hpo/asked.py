@@ -127,6 +127,8 @@ def run_from_options(problem: Problem, options: argparse.Namespace, arguments: S
                 raise UserError(str(error)) from error
     preset = options.preset or "quick"
     problem = problem.in_preset(preset)
+    if problem.asked:
+        problem = problem.asked(problem, options)
     # A worker knows what the pairs have to be from its study, and opens the files then.
     pairs = _opened_pairs(problem, preset, asked) if options.traces and not options.is_worker else None
     if options.repeats:

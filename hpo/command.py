@@ -63,7 +63,7 @@ def _exit_status(problem: Problem, description: str, arguments: Sequence[str]) -
     """Do what the arguments ask for; the exit status of `main`."""
     run = None
     try:
-        run = run_from_options(problem, parse_options(description, arguments), arguments)
+        run = run_from_options(problem, parse_options(description, arguments, problem.options), arguments)
         if run.is_worker:
             stop_with_parent()
         check_places(run)
@@ -72,7 +72,7 @@ def _exit_status(problem: Problem, description: str, arguments: Sequence[str]) -
         tidy_cache(wanted=not run.compile_anew)
         gc.collect()
         gc.freeze()  # Otherwise every trial would look through all that the libraries have made.
-        WORK[run.mode](run)
+        (run.problem.work or WORK[run.mode])(run)
         check_stop()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -20,7 +20,8 @@ GLOSSARY = {  # by the name in a study, those of the paper first
         "network type",
         "the kind of layers: DNN dense, CNN convolutions, CNN_VAR convolutions whose kernels grow, CNN_LSTM "
         "convolutions and LSTM layers, TCN temporal convolutions, RES residual blocks (beyond the paper); of arrivals "
-        "LSTM and GRU recurrent layers in both directions, ATT attention between stations",
+        "LSTM and GRU recurrent layers in both directions, ATT attention between stations; of broadband motion ALICE "
+        "adversarial encoders and decoders",
         "Type",
     ),
     "num_layers": Parameter("layers", "how often the network repeats its group of layers", "LYR", "L"),
@@ -59,6 +60,20 @@ GLOSSARY = {  # by the name in a study, those of the paper first
     "schedule": Parameter(
         "schedule", "how the learning rate changes from epoch to epoch: as in the paper, constant, or along a cosine"
     ),
+    "bands": Parameter(
+        "bands", "adversarial networks that are trained: bb of whole records, fl of those below 1 Hz, hb"
+    ),
+    "latent_channels": Parameter("latent channels", "channels of the latents of whole records"),
+    "latent_length": Parameter("latent steps", "steps in time of the latents"),
+    "slope": Parameter("slope", "of the units of encoders and critics for negative values; 1 would make them affine"),
+    "lambda_x": Parameter("weight of records", "weight of the reconstruction of records"),
+    "lambda_z": Parameter("weight of latents", "weight of the reconstruction of latents"),
+    "adversarial": Parameter("weight of critics", "weight of what the critics say in the loss of the generators"),
+    "envelope": Parameter("weight of envelopes", "weight of energies in cells of time and frequency, without phases"),
+    "critic_steps": Parameter("critic steps", "steps of the critics for each one of the generators"),
+    "critic_rate": Parameter("critics' learning rate", "size of the steps of the critics' optimiser"),
+    "beta_2": Parameter("beta 2", "how slowly Adam forgets the size of gradients"),
+    "game": Parameter("game", "loss of the critics: softplus, or wasserstein with a gradient penalty"),
     "batch_size": Parameter("batch size", "traces in one step of the training"),
     "transform": Parameter(
         "transform",

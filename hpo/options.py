@@ -4,8 +4,9 @@ Each option but --mode is a field of `RunSettings` or `RunOptions`, made with `h
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
 from hpo.names import glossary_text
@@ -30,6 +31,7 @@ MODES = {  # names as published
     "final_model": Mode("the best configurations, trained again and again"),
     "model_update": Mode("going on with the training of a saved network"),
 }
+NONE: Mapping = MappingProxyType({})
 TABLES = {"sampler": SAMPLERS, "pruner": PRUNERS, "transform": TRANSFORMS}  # their names are the choices of an option
 FIELDS = [field for field in (*fields(RunSettings), *fields(RunOptions)) if field.metadata]
 NAMES = [field.name for field in FIELDS]
@@ -45,10 +47,13 @@ class Parser(KerasParser):
         super().error(public_url(message))
 
 
-def parse_options(description: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_options(
+    description: str, arguments: Sequence[str] | None = None, own: Mapping[str, Mapping[str, object]] = NONE
+) -> argparse.Namespace:
     """The command line of a run script, by field, with None for an option that is not given.
 
-    An option that is unknown or outside its range ends the script.
+    ``own`` are further options of a problem, by flag, with the keywords of `argparse.ArgumentParser.add_argument`. An
+    option that is unknown or outside its range ends the script.
     """
     epilog, shown = glossary_text(), argparse.RawDescriptionHelpFormatter
     parser = Parser(description=description, epilog=epilog, formatter_class=shown)
@@ -58,4 +63,6 @@ def parse_options(description: str, arguments: Sequence[str] | None = None) -> a
     for flag, field in OPTIONS.items():
         choices = {"choices": TABLES[field.name]} if field.name in TABLES else {}
         parser.add_argument(flag, dest=field.name, default=None, **field.metadata["argument"], **choices)
+    for flag, argument in own.items():
+        parser.add_argument(flag, default=None, **argument)
     return parser.parse_args(arguments)

@@ -3,6 +3,7 @@
 A run script of the root holds one `Problem`, which is passed down as an object; `known_problems` finds all of them.
 """
 
+import argparse
 import contextlib
 import functools
 import importlib
@@ -18,7 +19,7 @@ from dataPreProcessing import GENERATIONS, RMSE, TRANSFORM_TYPES, Loss
 from evaluation.task import Task
 from hpo.settings import DEFAULTS, PRESETS
 from hpo.tree import APPROACHES
-from networks.rows import NETWORKS, NetworkConfig
+from networks.rows import NETWORKS, NetworkConfig, make_config
 from problems.own_pairs import OwnPairs, in_words
 from support.checks import check_choice
 from traces.protocol import earth_of, how_made, wavelet_of
@@ -120,6 +121,11 @@ class Problem(Task):
     own_stream: type[OwnPairs] | None = None  # of pairs from files; None: there are none
     parameter_limits: Mapping[str, int] = field(default_factory=dict)  # by network type, where not PARAMETER_LIMIT
     skipped_score: float  # of a network above its limit, in the paper's search
+    # Options of its run script that others have not, by flag, as `hpo.options.parse_options` takes them; and what they
+    # make of the problem and of the work of a run, from (problem, all options).
+    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    asked: Callable[["Problem", argparse.Namespace], "Problem"] | None = None
+    work: Callable[..., None] | None = None  # of a run, in the place of that of its mode
     own_sweeps: Collection[str] = ()  # parameters that share the last panel of the figure of the grid
     figures: Mapping[str, int] = field(default_factory=dict)  # numbers of the paper's figures, by what they show
     tables: Mapping[str, int] = field(default_factory=dict)
@@ -271,4 +277,4 @@ def network_config(problem: Problem, parameters: Mapping[str, object]) -> Networ
         for name, value in parameters.items()
         if name not in SEARCHED_SETTINGS and applies(name, parameters, parameters)
     }
-    return NetworkConfig(net_type=problem.net_type, **of_network)
+    return make_config(net_type=problem.net_type, **of_network)

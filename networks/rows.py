@@ -340,6 +340,14 @@ def _residual_layers(c: NetworkConfig) -> list[Layer]:
     return [entry, *blocks * c.num_layers, Layer("unfold", 1, stride=c.pool_val, activation=None)]
 
 
+class OwnKind(NamedTuple):
+    """What a type of network has that is more than rows of layers, and is trained in a way of its own."""
+
+    config: type  # of its hyperparameters: a subclass of NetworkConfig
+    network: type  # a subclass of `baseML.BaseMLClass`
+    size: Callable[["NetworkConfig", int, int], tuple]  # `networks.size.estimate` from (config, samples, batch size)
+
+
 class Network(NamedTuple):
     """What is particular to one network: its layers, and which hyperparameters they use."""
 
@@ -348,6 +356,7 @@ class Network(NamedTuple):
     has_lstm: bool = False  # num_lstm
     has_dense: bool = True  # num_dnn, which the labels of all the paper's networks have
     pools: bool = False  # pool_val
+    own: OwnKind | None = None
 
     def uses(self, name: str) -> bool:
         """Whether a hyperparameter has a meaning for the network."""
@@ -372,3 +381,13 @@ NETWORKS = {  # by arch_type and net_type: the paper's seven, and the residual o
     ("RES", "SEQ"): _RESIDUAL,
     ("RES", "AE"): _RESIDUAL,
 }
+
+
+def make_config(**parameters: object) -> NetworkConfig:
+    """The hyperparameters of a network in the class of its type. Raises ValueError as `NetworkConfig`, and TypeError.
+
+    >>> make_config(arch_type="DNN", net_type="SEQ", num_dnn=8) == NetworkConfig("DNN", "SEQ", num_dnn=8)
+    True
+    """
+    network = NETWORKS.get((parameters.get("arch_type"), parameters.get("net_type")))
+    return (network.own.config if network and network.own else NetworkConfig)(**parameters)

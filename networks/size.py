@@ -38,6 +38,8 @@ def estimate(
     validation batch and copies of it; and what compiling takes. How near it comes
     is measured by `benchmarks/bench_size.py`.
     """
+    if own := config.network.own:
+        return own.size(config, n_samples, batch_size)
     length = n_samples + -n_samples % config.length_factor
     channels = config.units.channels(config, n_channels)
     parameters, operations, kept, largest, compiling, reach = 0, 0.0, 0, 0, 0.0, 0.0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyRegressor
 
+from dataGeneration import TRACES_PER_BLOCK
 from problems.broadband.comparison import (
     best_of,
     leaks,
@@ -23,7 +24,6 @@ from problems.broadband.comparison import (
 from problems.broadband.parts import (
     INPUTS,
     LONG_PERIODS,
-    RECORDS_PER_BLOCK,
     SHORT_PERIODS,
     energy_in_time,
     log_psa,
@@ -53,7 +53,7 @@ def rows():
 
 def test_no_earthquake_is_in_two_parts_and_blocks_differ():
     magnitudes = np.concatenate([part.sources.magnitude for part in parts()])
-    assert len(np.unique(magnitudes)) == 600 > RECORDS_PER_BLOCK
+    assert len(np.unique(magnitudes)) == 600 > TRACES_PER_BLOCK
     first_samples = np.concatenate([part.y[:, 0, 500] for part in parts()])
     assert len(np.unique(first_samples)) == 600
 
@@ -212,7 +212,7 @@ def test_the_tables_say_what_was_measured():
     best = best_of(found)
     assert best.name == "ridge, spectrum and energy" and f"{best.rms.value:.3f}" in words
     assert "100 test records" in words and "(ridge, spectrum of y)" in words
-    by_period = table_of_periods(best, parts()).splitlines()
+    by_period = table_of_periods(best, parts().test).splitlines()
     at_peak = np.sqrt(np.mean(best.errors[:, 0] ** 2))
     assert f"{at_peak:.3f}" in by_period[-9]
     pairs = pairs_in_words(found, best.name).splitlines()

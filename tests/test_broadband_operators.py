@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from problems.broadband.bands import join, low_pass
+from problems.broadband.bands import join
 from problems.broadband.operators import joined, log_psa, log_psa_of_low, low_passed, matched
 from problems.broadband.parts import LONG_PERIODS, SHORT_PERIODS, make_part
 from problems.broadband.parts import log_psa as exact_log_psa

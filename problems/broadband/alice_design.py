@@ -69,6 +69,7 @@ class Design:
     lambda_x: float = 10.0  # weight of the reconstruction of records
     lambda_z: float = 100.0  # weight of the reconstruction of latents
     adversarial: float = 1.0  # weight of what the critics say
+    envelope: float = 0.0  # weight of energies in time and frequency, of reconstructions and of records from x
     penalty: float = 10.0  # weight of the gradient penalty, which belongs to the loss "wasserstein"
     critic_steps: int = 5  # for each step of the generators
     critic_rate: float = 1e-4
@@ -126,6 +127,7 @@ def _published(design: Design, band: str) -> Rules:
 def _own(design: Design, band: str) -> Rules:
     """Return rules with one loss and one kind of optimizer for all bands; fl has the losses of bb."""
     weights = {"adversarial": design.adversarial, "x cycle": design.lambda_x}
+    weights |= {"envelope": design.envelope} if design.envelope and band != "fl" else {}
     players = Player("adam", design.critic_rate), Player("adam", design.generator_rate)
     if band == "hb":
         return Rules(None, design.loss, weights | {"y cycle": 0.1 * design.lambda_x}, "absolute", *players)

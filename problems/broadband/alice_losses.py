@@ -15,6 +15,9 @@ ops = keras.ops
 
 Tensor = Any  # of the backend
 LEAST = 1e-15  # is added to the probabilities in the published logarithms
+FRAME = 64  # samples
+OCTAVES = (1, 2, 4, 8, 16)  # their first frequencies, in those of a frame
+LEAST_ENERGY = 1e-4  # of a cell, below which differences do not count
 
 
 # --- Games
@@ -114,6 +117,26 @@ def squared(a: Tensor, b: Tensor) -> Tensor:
 
 
 ERRORS = {"absolute": absolute, "squared": squared}
+
+
+def envelope_error(a: Tensor, b: Tensor) -> Tensor:
+    """Return mean |log10 energy of a - log10 energy of b| in cells of time and frequency of every component.
+
+    A cell is FRAME samples long and about an octave wide, so that phases, which no x shows, do not count. Records are
+    (batch, n_samples, channels), where n_samples is a multiple of FRAME, and of about unit rms.
+    """
+    return absolute(*(ops.log10(_cells(records) + LEAST_ENERGY) for records in (a, b)))
+
+
+def _cells(records: Tensor) -> Tensor:
+    """Return the energy (batch, channels, n_frames, n_octaves), in units of the mean square of the samples."""
+    n_samples, channels = records.shape[1:]
+    frames = ops.reshape(ops.transpose(records, (0, 2, 1)), (-1, channels, n_samples // FRAME, FRAME))
+    real, imaginary = ops.rfft(frames)
+    power = (ops.square(real) + ops.square(imaginary)) * (2 / FRAME**2)
+    ends = [*OCTAVES, FRAME // 2 + 1]
+    parts = [ops.sum(power[..., first:end], axis=-1) for first, end in zip(OCTAVES, ends[1:], strict=True)]
+    return ops.stack(parts, axis=-1)
 
 
 def feature_matching(ones: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:

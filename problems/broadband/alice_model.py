@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from problems.broadband.alice_design import BANDS, REDUCED, Design
+from problems.broadband.alice_design import BANDS, REDUCED, Design, Player
 from problems.broadband.alice_latents import split_latents
-from problems.broadband.alice_losses import ERRORS, GAMES, absolute, accuracy, feature_matching, gradient_penalty
+from problems.broadband.alice_losses import ERRORS, GAMES, absolute, accuracy, envelope_error, feature_matching
+from problems.broadband.alice_losses import gradient_penalty
 from problems.broadband.alice_networks import CODERS, N_COMPONENTS, N_SAMPLES, make_critics, make_generators
 from problems.broadband.alice_players import Players
 from support.checks import check_names, check_whole
@@ -25,6 +26,7 @@ ops = keras.ops
 
 Tensor = Any  # of the backend
 Side = Sequence[Tensor]  # what a critic takes
+RECONSTRUCTED = ("cycle", "envelope")  # how the names of losses end that compare records or latents
 JOINT = "joint"  # the game of D_x, D_z and D_xz; those of pairs have the names of their critics
 LEARNING = CODERS | {
     "hb": ("G_z", "F_z")
@@ -118,7 +120,11 @@ class Alice(keras.Model):
         ``training`` names the generators that are in training mode. Without ``with_errors`` there are no errors.
         """
         play = self._hybrid if band == "hb" else self._of_coders
-        return play(band, split_latents(data, self.design), training, with_errors)
+        return play(band, self._parts(data), training, with_errors)
+
+    def _parts(self, data: tuple) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return records and their latents of fl and bb."""
+        return split_latents(data, self.design)
 
     def _of_coders(self, band: str, parts: Mapping, training: Collection[str], with_errors: bool) -> tuple[dict, dict]:
         (record, latents), (encoder, decoder) = parts[band], CODERS[band]
@@ -136,6 +142,8 @@ class Alice(keras.Model):
             "x cycle": absolute(record, restored),
             "z cycle": ERRORS[rules.z_error](latents, found_again),
         }
+        if "envelope" in rules.weights:
+            errors["envelope"] = envelope_error(record, restored)
         return games, errors
 
     def _hybrid(self, band: str, parts: Mapping, training: Collection[str], with_errors: bool) -> tuple[dict, dict]:
@@ -144,8 +152,9 @@ class Alice(keras.Model):
         there = self.through(("G_z",), of_x, training=training)
         back = self.through(("F_z",), of_y, training=training)
         latents = (z_prime, z) if self.design.drawn_latents else (of_y, of_x)
+        made = self.through(("G_y",), there)
         games = {
-            "y": _pairs(y, self.through(("G_y",), there)),
+            "y": _pairs(y, made),
             "x": _pairs(x, self.through(("G_x",), back)),
             "z'": _pairs(latents[0], there),
             "z": _pairs(latents[1], back),
@@ -157,6 +166,8 @@ class Alice(keras.Model):
             "x cycle": absolute(x, self.through(("F_z", "G_x"), start, training=training)),
             "y cycle": absolute(y, self.through(("G_z", "G_y"), back, training=training)),
         }
+        if "envelope" in self.design.rules(band).weights:
+            errors["envelope"] = envelope_error(y, made)
         return games, errors
 
     def answers(self, band: str, game: str, side: Side, training: bool = False) -> Sequence[Tensor]:
@@ -229,18 +240,25 @@ class Alice(keras.Model):
         """
         if jit_compile is None:
             jit_compile = "auto" if keras.backend.backend() == "jax" else False
-        rules = {band: self.design.rules(band) for band in self.bands}
-        players = {f"{band} critic": rules[band].critic for band in self.bands}
-        players |= {f"{band} generator": rules[band].generator for band in self.bands}
-        optimizer = Players(players, self.design.beta_1, self.design.beta_2)
-        networks = {f"{band} critic": self.critics[band].values() for band in self.bands}
-        networks |= {f"{band} generator": [self.generators[name] for name in LEARNING[band]] for band in self.bands}
-        optimizer.build_for(
-            {player: [v for network in own for v in network.trainable_variables] for player, own in networks.items()}
+        players = self._players()
+        optimizer = Players(
+            {name: player for name, (player, _) in players.items()}, self.design.beta_1, self.design.beta_2
         )
+        optimizer.build_for({name: list(variables) for name, (_, variables) in players.items()})
         super().compile(
             optimizer, run_eagerly=run_eagerly, steps_per_execution=steps_per_execution, jit_compile=jit_compile
         )
+
+    def _players(self) -> dict[str, tuple[Player, Sequence[keras.Variable]]]:
+        """Return how each player learns, and what it changes."""
+        players = {}
+        for band in self.bands:
+            rules, generators = self.design.rules(band), [self.generators[name] for name in LEARNING[band]]
+            sides = {"critic": (rules.critic, self.critics[band].values()), "generator": (rules.generator, generators)}
+            for side, (player, networks) in sides.items():
+                variables = [variable for network in networks for variable in network.trainable_variables]
+                players[f"{band} {side}"] = player, variables
+        return players
 
     def train_step(self, *arguments: Any) -> dict | tuple[dict, tuple]:
         """Train every band on a batch; on JAX from a state to the next one, as Keras does it there."""
@@ -279,7 +297,7 @@ class Alice(keras.Model):
         total = 0.0
         for band, losses in found.items():
             weights = self.design.rules(band).weights
-            total += sum(weights[name] * losses[name] for name in losses if name.endswith("cycle"))
+            total += sum(weights[name] * losses[name] for name in losses if name.endswith(RECONSTRUCTED))
             for name, value in losses.items():
                 if (mean := f"{band} {name}") in self.means:
                     self.means[mean].update_state(value)

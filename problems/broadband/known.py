@@ -8,22 +8,28 @@ Methods are fitted once for each seed and remembered, as tables and figures ask 
 
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from baseML import BaseMLClass
+from dataGeneration import stream_generator
 from dataPreProcessing import TraceProtocol
 from evaluation.baselines import Baseline
 from evaluation.blind import Networks
 from evaluation.task import Task
-from problems.broadband.comparison import Row, pairs_in_words, row_of, table, table_of_periods
-from problems.broadband.parts import SHORT_PERIODS, Part, Seen, make_part, seen_in
+from problems.broadband.comparison import WAYS_BLOCK, Row, pairs_in_words, row_of, table, table_of_periods
+from problems.broadband.ensemble_network import EnsembleNetwork
+from problems.broadband.ensembles import measured, table_of_ensembles
+from problems.broadband.parts import SHORT_PERIODS, Part, Parts, Seen, make_part, seen_in
 from problems.broadband.spectral import BAND, METHODS, Learned, Prediction
+from problems.broadband.waveforms import WAYS, Given, match_spectrum, stochastic_motion
 from support.files import line_of, replace_file
 
 N_TRAINING, N_VALIDATION = 2000, 500  # records
+N_COMPARED = 100  # blind records, of which ensembles are made
+N_MEMBERS, N_STOCHASTIC = 20, 5  # of the ensembles of networks and of the stochastic method
 COMPARED = (  # the methods that are fitted beside networks; `benchmarks/bench_broadband.py` has all of them
     "mean spectrum",
     "ridge, spectrum of x",
@@ -91,7 +97,33 @@ class NetworkMethod:
         return Prediction(median, *(median + end for end in self.band))
 
 
+# --- Whole records
+
+
+def ways_beside(known: Known, test: Part, seed: int) -> dict[str, np.ndarray]:
+    """Return records of the classical ways, (n, n_members, 3, n_samples): one for each x, or N_MEMBERS stochastic ones.
+
+    The stochastic ones are matched to the spectra of the published network, as Paolucci and others (2018) do it.
+    """
+    parts = Parts(known.training, known.validation, test)
+    of_motion, of_ways = stream_generator(seed, "blind", block=WAYS_BLOCK).spawn(2)
+    predicted = known["published network"].predict(test).median
+    given = Given(parts, {}, np.empty(0), of_ways)
+    stochastic = [
+        match_spectrum(test.x, stochastic_motion(parts, rng), predicted) for rng in of_motion.spawn(N_STOCHASTIC)
+    ]
+    one_each = {name: WAYS[name](given)[:, None] for name in ("x alone", "nearest training record")}
+    return one_each | {"stochastic, matched to the published network": np.stack(stochastic, axis=1)}
+
+
 # --- Report
+
+
+def ensembles_beside(task: Task, makers: Mapping[str, EnsembleNetwork], test: Part, seed: int) -> str:
+    """Return the table of the ensembles of networks beside the classical ways on records of a test."""
+    made = ways_beside(task.known(seed, task.usual_protocol), test, seed)
+    made |= {name: network.records(test.x, N_MEMBERS, seed) for name, network in makers.items()}
+    return table_of_ensembles({name: measured(records, test) for name, records in made.items()})
 
 
 def rows_beside(task: Task, networks: Networks, n_test: int, seed: int) -> tuple[list[Row], Part]:
@@ -115,6 +147,8 @@ def appendix(
     of_networks = [row for row in rows if row.name in networks]
     parts = [table(rows), *(table_of_periods(row, test) for row in of_networks)]
     parts += [pairs_in_words(rows, row.name) for row in of_networks]
+    if makers := {name: network for name, network in networks.items() if isinstance(network, EnsembleNetwork)}:
+        parts.append(ensembles_beside(task, makers, test.take(slice(N_COMPARED)), seed))
     text = "\n".join(f"\n{part}" for part in parts)
     if folder is None:
         return text

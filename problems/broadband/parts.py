@@ -28,7 +28,7 @@ class Part(NamedTuple):
 
     y: np.ndarray  # cm/s^2, (n, 3, N_SAMPLES) float32
     x: np.ndarray  # the low-pass of y, of the same shape
-    sources: Sources
+    sources: Sources | None  # None: unknown
     target: np.ndarray  # log10 PSA of y at SHORT_PERIODS, (n, 9)
     spectrum: np.ndarray  # log10 PSA of x at LONG_PERIODS, (n, 20)
     own_spectrum: np.ndarray  # log10 PSA of y at LONG_PERIODS, which who has x alone does not know
@@ -36,7 +36,8 @@ class Part(NamedTuple):
 
     def take(self, rows: np.ndarray | slice) -> "Part":
         """Return some of the records, by their numbers, a mask or a slice."""
-        return Part(*(values.take(rows) if isinstance(values, Sources) else values[rows] for values in self))
+        sources = self.sources and self.sources.take(rows)
+        return Part(*(values[rows] for values in self._replace(sources=self.y)))._replace(sources=sources)
 
 
 class Seen(NamedTuple):
@@ -81,6 +82,13 @@ def seen_in(x: np.ndarray) -> Seen:
     return Seen(log_psa(x, LONG_PERIODS), energy_in_time(x))
 
 
+def part_of(y: np.ndarray, sources: Sources | None = None) -> Part:
+    """Return records (n, 3, N_SAMPLES) in cm/s^2 with what is made of them; no source is known of real ones."""
+    x = low_pass(y)
+    seen = seen_in(x)
+    return Part(y, x, sources, log_psa(y, SHORT_PERIODS), seen.spectrum, log_psa(y, LONG_PERIODS), seen.energy)
+
+
 def make_part(seed: int, stream: str, n: int) -> Part:
     """Make ``n`` records of a stream. Raises ValueError as `stream_generator`, and for an invalid number.
 
@@ -91,11 +99,7 @@ def make_part(seed: int, stream: str, n: int) -> Part:
     made = []
     for block, first in enumerate(range(0, check_whole("n", n, 1), TRACES_PER_BLOCK)):
         rng = stream_generator(seed, stream, 0, block)
-        y, sources = make_records(rng, min(TRACES_PER_BLOCK, n - first))
-        x = low_pass(y)
-        seen = seen_in(x)
-        spectra = (log_psa(y, SHORT_PERIODS), seen.spectrum, log_psa(y, LONG_PERIODS))
-        made.append(Part(y, x, sources, *spectra, seen.energy))
+        made.append(part_of(*make_records(rng, min(TRACES_PER_BLOCK, n - first))))
     y, x, sources, *others = zip(*made, strict=True)
     joined = Sources(*map(np.concatenate, zip(*sources, strict=True)))
     return Part(np.concatenate(y), np.concatenate(x), joined, *map(np.concatenate, others))

@@ -27,9 +27,28 @@ class Spectra(CustomDataGen):
         if (self.n_samples, self.dt) != (N_SAMPLES, DT):
             raise ValueError(f"a record has {N_SAMPLES} samples at {DT} s, not {self.n_samples} at {self.dt:g} s")
 
+    def whole(self) -> "Records":
+        """Return the stream of the same records that has the whole ones in the place of their spectra."""
+        names = ("batch_size", "n", "seed", "stream", "validation", "starting_age")
+        return Records(**{name: getattr(self, name) for name in names})
+
     def make_block(self, rng: np.random.Generator, n_traces: int) -> tuple[np.ndarray, np.ndarray]:
         """Make low-passed records, and the spectra of the whole ones."""
         records, _ = make_records(rng, n_traces)
         return low_pass(records).transpose(0, 2, 1), log_psa(records, SHORT_PERIODS)
 
 
+class Records(Spectra):
+    """Low-passed records x and the whole ones y, (n, 4096, 3) each, in cm/s^2."""
+
+    def make_block(self, rng: np.random.Generator, n_traces: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make records and their low-pass."""
+        records, _ = make_records(rng, n_traces)
+        return tuple(each.transpose(0, 2, 1) for each in (low_pass(records), records))
+
+
+class RepeatedSpectra(Spectra):
+    """The same records in every epoch, as the published training had them."""
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **{**options, "generation": "described", "validation": "fixed"})
