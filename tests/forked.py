@@ -170,6 +170,9 @@ def forks() -> multiprocessing.context.BaseContext:
     from multiprocessing import forkserver
 
     context = multiprocessing.get_context("forkserver")
+    if forkserver._forkserver._forkserver_address:  # In a fork, whose server would be started, and load Keras, again.
+        forkserver._forkserver.ensure_running = lambda: None
+        return context
     context.set_forkserver_preload(["forked", "warmed"])
     with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):  # Its server does not get sys.path.
         forkserver.ensure_running()
