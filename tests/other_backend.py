@@ -4,14 +4,18 @@ KERAS_BACKEND=jax python other_backend.py FOLDER
 
 Each writes <network>_<backend>.npz into the folder: predictions of the stored weights, losses of every epoch after
 that, predictions of the best epoch by the network that was saved and loaded. One of them draws its learning curves, and
-is asked for traces of another length and interval.
+is asked for traces of another length and interval; another one is built from its configuration, too. Another backend
+than TensorFlow has to do without TensorFlow and keras-tcn, as where they are not installed.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+if __name__ == "__main__" and os.environ["KERAS_BACKEND"] != "tensorflow":
+    sys.modules |= dict.fromkeys(("tensorflow", "tcn"))
 
 import keras
 import numpy as np
@@ -23,7 +27,7 @@ import run_InversionML_HPO_Paper as inversion
 from dataPreProcessing import CustomDataGen
 
 N_SAMPLES = 32
-DRAWN = "CNN_AE"
+DRAWN, BUILT = "CNN_AE", "TCN_SEQ"
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 STREAMS = {module.PROBLEM.net_type: module.PROBLEM.stream for module in (denoising, inversion)}
 
@@ -48,7 +52,8 @@ def try_network(path: Path, backend: str) -> None:
     asked = network.predict(np.tile(traces[..., 0], (6, 1))[:, :25], dt=0.002) if is_drawn else stored
     trained = network.predict_result(traces)
     loaded = baseML.BaseMLClass.load_model(folder / path.name).predict_result(traces)
-    found = {"stored": stored, "asked": asked, "losses": losses, "trained": trained, "loaded": loaded}
+    anew = baseML.create_model(network.config, N_SAMPLES).predict_result(traces) if path.stem == BUILT else stored
+    found = {"stored": stored, "asked": asked, "losses": losses, "trained": trained, "loaded": loaded, "anew": anew}
     np.savez(path.with_name(f"{path.stem}_{backend}.npz"), **found)
 
 
@@ -60,7 +65,7 @@ def main(folder: Path) -> None:
 
 def check_cards(folder: Path) -> None:
     """What modelCard.py ends with for the published networks, in a file."""
-    found = {path.stem: modelCard.main([str(path), "--traces", "100"]) for path in PRETRAINED.glob("*.keras")}
+    found = {path.stem: modelCard.main([str(path), "--traces", "40"]) for path in PRETRAINED.glob("*.keras")}
     (folder / f"cards_{keras.backend.backend()}.json").write_text(json.dumps(found))
 
 

@@ -50,6 +50,7 @@ def test_a_network_is_the_same_on_another_backend(here, backend, network):
     found, expected = (np.load(here / f"{'_'.join(network)}_{name}.npz") for name in (backend, keras.backend.backend()))
     assert np.ptp(expected["stored"]) > 0
     np.testing.assert_allclose(found["stored"], expected["stored"], atol=1e-5 * np.abs(expected["stored"]).max())
+    assert found["anew"].shape == found["stored"].shape and np.isfinite(found["anew"]).all()
     np.testing.assert_allclose(found["asked"], expected["asked"], atol=1e-3 * np.abs(expected["asked"]).max())
     assert len(set(found["losses"])) == 3
     np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-3)

@@ -4,6 +4,7 @@ import os
 import re
 import warnings
 from datetime import datetime, timedelta
+from functools import partial
 from html.parser import HTMLParser
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from conftest import SECONDS
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import TrialState, create_trial
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -93,7 +95,9 @@ def big(tmp_path_factory):
     """Two studies with N_TRIALS trials each, and the report on them."""
     studies = [make_study(problem, f"study_{problem.name}", all_kinds()) for problem in (DENOISING, INVERSION)]
     path = tmp_path_factory.mktemp("report") / "report of a test.html"
-    with patch("hpo.importance.FORESTS", 2):  # The forests of so many trials would take half a minute.
+    # The forests of so many trials would take half a minute.
+    small = partial(FanovaImportanceEvaluator, n_trees=8)
+    with patch.multiple("hpo.importance", FORESTS=2, FanovaImportanceEvaluator=small):
         hpo.results.html.write_report(path, studies, TABLES, ["Fig 3 was not made: there is no grid."])
     return studies, path
 

@@ -1,8 +1,5 @@
 """The TCN layer beside that of keras-tcn: the same first weights and answers, and files that both can read."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -70,25 +67,6 @@ def test_another_layer_of_keras_tcn_is_not_read_as_this_one(tmp_path, option):
         keras.models.load_model(path)
     with pytest.raises(ValueError, match="not a Keras model that can be loaded"):
         BaseMLClass.load_model(path)
-
-
-def test_a_tcn_needs_no_tensorflow(tmp_path):
-    """On a machine that has JAX alone: a network is built, saved, loaded and asked."""
-    code = (
-        "import sys\n"
-        "for name in ('tensorflow', 'tcn'):\n"
-        "    sys.modules[name] = None\n"
-        "import numpy as np\n"
-        "from baseML import BaseMLClass, NetworkConfig, create_model\n"
-        "network = create_model(NetworkConfig('TCN', 'SEQ', num_dnn=4, num_dil=4, num_filt=4, krnl_size=3), 64)\n"
-        f"path = {str(tmp_path / 'tcn.keras')!r}\n"
-        "network.get_model().save(path)\n"
-        "x = np.ones((2, 64, 1), 'float32')\n"
-        "same = np.array_equal(BaseMLClass.load_model(path).predict_result(x), network.predict_result(x))\n"
-        "assert same and 'tensorflow' not in {name for name, module in sys.modules.items() if module}\n"
-    )
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=300)
 
 
 def test_the_layers_inside_have_the_precision_of_the_layer():
