@@ -47,6 +47,16 @@ from hpo.urls import sqlite_url  # noqa: E402
 
 SEARCHED = toy(DENOISING)
 STUDY, N_TRIALS = "toy", 2
+IN_A_COPY = """
+import os, sys
+os.chdir(os.path.dirname(__file__))
+sys.path.insert(0, os.getcwd())
+own = {name.removesuffix(".py") for name in os.listdir()}
+for name in [name for name in sys.modules if name.partition(".")[0] in own]:
+    del sys.modules[name]
+import resultsPlotting
+assert resultsPlotting.__file__ == os.path.abspath("resultsPlotting.py"), resultsPlotting.__file__
+"""  # what a script of `run_script` begins with that stands in a copy of the project, and takes its modules from there
 COMMANDS = {  # of the modes; each of them is also what goes on with it
     "optuna": ("--study-name", STUDY, "--n-trials", str(N_TRIALS)),
     "unnamed": ("--n-trials", str(N_TRIALS)),  # mode optuna, with a name of its own
@@ -363,7 +373,7 @@ def whole_run(mode: str, folder: Path) -> tuple[dict[str, object], dict[str, int
     return left(folder), json.loads(calls.read_text())
 
 
-def wait_until(happened: Callable[[], object], run: Run, pause: float = 0.1) -> None:
+def wait_until(happened: Callable[[], object], run: Run, pause: float = 0.4) -> None:
     """Wait for something in a run that is under way, and look for it every ``pause`` s."""
     deadline = time.monotonic() + SECONDS
     while not happened():

@@ -65,7 +65,7 @@ def main(folder: Path) -> None:
 
 def check_cards(folder: Path) -> None:
     """What modelCard.py ends with for the published networks, in a file."""
-    found = {path.stem: modelCard.main([str(path), "--traces", "40"]) for path in PRETRAINED.glob("*.keras")}
+    found = {path.stem: modelCard.main([str(path), "--traces", "50"]) for path in PRETRAINED.glob("*.keras")}
     (folder / f"cards_{keras.backend.backend()}.json").write_text(json.dumps(found))
 
 

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 
@@ -20,6 +18,13 @@ def gabor(t, frequency):
 
 class Wavelet(NamedTuple):'''
 ROW = 'WAVELETS = {\n    "GW": Wavelet("gabor", ((20, 40),), gabor),'
+ITS_DRAWS = """
+import json
+sys.path.insert(0, os.path.join(os.getcwd(), "tests"))
+import test_new_wavelet as t
+print(json.dumps([t.draws(), t.draws(*t.FURTHER)]))
+t.its_own(sys.argv[1])
+"""
 TODAY = ["LITHOLOGY", "REFL", "CONV_REFL_CLEAN", "CONV_REFL_NOISY", "CONV_REFL_GAPS"]
 TODAY += ["VEL", "VEL_GAPS", "DENS", "DENS_GAPS", "IMP", "IMP_GAPS"]
 TODAY += [f"REFL_{code}{version}" for code in ("RW", "KW", "OW") for version in ("", "_NOISE", "_GAPS")]
@@ -101,10 +106,9 @@ def copy(tmp_path_factory):
 
 
 def test_a_further_wavelet_changes_no_draw_and_its_data_are_made_saved_served_and_tested(copy, tmp_path):
-    drawn = "print(json.dumps([t.draws(), t.draws(*t.FURTHER)]))"
-    code = f"import json, sys, test_new_wavelet as t; {drawn}; t.its_own(sys.argv[1])"
-    there = {"cwd": copy / "tests", "env": os.environ | {"PYTHONPATH": str(copy)}}
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], **there, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    script = copy / "with_a_further_wavelet.py"
+    script.write_text(forked.IN_A_COPY + ITS_DRAWS, encoding="utf-8")
+    done = forked.run_script(script, tmp_path, folder=tmp_path)
+    assert done.status == 0, done.errors
     today = draws()
-    assert json.loads(done.stdout.splitlines()[0]) == [today, today]
+    assert json.loads(done.printed.splitlines()[0]) == [today, today]

@@ -1,7 +1,5 @@
 """The TCN layer beside that of keras-tcn: the same first weights and answers, and files that both can read."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from baseML import BaseMLClass, NetworkConfig, create_model
 from networks.layers import tcn_dilations
 
 tcn = pytest.importorskip("tcn", reason="keras-tcn and TensorFlow, which it needs, are not installed")
-ROOT = Path(__file__).parents[1]
 ALWAYS = {"padding": "same", "return_sequences": True, "activation": "swish"}
 TRACES = np.random.default_rng(0).normal(size=(2, 50, 4)).astype("float32")
 

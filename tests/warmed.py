@@ -14,7 +14,7 @@ from hpo.urls import sqlite_url
 from support.startup import load_keras
 
 if load_keras().backend.backend() == "tensorflow":  # A training would import these.
-    for name in ("from_generator_op", "rebatch_op"):
+    for name in ("from_generator_op", "rebatch_op", "from_tensors_op", "flat_map_op"):
         importlib.import_module(f"tensorflow.python.data.ops.{name}")
 
 level = optuna.logging.get_verbosity()
