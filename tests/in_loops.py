@@ -10,6 +10,8 @@ from pathlib import Path
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+if __name__ == "__main__":
+    sys.modules["tensorflow"] = None  # Keras would load it with JAX, too.
 
 import baseML
 import networks.feeding

@@ -16,6 +16,9 @@ from toys import NETWORKS_OF_TRACES, eagerly
 
 from baseML import create_model
 
+QUICK_TO_COMPILE = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+)
 OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backend.backend()]
 
 
@@ -39,13 +42,7 @@ def backend(request, here):
     if importlib.util.find_spec(request.param) is None:
         pytest.skip(f"no {request.param} here: pip install {request.param} brings it")
     script = Path(__file__).with_name("other_backend.py")
-    quick_to_compile = (
-        "backend_optimization_level=0",
-        "llvm_disable_expensive_passes=true",
-        "cpu_use_fusion_emitters=false",
-    )
-    flags = " ".join(f"--xla_{flag}" for flag in quick_to_compile)
-    environment = os.environ | {"KERAS_BACKEND": request.param, "XLA_FLAGS": flags}
+    environment = os.environ | {"KERAS_BACKEND": request.param, "XLA_FLAGS": QUICK_TO_COMPILE}
     subprocess.run([sys.executable, script, here], env=environment, check=True, timeout=300)
     return request.param
 

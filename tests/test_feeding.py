@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from test_backends import QUICK_TO_COMPILE
 
 from dataPreProcessing import CustomDataGen
 from networks.backends import tidy_cache
@@ -66,7 +67,7 @@ def test_a_stream_makes_as_many_traces_ahead_as_an_item_takes():
 def on_jax(tmp_path_factory):
     """What `in_loops` does on JAX, in a process of its own: a folder, and what it printed."""
     folder = tmp_path_factory.mktemp("loops")
-    environment = os.environ | {"KERAS_BACKEND": "jax", CACHE: str(folder / "cache")}
+    environment = os.environ | {"KERAS_BACKEND": "jax", "XLA_FLAGS": QUICK_TO_COMPILE, CACHE: str(folder / "cache")}
     script = [sys.executable, Path(__file__).with_name("in_loops.py"), folder, *map(str, BATCH_SIZES)]
     ended = subprocess.run(script, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
