@@ -5,6 +5,7 @@ import gc
 import os
 import pickle
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -67,6 +68,8 @@ def pytest_collection_finish():
     gc.enable()
     gc.collect()
     gc.freeze()
+    if "forked" in sys.modules:  # Some test needs it.
+        sys.modules["forked"].serve()
 
 
 def first_on_path(*names):

@@ -1,5 +1,6 @@
 """Toy runs in forks of a process that has imported everything already, SIGKILLs at chosen calls, and what is left."""
 
+import contextlib
 import csv
 import gc
 import importlib
@@ -10,13 +11,15 @@ import re
 import runpy
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial, wraps
+from functools import partial, wraps
+from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,6 +40,9 @@ from optuna.artifacts import get_all_artifact_meta  # noqa: E402
 from postgresql import SECONDS  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 from toys import DENOISING, LISTED, TOY, eagerly, hastily, on_one_thread, pid_of, toy  # noqa: E402
+
+with contextlib.suppress(ImportError):  # Windows has none.
+    from multiprocessing import forkserver
 
 import hpo.command  # noqa: E402
 import hpo.workers  # noqa: E402
@@ -172,21 +178,38 @@ class Ended:
     errors: str
 
 
-@cache
+def serve() -> None:
+    """Have a copy of this process, which has imported all tests but calculated nothing yet, make the forks from now on.
+
+    A server that multiprocessing starts would import all of it again. This has to be called before TensorFlow has
+    threads of its own, which no fork has.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return
+    listener, (alive, other_end) = socket.socket(socket.AF_UNIX), os.pipe()
+    listener.bind(connection.arbitrary_address("AF_UNIX"))
+    listener.listen()
+    pid = os.fork()
+    if not pid:
+        os.close(other_end)
+        importlib.import_module("warmed")
+        try:
+            forkserver.main(listener.detach(), alive, preload=[])  # until nobody holds the other end any more
+        finally:
+            os._exit(0)
+    os.close(alive)
+    of_tests = forkserver._forkserver
+    of_tests._forkserver_address, of_tests._forkserver_alive_fd = listener.getsockname(), other_end
+    of_tests.ensure_running = lambda: None
+    listener.close()
+
+
 def forks() -> multiprocessing.context.BaseContext:
     """Makes processes that begin with all of this imported, or import it where there are no forks, as on Windows."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    from multiprocessing import forkserver
-
-    context = multiprocessing.get_context("forkserver")
-    if forkserver._forkserver._forkserver_address:  # In a fork, whose server would be started, and load Keras, again.
-        forkserver._forkserver.ensure_running = lambda: None
-        return context
-    context.set_forkserver_preload(["forked", "warmed"])
-    with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):  # Its server does not get sys.path.
-        forkserver.ensure_running()
-    return context
+    forkserver._forkserver.ensure_running = lambda: None  # In a fork, too: its forks have the server that made it.
+    return multiprocessing.get_context("forkserver")
 
 
 class Run:
