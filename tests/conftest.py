@@ -63,13 +63,16 @@ def pytest_collection():
     gc.disable()
 
 
-def pytest_collection_finish():
+def pytest_collection_finish(session):
     """Every training has Keras look for garbage in all that there is, and what is imported by now is none."""
     gc.enable()
     gc.collect()
     gc.freeze()
     if "forked" in sys.modules:  # Some test needs it.
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        capture.resume_global_capture()  # What forks print is what their tests print.
         sys.modules["forked"].serve()
+        capture.suspend_global_capture()
 
 
 def first_on_path(*names):

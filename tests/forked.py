@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -192,9 +193,13 @@ def serve() -> None:
     pid = os.fork()
     if not pid:
         os.close(other_end)
-        importlib.import_module("warmed")
+        # Those of pytest would not write to what `_print_to` changes.
+        sys.stdout, sys.stderr = (os.fdopen(fd, "w", encoding="utf-8", closefd=False) for fd in (1, 2))
         try:
+            importlib.import_module("warmed")
             forkserver.main(listener.detach(), alive, preload=[])  # until nobody holds the other end any more
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(alive)
