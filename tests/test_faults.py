@@ -149,7 +149,7 @@ def test_workers_end_with_the_run_that_started_them(tmp_path, name):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     states = {trial.state for trial in forked.load_study(tmp_path).trials}
-    assert TrialState.RUNNING not in states and TrialState.FAIL not in states
+    assert {TrialState.WAITING} <= states <= {TrialState.COMPLETE, TrialState.WAITING}
 
 
 # --- Trainings that go on
