@@ -194,7 +194,7 @@ def serve() -> None:
     if not pid:
         os.close(other_end)
         # Those of pytest would not write to what `_print_to` changes.
-        sys.stdout, sys.stderr = (os.fdopen(fd, "w", encoding="utf-8", closefd=False) for fd in (1, 2))
+        sys.stdout, sys.stderr = (os.fdopen(fd, "w", 1, "utf-8", closefd=False) for fd in (1, 2))
         try:
             importlib.import_module("warmed")
             forkserver.main(listener.detach(), alive, preload=[])  # until nobody holds the other end any more
