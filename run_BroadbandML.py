@@ -11,7 +11,8 @@ python run_BroadbandML.py --action generate      ensembles of records with them,
 import sys
 
 from hpo.options import parse_options
-from problems.broadband.options import BANDS, OPTIONS
+from problems.broadband.alice_design import BANDS
+from problems.broadband.options import OPTIONS
 
 if __name__ == "__main__":  # A mistake is answered before Keras is loaded, which takes seconds.
     parse_options(__doc__, own=OPTIONS)

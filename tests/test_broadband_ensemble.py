@@ -12,10 +12,10 @@ from hpo.problem import network_config
 from hpo.tree import ResultsTree
 from networks.rows import make_config
 from networks.size import estimate
-from problems.broadband import actions, ensemble, known
+from problems.broadband import actions, ensemble_model, known
 from problems.broadband.actions import trained_network
 from problems.broadband.bands import low_pass
-from problems.broadband.ensemble import EnsembleLoss
+from problems.broadband.ensemble_model import EnsembleLoss
 from problems.broadband.ensemble_network import ALICE, EnsembleConfig, EnsembleNetwork
 from problems.broadband.known import baseline_of, known_of
 from problems.broadband.parts import SHORT_PERIODS, log_psa, make_part
@@ -54,7 +54,7 @@ def few_members():
         for module in (actions, known):
             patch.setattr(module, "N_MEMBERS", FEW)
         patch.setattr(known, "N_STOCHASTIC", 1)
-        patch.setattr(ensemble, "N_MEMBERS", FEW)
+        patch.setattr(ensemble_model, "N_MEMBERS", FEW)
         yield
 
 

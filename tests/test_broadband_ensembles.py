@@ -9,7 +9,7 @@ from problems.broadband.bands import join
 from problems.broadband.ensembles import (
     FREQUENCY_BANDS,
     METRICS,
-    Ensemble,
+    Measured,
     bands_of,
     correlation_error,
     latent_statistics,
@@ -52,7 +52,7 @@ def drawn(n=600, n_members=20, draw=lambda rng, shape: rng.standard_normal(shape
 def ensemble(log_psa, target):
     """An ensemble with spectra alone."""
     ones = np.ones(log_psa.shape[:2])
-    return Ensemble(log_psa, target, np.zeros((*ones.shape, len(FREQUENCY_BANDS))), ones, ones, 0 * ones, ones, ones)
+    return Measured(log_psa, target, np.zeros((*ones.shape, len(FREQUENCY_BANDS))), ones, ones, 0 * ones, ones, ones)
 
 
 def contains(interval, value):

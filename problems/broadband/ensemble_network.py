@@ -17,7 +17,7 @@ from networks.rows import NETWORKS, Network, NetworkConfig, OwnKind
 from networks.size import NETWORK_BYTES, PARAMETER_COPIES, Size
 from problems.broadband.alice_design import BANDS, PUBLISHED, REDUCED, Design
 from problems.broadband.alice_networks import make_critics, make_generators
-from problems.broadband.ensemble import N_MEMBERS, Ensemble
+from problems.broadband.ensemble_model import N_MEMBERS, EnsembleModel
 from problems.broadband.spectral_networks import PSA
 from problems.broadband.streams import PROTOCOL, Spectra
 from support.checks import check_names
@@ -97,7 +97,7 @@ class EnsembleNetwork(BaseMLClass):
     def connect(self, n_samples: int) -> keras.Model:
         """A new model of this configuration; its first weights and its noise follow Keras' seed."""
         seed = int(keras.ops.convert_to_numpy(keras.random.randint((), 0, 2**31 - 1)))
-        return Ensemble(self.config.design, self.config.bands.split("+"), n_samples, seed)
+        return EnsembleModel(self.config.design, self.config.bands.split("+"), n_samples, seed)
 
     def _compile_anew(self) -> None:
         model = self.get_model()
@@ -160,5 +160,5 @@ def _size(config: EnsembleConfig, n_samples: int, batch_size: int) -> Size:
     )
 
 
-OWN_CLASSES.add((Ensemble.__module__, Ensemble.__name__))
+OWN_CLASSES.add((EnsembleModel.__module__, EnsembleModel.__name__))
 NETWORKS[ALICE, PSA] = Network(lambda config: [], own=OwnKind(EnsembleConfig, EnsembleNetwork, _size))

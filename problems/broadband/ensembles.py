@@ -39,7 +39,7 @@ class Bands(NamedTuple):
     highest: np.ndarray  # 95th
 
 
-class Ensemble(NamedTuple):
+class Measured(NamedTuple):
     """What is measured of the members of n ensembles beside the true records; all logarithms are those to base 10."""
 
     log_psa: np.ndarray  # at SHORT_PERIODS, (n, n_members, 9)
@@ -59,7 +59,7 @@ class Ensemble(NamedTuple):
 
 def measured(
     generated: Iterable[np.ndarray], part: Part, n_scored: int = N_SCORED, n_frequencies: int = N_FREQUENCIES
-) -> Ensemble:
+) -> Measured:
     """Compare ensembles with the true records of a part.
 
     ``generated`` is an array (n, n_members, 3, n_samples) in cm/s^2, or any iterable of n ensembles (n_members, 3,
@@ -99,7 +99,7 @@ def measured(
     if len(rows) != len(part.y):
         raise ValueError(f"there must be one ensemble for each of {len(part.y)} records, and not {len(rows)}")
     of_psa, *others = map(np.stack, zip(*rows, strict=True))
-    return Ensemble(of_psa, part.target, *others)
+    return Measured(of_psa, part.target, *others)
 
 
 def _arias(records: np.ndarray) -> np.ndarray:
@@ -126,21 +126,21 @@ def bands_of(values: np.ndarray) -> Bands:
     return Bands(*np.percentile(values, PERCENTILES, axis=1, method="weibull"))
 
 
-def _median_error(ensemble: Ensemble) -> np.ndarray:
+def _median_error(ensemble: Measured) -> np.ndarray:
     return np.median(ensemble.log_psa, axis=1) - ensemble.target
 
 
-def _narrow_coverage(ensemble: Ensemble, seed: int) -> Interval:
+def _narrow_coverage(ensemble: Measured, seed: int) -> Interval:
     bands = bands_of(ensemble.log_psa)
     return mean((bands.low <= ensemble.target) & (ensemble.target <= bands.high), seed)
 
 
-def _wide_coverage(ensemble: Ensemble, seed: int) -> Interval:
+def _wide_coverage(ensemble: Measured, seed: int) -> Interval:
     bands = bands_of(ensemble.log_psa)
     return mean((bands.lowest <= ensemble.target) & (ensemble.target <= bands.highest), seed)
 
 
-def spread_calibration(ensemble: Ensemble, seed: int = 0) -> Interval:
+def spread_calibration(ensemble: Measured, seed: int = 0) -> Interval:
     """Return the rms error of the ensemble's mean log PSA over the one that its spread promises.
 
     Where the truth is like one of K members with the variance s^2, the error of the members' mean has the variance
@@ -155,7 +155,7 @@ def spread_calibration(ensemble: Ensemble, seed: int = 0) -> Interval:
         return interval(np.sqrt((weights @ error) / (weights @ promised)))
 
 
-def correlation_error(ensemble: Ensemble, seed: int = 0) -> Interval:
+def correlation_error(ensemble: Measured, seed: int = 0) -> Interval:
     """Return the members' correlation between periods minus that of the errors, the mean over all pairs of periods.
 
     The members' is that of their log PSA about the mean of their ensemble, and the errors' is that of the truth about
@@ -182,17 +182,17 @@ def _mean_correlation(covariance: np.ndarray) -> np.ndarray:
 class Metric(NamedTuple):
     """A measure of ensembles."""
 
-    of: Callable[[Ensemble, int], Interval]  # of an ensemble and the seed of the bootstrap
+    of: Callable[[Measured, int], Interval]  # of an ensemble and the seed of the bootstrap
     right: str  # value, in words
     form: str = "{:.3f}"
     least_members: int = 1
 
 
-def _of_band(band: int) -> Callable[[Ensemble, int], Interval]:
+def _of_band(band: int) -> Callable[[Measured, int], Interval]:
     return lambda ensemble, seed: mean(np.median(ensemble.amplitude_error[..., band], axis=1), seed)
 
 
-def _of_ratio(field: str, share: float) -> Callable[[Ensemble, int], Interval]:
+def _of_ratio(field: str, share: float) -> Callable[[Measured, int], Interval]:
     return lambda ensemble, seed: quantiles(getattr(ensemble, field), (share,), seed)[0]
 
 
@@ -220,7 +220,7 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-def scores_of(ensemble: Ensemble, seed: int = 0) -> dict[str, Interval]:
+def scores_of(ensemble: Measured, seed: int = 0) -> dict[str, Interval]:
     """Return those of METRICS that the number of members allows, by name.
 
     >>> from problems.broadband.parts import make_part
@@ -234,7 +234,7 @@ def scores_of(ensemble: Ensemble, seed: int = 0) -> dict[str, Interval]:
     return {name: metric.of(ensemble, seed) for name, metric in allowed.items()}
 
 
-def table_of_ensembles(found: Mapping[str, Ensemble], seed: int = 0) -> str:
+def table_of_ensembles(found: Mapping[str, Measured], seed: int = 0) -> str:
     """Return a table of ensembles of the same records, one column for each, below sentences that explain it."""
     first = next(iter(found.values()))
     explanation = (

@@ -1,8 +1,8 @@
 """The options of the run script of broadband motion that other problems have not; Keras is not needed for them."""
 
+from problems.broadband.alice_design import BANDS
 from support.command_line import path_from_here
 
-BANDS = ("bb", "fl", "hb")
 ACTIONS = ("train", "generate", "compare")
 OPTIONS = {  # by flag, as `hpo.options.parse_options` takes them
     "--band": {

@@ -85,7 +85,7 @@ class EnsembleLoss(keras.metrics.Metric):
 
 
 @keras.saving.register_keras_serializable(package="seismic")
-class Ensemble(Alice):
+class EnsembleModel(Alice):
     """The adversarial networks with a network for spectra, from x to ensembles of records; `fit` takes (x, y).
 
     Its logs are those of `Alice` and "rmse", that of log10 PSA. Every band's records are divided by their rms, or by
