@@ -65,6 +65,7 @@ ADVERSARIAL_SPACE = {
     "num_filt": IntDistribution(8, 64, log=True),
     "latent_channels": IntDistribution(8, 64, log=True),
     "latent_length": CategoricalDistribution([64, 128, 256]),
+    "map_layers": IntDistribution(0, 6),
     "slope": FloatDistribution(0.0, 0.3),
     "lambda_x": FloatDistribution(1.0, 100.0, log=True),
     "lambda_z": FloatDistribution(0.01, 10.0, log=True),
@@ -81,6 +82,7 @@ ADVERSARIAL_BASE = {
     "num_filt": 16,
     "latent_channels": 32,
     "latent_length": 128,
+    "map_layers": 0,
     "slope": 0.2,
     "lambda_x": 10.0,
     "lambda_z": 10.0,
@@ -92,7 +94,7 @@ ADVERSARIAL_BASE = {
     "beta_2": 0.999,
     "game": "softplus",
 }
-ADVERSARIAL = EnsembleConfig(ALICE, PSA, envelope=0.3, schedule="cosine")
+ADVERSARIAL = EnsembleConfig(ALICE, PSA, map_layers=5, envelope=1.0, schedule="cosine")
 FEW = {"num_datasets": 400, "validation": "fixed", "validation_share": 0.15, "batch_size": 8, "one_by_one": False}
 FRESH = {"num_datasets": 2000, "validation": "fixed", "validation_share": 0.25, "batch_size": 32}
 

@@ -65,6 +65,7 @@ GLOSSARY = {  # by the name in a study, those of the paper first
     ),
     "latent_channels": Parameter("latent channels", "channels of the latents of whole records"),
     "latent_length": Parameter("latent steps", "steps in time of the latents"),
+    "map_layers": Parameter("map layers", "further layers from the latents below 1 Hz to those of whole records"),
     "slope": Parameter("slope", "of the units of encoders and critics for negative values; 1 would make them affine"),
     "lambda_x": Parameter("weight of records", "weight of the reconstruction of records"),
     "lambda_z": Parameter("weight of latents", "weight of the reconstruction of latents"),

@@ -53,6 +53,7 @@ class Design:
     base_channels: int = 32  # of the first layer of the encoders
     broadband_channels: int = 32  # of z'
     filtered_channels: int = 8  # of z
+    map_layers: int = 0  # further ones of G_z, with dilations 2, 4, 8 .., so that a step knows of the whole record
     latent_length: int = 128  # steps of z' and z: n_samples / 2^k
     tanh: bool = True  # whether records are generated through tanh, within -1 and 1
     slope: float = 1.0  # of the leaky units for negative values; 1 makes encoders and critics affine
@@ -83,6 +84,8 @@ class Design:
                 check_whole(name, value, 1)
             elif name in FLAGS:
                 check_flag(name, value)
+            elif name == "map_layers":
+                check_whole(name, value, 0, 10)
             elif name == "loss":
                 check_choice(name, value, LOSSES)
             elif name in SHARES:

@@ -29,6 +29,7 @@ class Row(NamedTuple):
     kernel: int = 1
     stride: int = 1
     padding: int = 0  # zeros before and behind
+    dilation: int = 1
     norm: bool = False
     slope: float = 1.0  # of the leaky unit for negative values; 1 is no unit, and 0 the rectifier
     dropout: float = 0.0
@@ -58,6 +59,8 @@ def _apply(row: Row, x: keras.KerasTensor, rng: np.random.Generator, number: str
     """Return what a row makes of x. Its layers have names of their own, as a backup knows variables by these."""
     kernels = keras.initializers.GlorotUniform(int(rng.integers(2**31)))
     options = {"strides": row.stride, "use_bias": row.bias, "kernel_initializer": kernels, "name": f"conv_{number}"}
+    if row.dilation > 1:
+        options["dilation_rate"] = row.dilation
     if row.transposed:
         x = keras.layers.Conv1DTranspose(row.channels, row.kernel, padding="same", **options)(x)
     else:
@@ -109,7 +112,9 @@ def make_generators(design: Design, n_samples: int = N_SAMPLES, seed: int = 0) -
         made[encoder] = (_encoder(hidden, design.channels(band), design.slope), record)
         made[decoder] = (_decoder(hidden, design.tanh), latents[band])
     # The published F_z is of transposed convolutions. With a stride of 1, they are convolutions of the reversed kernel.
-    made["G_z"] = (_map([base, 2 * base], z_prime), latents["fl"])
+    dilations = [2 ** (number + 1) for number in range(design.map_layers)]
+    context = [Row(4 * base, 3, padding=k, dilation=k, norm=True, slope=0.0) for k in dilations]
+    made["G_z"] = ([*_map([base, 2 * base], z_prime)[:-1], *context, Row(z_prime, 3, padding=1)], latents["fl"])
     made["F_z"] = (_map([8 * base, 4 * base], z), latents["bb"])
     return {name: network(name, *made[name], seed=[seed, number], noise=True) for number, name in enumerate(GENERATORS)}
 

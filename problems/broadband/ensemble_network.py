@@ -44,6 +44,7 @@ class EnsembleConfig(NetworkConfig):
     bands: str = "+".join(BANDS)  # those that are trained
     latent_channels: int = REDUCED.broadband_channels
     latent_length: int = REDUCED.latent_length
+    map_layers: int = REDUCED.map_layers
     slope: float = REDUCED.slope
     lambda_x: float = REDUCED.lambda_x
     lambda_z: float = REDUCED.lambda_z
@@ -71,6 +72,7 @@ class EnsembleConfig(NetworkConfig):
             critic_features=4 * self.num_filt,
             broadband_channels=self.latent_channels,
             latent_length=self.latent_length,
+            map_layers=self.map_layers,
             slope=self.slope,
             joint_slope=self.slope,
             critic_norm=self.game != "wasserstein",
