@@ -10,7 +10,7 @@ from test_broadband_networks import N_SAMPLES, TINY, TINY_PUBLISHED, drawn
 from networks.callbacks import Backup
 from problems.broadband.alice_design import BANDS
 from problems.broadband.alice_latents import with_latents
-from problems.broadband.alice_losses import GAMES, accuracy, feature_matching, gradient_penalty
+from problems.broadband.alice_losses import GAMES, accuracy, envelope_error, feature_matching, gradient_penalty
 from problems.broadband.alice_model import LEARNING, Alice
 from problems.broadband.alice_networks import CODERS
 
@@ -81,6 +81,23 @@ def test_feature_matching_adds_up_layers():
     ones, others = [RAISED, LOWERED], [LOWERED, 2 * LOWERED]
     expected = np.mean((RAISED - LOWERED) ** 2) + np.mean(LOWERED**2)
     assert value(feature_matching(ones, others)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_envelopes_compare_energy_and_no_phase():
+    record = drawn(2, 256, 3, seed=8)
+    assert value(envelope_error(record, record)) == 0
+    assert value(envelope_error(record, -record)) == pytest.approx(0, abs=1e-6)
+    shorter = record[:, :128]
+    assert value(envelope_error(shorter, 10 * shorter)) == pytest.approx(2, abs=0.05)  # a hundred times the energy
+    time = np.arange(64)
+    wave = np.cos(2 * np.pi * 4 * time / 64)[None, :, None].astype(np.float32)  # in one octave, with the power 1 / 2
+    silent = [0, 0, np.log10((0.5 + 1e-4) / 1e-4), 0, 0]
+    assert value(envelope_error(wave, np.zeros_like(wave))) == pytest.approx(np.mean(silent), abs=1e-3)
+
+
+def test_the_loss_of_envelopes_belongs_to_the_bands_of_whole_records():
+    design = replace(TINY, envelope=0.5)
+    assert [design.rules(band).weights.get("envelope") for band in BANDS] == [0.5, None, 0.5]
 
 
 def test_the_gradient_penalty_of_a_linear_and_of_a_square_critic():

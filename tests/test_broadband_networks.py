@@ -211,3 +211,22 @@ def test_an_invalid_latent_length_is_rejected():
 def test_an_invalid_band_is_rejected():
     with pytest.raises(ValueError, match="bands 'sp' is unknown; valid: bb, fl, hb"):
         Alice(TINY, ["sp"], N_SAMPLES)
+
+
+@pytest.mark.parametrize(("map_layers", "knows"), [(0, False), (3, True)])
+def test_the_map_to_whole_records_knows_of_the_whole_record_where_it_has_further_layers(map_layers, knows):
+    design = replace(TINY, latent_length=32, map_layers=map_layers)
+    to_whole = make_generators(design, 128)["G_z"]
+    z, noise = np.zeros((1, 32, 2), np.float32), np.zeros((1, 32, 2), np.float32)
+    other = z.copy()
+    other[0, 0] = 5.0
+    found = [keras.ops.convert_to_numpy(to_whole([values, noise])) for values in (z, other)]
+    changed = np.abs(found[0] - found[1]).max(axis=2)[0] > 0
+    assert changed[:2].all() and changed[8:].any() == knows
+    assert found[0].shape == (1, 32, 3)
+
+
+@pytest.mark.parametrize("n", [-1, 11, 1.5])
+def test_a_number_of_further_layers_that_is_none_is_refused(n):
+    with pytest.raises(ValueError, match="map_layers"):
+        replace(TINY, map_layers=n)
