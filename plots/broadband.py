@@ -8,7 +8,9 @@ from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from plots.style import COLOURS, PAGE_WIDTH, PREDICTION_COLOURS, picture
 
@@ -110,7 +112,7 @@ def plot_goodness(scores: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
     figure, axes = plt.subplots(
         2,
         2,
-        figsize=(5.4, 5.4),
+        figsize=(5.4, 5.9),
         width_ratios=(4, 1),
         height_ratios=(1, 4),
         layout="constrained",
@@ -128,7 +130,7 @@ def plot_goodness(scores: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
         ax.axhline(score, color="0.8", linewidth=0.6, zorder=0)
         ax.text(score + 0.1, 0.1, f"{word} from here", fontsize="x-small", color="0.4", rotation=90, va="bottom")
     ax.set(xlim=(0, 10), ylim=(0, 10), xlabel="Envelope (EG)", ylabel="Phase (PG)")
-    ax.legend(loc="upper left", fontsize="small", title="mean EG, PG")
+    figure.legend(loc="outside lower center", fontsize="small", title="mean EG, PG", ncols=2)
     for margin, shared in ((above, "x"), (beside, "y")):
         margin.sharex(ax) if shared == "x" else margin.sharey(ax)
         margin.tick_params(labelbottom=shared == "y", labelleft=shared == "x")
@@ -148,20 +150,25 @@ def plot_losses(histories: Mapping[str, Mapping[str, np.ndarray]], bands: Sequen
     2
     """
     shown = [band for band in bands if any(name.startswith(band) for own in histories.values() for name in own)]
-    figure, axes = plt.subplots(1, len(shown) + 1, figsize=(PAGE_WIDTH, 3.2), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(1, len(shown) + 1, figsize=(PAGE_WIDTH, 3.4), layout="constrained", squeeze=False)
     styles = dict(zip(histories, cycle(("-", "--", ":")), strict=False))
-    for ax, band in zip(axes[0], shown, strict=False):
-        names = dict.fromkeys(name for own in histories.values() for name in own if name.startswith(f"{band} "))
-        for colour, name in zip(cycle([*PREDICTION_COLOURS, COLOURS["sky blue"], "0.5"]), names, strict=False):
-            for number, (training, own) in enumerate(histories.items()):
-                if name in own:
-                    epochs = np.arange(1, len(own[name]) + 1)
-                    label = name.removeprefix(f"{band} ") if number == 0 else None
-                    ax.plot(epochs, own[name], styles[training], color=colour, linewidth=0.8, label=label)
-        ax.set(title=band, xlabel="Epoch")
-        ax.legend(fontsize="x-small")
+    columns = dict.fromkeys(name for own in histories.values() for name in own if name.partition(" ")[0] in shown)
+    losses = list(dict.fromkeys(name.partition(" ")[2] for name in columns))
+    colours = dict(zip(losses, cycle([*PREDICTION_COLOURS, COLOURS["sky blue"], "0.5"]), strict=False))
     for training, own in histories.items():
-        axes[0, -1].plot(np.arange(1, len(own["val_loss"]) + 1), own["val_loss"], styles[training], label=training)
-    axes[0, -1].set(title="validation", xlabel="Epoch")
-    axes[0, -1].legend(fontsize="x-small")
+        for ax, band in zip(axes[0], shown, strict=False):
+            for loss in losses:
+                if f"{band} {loss}" in own:
+                    _draw_history(ax, own[f"{band} {loss}"], styles[training], colours[loss])
+        _draw_history(axes[0, -1], own["val_loss"], styles[training], COLOURS["black"])
+    for ax, title in zip(axes[0], [*shown, "validation"], strict=True):
+        ax.set(title=title, xlabel="Epoch")
+    axes[0, 0].set_ylabel("Mean of an epoch")
+    lines = [Line2D([], [], color=colour) for colour in colours.values()]
+    lines += [Line2D([], [], color=COLOURS["black"], linestyle=style) for style in styles.values()]
+    figure.legend(lines, [*losses, *histories], loc="outside lower center", ncols=4, fontsize="small")
     return figure
+
+
+def _draw_history(ax: Axes, values: np.ndarray, style: str, colour: str) -> None:
+    ax.plot(np.arange(1, len(values) + 1), values, style, color=colour, linewidth=0.8)

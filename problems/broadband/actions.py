@@ -77,8 +77,8 @@ def generate(task: Task, path: Path | None, unit: str | None, run: object) -> No
         np.savez_compressed(unfinished, x=part.x, y=part.y, members=members, dt=DT, unit="cm/s^2")
     for number in range(min(N_GENERATED, len(members))):
         picture = folder / f"record_{number}.png"
-        name = f"Record {number}: {N_MEMBERS} members"
-        save(plot_ensemble(DT, part.x[number], members[number, :MEMBERS_SHOWN], part.y[number], name=name), picture)
+        shown = members[number, :MEMBERS_SHOWN]
+        save(plot_ensemble(DT, part.x[number], shown, part.y[number], name=f"Record {number}"), picture)
         print(f"Picture       {picture}")
     print(f"Network       {trained.path}")
     print(f"Ensembles     {target}")
