@@ -189,6 +189,7 @@ PROBLEM = Problem(
     skipped_score=1.0,
     options=OPTIONS,
     asked=asked,
+    further_approaches=tuple(ADVERSARIAL_CONFIGS),
 )
 
 if __name__ == "__main__":

@@ -126,6 +126,7 @@ class Problem(Task):
     options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     asked: Callable[["Problem", argparse.Namespace], "Problem"] | None = None
     work: Callable[..., None] | None = None  # of a run, in the place of that of its mode
+    further_approaches: Collection[str] = ()  # names of final networks that its own options ask for
     own_sweeps: Collection[str] = ()  # parameters that share the last panel of the figure of the grid
     figures: Mapping[str, int] = field(default_factory=dict)  # numbers of the paper's figures, by what they show
     tables: Mapping[str, int] = field(default_factory=dict)
@@ -164,7 +165,8 @@ class Problem(Task):
     @property
     def approaches(self) -> tuple[str, ...]:
         """Names of what finds its final networks: a grid, a study, or the run script, which has names of its own."""
-        return *APPROACHES, *(name for name in self.final_configs if name not in APPROACHES)
+        own = (*self.final_configs, *self.further_approaches)
+        return *APPROACHES, *(name for name in dict.fromkeys(own) if name not in APPROACHES)
 
     def parameter_limit(self, arch_type: str) -> int:
         """The most parameters of a network of this type that is trained."""
