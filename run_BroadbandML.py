@@ -154,7 +154,10 @@ PROBLEM = Problem(
             "batch_size": 10,
         },
     },
-    final_settings={"quick": {"n_trials": 3, "num_epochs": 30}, "published": {"n_trials": 1, "num_epochs": 3000}},
+    final_settings={
+        "quick": {"n_trials": 3, "num_epochs": 30, "num_datasets": 2000},
+        "published": {"n_trials": 1, "num_epochs": 3000},
+    },
     in_presets={
         "extended": {"quick_space": {}},
         "published": {
