@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +23,6 @@ from problems.broadband.parts import SHORT_PERIODS, log_psa, make_part
 from problems.broadband.spectral_networks import PSA
 from problems.broadband.streams import Spectra
 from run_BroadbandML import ADVERSARIAL_BASE, ADVERSARIAL_SPACE, PROBLEM
-from support.errors import UserError
 from support.startup import load_keras
 
 keras = load_keras()
@@ -158,7 +158,7 @@ def test_settings_outside_of_their_ranges_are_named(options, words):
 
 def test_a_final_training_stands_beside_other_ways(tree):
     results = ResultsTree(tree, "Broadband")
-    trained = trained_network(results.root / "Final_Model")
+    trained = trained_network(SimpleNamespace(problem=PROBLEM, tree=results))
     assert trained.network.config == TINY
     rows = list(csv.DictReader((results.repeatability / "repeatability_summary.csv").open()))
     assert [row["FIL"] for row in rows] == ["2"]
@@ -202,8 +202,3 @@ def test_own_records_get_ensembles_and_too_few_no_score(tree, tmp_path, capsys):
 def test_options_without_a_meaning_are_refused(options, words, tmp_path, capsys):
     assert run(tmp_path, *options) == 2
     assert words in capsys.readouterr().err
-
-
-def test_a_tree_without_such_a_network_is_named(tmp_path):
-    with pytest.raises(UserError, match="there is no adversarial network"):
-        trained_network(tmp_path)

@@ -39,15 +39,18 @@ class Trained(NamedTuple):
     network: EnsembleNetwork
 
 
-def trained_network(folder: Path) -> Trained:
-    """Return the newest adversarial network among the final ones of a tree. Raises UserError where there is none."""
-    files = sorted(folder.glob("*/ALICE_*.keras"), key=lambda path: path.stat().st_mtime)
-    if not files:
-        raise UserError(
-            f"there is no adversarial network in {folder}; train one first: python run_BroadbandML.py --band bb --band "
-            "fl --band hb --mode final_model"
-        )
-    return Trained(files[-1], BaseMLClass.load_model(files[-1]))
+def trained_network(run: object) -> Trained:
+    """Return the adversarial network that is the best of a study, or else of the final trainings, of a run's tree.
+
+    Raises UserError where there is none.
+    """
+    for approach in run.problem.approaches:
+        for path in sorted(run.tree.final_model(approach).glob("ALICE_*.keras"), reverse=True):
+            return Trained(path, BaseMLClass.load_model(path))
+    raise UserError(
+        f"there is no adversarial network in {run.tree.root / 'Final_Model'}; this command trains one: "
+        "python run_BroadbandML.py --action train --mode final_model"
+    )
 
 
 def records_asked_for(path: Path | None, unit: str | None, n: int, seed: int) -> tuple[Part, str]:
@@ -66,7 +69,7 @@ def records_asked_for(path: Path | None, unit: str | None, n: int, seed: int) ->
 
 def generate(task: Task, path: Path | None, unit: str | None, run: object) -> None:
     """Write ensembles of blind or own records, and a picture of each of the first ones, below the root of results."""
-    trained = trained_network(run.tree.root / "Final_Model")
+    trained = trained_network(run)
     part, words = records_asked_for(path, unit, N_GENERATED, run.settings.seed)
     print(words)
     folder = run.tree.root / "Ensembles"
@@ -86,7 +89,7 @@ def generate(task: Task, path: Path | None, unit: str | None, run: object) -> No
 
 def compare(task: Task, path: Path | None, unit: str | None, run: object) -> None:
     """Print the metrics of ensembles beside those of other ways, and draw the scores of envelopes and phases."""
-    trained = trained_network(run.tree.root / "Final_Model")
+    trained = trained_network(run)
     part, words = records_asked_for(path, unit, N_COMPARED, run.settings.seed)
     print(words)
     if path is not None and len(part.y) < FEWEST_SCORED:
