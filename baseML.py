@@ -532,7 +532,7 @@ def _predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
 
 def _class_of(config: NetworkConfig | None, usual: type[BaseMLClass] = BaseMLClass) -> type[BaseMLClass]:
     """The class of a network with these hyperparameters."""
-    own = config.network.own if config else None
+    own = config.network.own if isinstance(config, NetworkConfig) else None
     return own.network if own else usual
 
 
