@@ -67,10 +67,17 @@ def test_the_losses_of_a_game(name):
     assert [value(loss) for loss in found] == pytest.approx(BY_HAND[name], abs=1e-6)
 
 
-def test_the_published_logarithm_of_0_is_finite():
+def test_the_published_logarithm_of_0_and_its_gradient_are_finite_in_a_compiled_step():
+    """A critic that is quite sure and quite wrong learns from it: the published constant is not rounded off."""
     assert value(GAMES["logarithm"].of_critic(np.array([-200.0]), np.array([200.0]))) == pytest.approx(
         -2 * np.log(1e-15), rel=1e-3
     )
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.Constant(60.0))
+    model = keras.Sequential([keras.Input((1,)), layer])
+    game = GAMES["logarithm"]
+    model.compile("sgd", loss=lambda y, logits: game.of_critic(-logits, logits), jit_compile=False)
+    model.fit(np.ones((4, 1), np.float32), np.zeros((4, 1), np.float32), verbose=0)
+    assert np.isfinite(keras.ops.convert_to_numpy(layer.kernel)).all()
 
 
 def test_the_accuracy_of_a_critic():

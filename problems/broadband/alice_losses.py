@@ -33,7 +33,9 @@ class Game(NamedTuple):
 
 def _logarithm(raised: Tensor, lowered: Tensor) -> Tensor:
     """Return -mean[log g + log(1 - f)] of the probabilities g and f of the two sides."""
-    return -ops.mean(ops.log(ops.sigmoid(raised) + LEAST) + ops.log(1 - ops.sigmoid(lowered) + LEAST))
+    # 1 - f is the probability of the opposite logit. As a difference it would be 0 where f is near 1, and TensorFlow's
+    # graphs would add LEAST to the 1 before, where it is lost.
+    return -ops.mean(ops.log(ops.sigmoid(raised) + LEAST) + ops.log(ops.sigmoid(-lowered) + LEAST))
 
 
 def _softplus(raised: Tensor, lowered: Tensor) -> Tensor:
