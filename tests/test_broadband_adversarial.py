@@ -30,9 +30,9 @@ def data_of(design, n=4):
     return with_latents(drawn(n, N_SAMPLES, 3, seed=5), drawn(n, N_SAMPLES, 3, seed=6), design, seed=7)
 
 
-def model_of(design, bands, **options):
+def model_of(design, bands, run_eagerly=True, **options):
     model = Alice(design, bands, N_SAMPLES, seed=3)
-    model.compile(**{"run_eagerly": True} | options)
+    model.compile(run_eagerly=run_eagerly, **options)
     return model
 
 

@@ -17,9 +17,8 @@ from evaluation.task import Task
 from plots.broadband import plot_ensemble, plot_goodness
 from plots.style import save
 from problems.broadband.ensemble_network import EnsembleNetwork
-from problems.broadband.ensembles import measured, table_of_ensembles
 from problems.broadband.goodness import goodness
-from problems.broadband.known import N_COMPARED, N_MEMBERS, ways_beside
+from problems.broadband.known import N_COMPARED, N_MEMBERS, ensembles_beside
 from problems.broadband.parts import Part, make_part, part_of
 from problems.broadband.records import read_records
 from problems.broadband.source import DT
@@ -95,9 +94,8 @@ def compare(task: Task, path: Path | None, unit: str | None, run: object) -> Non
     if path is not None and len(part.y) < FEWEST_SCORED:
         print(f"{number_of(len(part.y), 'record')} are too few for scores, which need {FEWEST_SCORED} or more.")
         return
-    made = ways_beside(task.known(run.settings.seed, task.usual_protocol), part, run.settings.seed)
-    made["adversarial networks"] = trained.network.records(part.x, N_MEMBERS, run.settings.seed)
-    print(table_of_ensembles({name: measured(records, part) for name, records in made.items()}))
+    made, table = ensembles_beside(task, {"adversarial networks": trained.network}, part, run.settings.seed)
+    print(table)
     scores = {name: goodness(records[:, 0], part.y) for name, records in made.items()}
     folder = run.tree.root / "Ensembles"
     folder.mkdir(parents=True, exist_ok=True)

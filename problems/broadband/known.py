@@ -101,7 +101,7 @@ class NetworkMethod:
 
 
 def ways_beside(known: Known, test: Part, seed: int) -> dict[str, np.ndarray]:
-    """Return records of the classical ways, (n, n_members, 3, n_samples): one for each x, or N_MEMBERS stochastic ones.
+    """Return records of the classical ways, (n, n_members, 3, n_samples): one for each x, or N_STOCHASTIC of them.
 
     The stochastic ones are matched to the spectra of the published network, as Paolucci and others (2018) do it.
     """
@@ -116,14 +116,16 @@ def ways_beside(known: Known, test: Part, seed: int) -> dict[str, np.ndarray]:
     return one_each | {"stochastic, matched to the published network": np.stack(stochastic, axis=1)}
 
 
-# --- Report
-
-
-def ensembles_beside(task: Task, makers: Mapping[str, EnsembleNetwork], test: Part, seed: int) -> str:
-    """Return the table of the ensembles of networks beside the classical ways on records of a test."""
+def ensembles_beside(
+    task: Task, makers: Mapping[str, EnsembleNetwork], test: Part, seed: int
+) -> tuple[dict[str, np.ndarray], str]:
+    """Return the ensembles of the classical ways and of networks on records of a test, and the table of them."""
     made = ways_beside(task.known(seed, task.usual_protocol), test, seed)
     made |= {name: network.records(test.x, N_MEMBERS, seed) for name, network in makers.items()}
-    return table_of_ensembles({name: measured(records, test) for name, records in made.items()})
+    return made, table_of_ensembles({name: measured(records, test) for name, records in made.items()})
+
+
+# --- Report
 
 
 def rows_beside(task: Task, networks: Networks, n_test: int, seed: int) -> tuple[list[Row], Part]:
@@ -148,7 +150,7 @@ def appendix(
     parts = [table(rows), *(table_of_periods(row, test) for row in of_networks)]
     parts += [pairs_in_words(rows, row.name) for row in of_networks]
     if makers := {name: network for name, network in networks.items() if isinstance(network, EnsembleNetwork)}:
-        parts.append(ensembles_beside(task, makers, test.take(slice(N_COMPARED)), seed))
+        parts.append(ensembles_beside(task, makers, test.take(slice(N_COMPARED)), seed)[1])
     text = "\n".join(f"\n{part}" for part in parts)
     if folder is None:
         return text

@@ -22,8 +22,8 @@ class Spectra(CustomDataGen):
     Options are those of `CustomDataGen`. Raises ValueError for another number of samples or another interval.
     """
 
-    def __init__(self, *arguments: object, **options: object) -> None:
-        super().__init__(*arguments, gen_type=None, **{"n_samples": N_SAMPLES, "dt": DT, **options})
+    def __init__(self, *arguments: object, n_samples: int = N_SAMPLES, dt: float = DT, **options: object) -> None:
+        super().__init__(*arguments, gen_type=None, n_samples=n_samples, dt=dt, **options)
         if (self.n_samples, self.dt) != (N_SAMPLES, DT):
             raise ValueError(f"a record has {N_SAMPLES} samples at {DT} s, not {self.n_samples} at {self.dt:g} s")
 
