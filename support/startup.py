@@ -1,6 +1,7 @@
 """The start of Keras: what has to be set before it is loaded, in the one place that loads it first."""
 
 import contextlib
+import ctypes
 import functools
 import importlib.util
 import logging
@@ -26,6 +27,10 @@ SETTINGS = {
     CACHE: platformdirs.user_cache_dir("seismic-hpo", appauthor=False),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
 }
+
+# Of glibc's mallopt, by its own names of them: the largest block that comes from the heap, how much that is free there
+# stays with the process, and by how much a heap grows.
+MALLOC = {"M_MMAP_THRESHOLD": (-3, 2**30), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 2**26)}
 
 
 @contextlib.contextmanager
@@ -67,10 +72,22 @@ def prepare_environment() -> None:
         os.environ.setdefault("KERAS_BACKEND", installed[0])
 
 
+def keep_memory() -> None:
+    """Let the process keep memory that it has freed, where its C library is glibc.
+
+    Blocks of traces and the arrays of each step are large, so that by default each goes back to the system, and comes
+    again page by page, which the system has to clear: on some machines that takes as long as the work itself.
+    """
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
+        for number, value in MALLOC.values():
+            library.mallopt(number, value)
+
+
 @functools.cache
 def load_keras() -> ModuleType:
     """Load Keras without its backend's messages, in the environment that `prepare_environment` makes."""
     prepare_environment()
+    keep_memory()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with silent_stderr():  # some messages come before TensorFlow reads its log level
         import keras

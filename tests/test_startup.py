@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -66,3 +67,28 @@ def test_the_requirements_of_jax_are_those_of_tensorflow_without_it():
     assert re.match(r"jax\[cuda\d+\]>=", jax)
     rest = {name: line for name, line in tables["requirements.txt"].items() if not name.startswith("tensor")}
     assert tables["requirements-jax.txt"] == rest
+
+
+FAULTS = """
+import resource
+import numpy as np
+from support.startup import keep_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        [np.ones(100_000) for _ in range(20)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+as_before = faults()
+keep_memory()
+faults()
+print(as_before, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's memory is kept")
+def test_memory_that_was_freed_is_used_again_without_the_system():
+    found = subprocess.run([sys.executable, "-c", FAULTS], cwd=ROOT, capture_output=True, text=True, check=True)
+    as_before, kept = map(int, found.stdout.split())
+    assert kept < 100 < as_before
