@@ -1,6 +1,8 @@
 """Project how long the published inversion study would take on this machine, from random networks of its space.
 
-    python -m benchmarks.bench_projection
+    python -m benchmarks.bench_projection                            30 networks
+    python -m benchmarks.bench_projection --minutes 4                those that are begun within 4 minutes
+    python -m benchmarks.bench_projection --skip 8 --minutes 4       others, if the first 8 were measured before
 
 Each network is drawn as a trial of the search draws it. What is measured are the seconds from its first line to the end
 of its first epoch, and the training and validation of two more epochs, which are short. A trial of the paper then takes
@@ -71,19 +73,25 @@ def main() -> None:
     """Measure the networks, and print the projection."""
     parser = argparse.ArgumentParser(description="Project how long the published inversion study would take here.")
     parser.add_argument("--networks", type=int, default=30, help="random networks (default 30)")
+    parser.add_argument(
+        "--skip", type=int, default=0, help="the first ones of these, which are not measured (default 0)"
+    )
     parser.add_argument("--steps", type=int, default=25, help="training steps of a measured epoch (default 25)")
+    parser.add_argument("--minutes", type=float, default=60.0, help="after which no other network begins (default 60)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the seconds to this file")
     options = parser.parse_args()
     print(hardware(), flush=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    found = []
-    for config in random_networks(options.networks):
+    found, end = [], time.perf_counter() + 60 * options.minutes
+    for config in random_networks(options.networks)[options.skip :]:
+        if time.perf_counter() > end:
+            break
         seconds = seconds_of_trial(config, options.steps)
         found.append({"network": config.label, **seconds})
         print(f"{config.label:40s} start {seconds['start']:5.1f} s, trial {seconds['trial']:7.0f} s", flush=True)
     hours, low, high = projection([row["trial"] for row in found])
     print(
-        f"The published study would take {hours:.1f} h here ({low:.1f} to {high:.1f}); "
+        f"By {len(found)} networks, the published study would take {hours:.1f} h here ({low:.1f} to {high:.1f}); "
         f"it took {PUBLISHED_HOURS} h on a laptop's RTX 3060."
     )
     if options.json:

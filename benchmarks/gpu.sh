@@ -10,7 +10,7 @@ export KERAS_BACKEND=jax PYTHONUNBUFFERED=1
 JAX_COMPILATION_CACHE_DIR=$(realpath "$out")/cache  # It is empty at first, as on a new machine.
 export JAX_COMPILATION_CACHE_DIR
 floor=(--steps 250 --configs "denoising Grid Search" "denoising Optuna" "inversion Grid Search" "inversion Optuna")
-projected=(--networks 30 --steps 25)
+projected=(--networks 30 --steps 25 --minutes 4)
 trials=12
 if [ -n "${SMALL:-}" ]; then
     floor=(--steps 2 --configs "denoising Grid Search") projected=(--networks 1 --steps 1) trials=1

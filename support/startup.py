@@ -30,7 +30,7 @@ SETTINGS = {
 
 # Of glibc's mallopt, by its own names of them: the largest block that comes from the heap, how much that is free there
 # stays with the process, and by how much a heap grows.
-MALLOC = {"M_MMAP_THRESHOLD": (-3, 2**30), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 2**26)}
+MALLOC = {"M_MMAP_THRESHOLD": (-3, 2**28), "M_TRIM_THRESHOLD": (-1, 2**29), "M_TOP_PAD": (-2, 2**26)}
 
 
 @contextlib.contextmanager
