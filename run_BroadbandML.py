@@ -187,7 +187,7 @@ PROBLEM = Problem(
         "Convolutional": NetworkConfig(
             "CNN", PSA, 1, num_filt=32, krnl_size=5, num_dil=32, learning_rate=2e-3, weight_decay=0.01, **OF_ALL
         ),
-        "Dense": NetworkConfig("DNN", PSA, 2, 128, dropout=0.1, learning_rate=2e-3, weight_decay=0.01, **OF_ALL),
+        "Dense": NetworkConfig("DNN", PSA, 2, 256, dropout=0.1, learning_rate=2e-3, weight_decay=0.01, **OF_ALL),
     },
     skipped_score=1.0,
     options=OPTIONS,

@@ -93,6 +93,17 @@ def test_members_have_the_low_pass_that_they_were_made_of_and_differ_above_it(ne
     assert np.abs(members - network.records(part.x, 3, seed=2)).max() > 0
 
 
+@pytest.mark.parametrize("drawn", [True, False])
+def test_members_are_matched_to_spectra_that_are_drawn_or_to_the_likeliest_one(network, monkeypatch, drawn):
+    part, targets = make_part(0, "blind", 1), []
+    monkeypatch.setattr(ensemble_model, "matched", lambda x, made, target, n: targets.append(np.array(target)) or made)
+    members = network.records(part.x, 4, seed=1, drawn=drawn)
+    likeliest = np.array(network.get_model().spectra(part.x.transpose(0, 2, 1)))[..., 0]
+    difference = np.abs(targets[0] - likeliest).max(axis=1)
+    assert (difference > 0.01).all() if drawn else (difference < 1e-6).all()
+    assert np.abs(np.diff(members, axis=1)).max() > 0  # The noise differs from member to member.
+
+
 def test_an_answer_is_the_spectrum_of_the_median_whatever_the_size_of_a_batch(network):
     x = make_part(0, "blind", 3).x.transpose(0, 2, 1)
     answer = network.predict_result(x)

@@ -32,7 +32,7 @@ from problems.broadband.parts import (
 )
 from problems.broadband.scores import bias, coverage, paired_difference, rms
 from problems.broadband.spectral import CHEAP, INFORMED, METHODS, Learned, source_estimator
-from problems.broadband.waveforms import INFORMED_WAYS, WAYS, match_spectrum, quality
+from problems.broadband.waveforms import INFORMED_WAYS, WAYS, Given, match_spectrum, quality
 
 ROOT = Path(__file__).parents[1]
 
@@ -183,6 +183,7 @@ def test_the_true_records_are_perfect():
     part = parts().test.take(slice(0, 10))
     found = quality(part.y, part)
     assert np.all(found.errors == 0) and np.all(found.duration_ratio == 1) and found.low_pass_error.max() < 1e-6
+    np.testing.assert_allclose(found.envelope, 10)
 
 
 def test_matched_records_have_their_spectrum_and_keep_x():
@@ -195,12 +196,20 @@ def test_matched_records_have_their_spectrum_and_keep_x():
 
 def test_records_are_as_near_as_what_they_are_made_of():
     error = {name: np.sqrt(np.mean(each.errors**2)) for name, each in made().items()}
-    truth, phases = (error[name] for name in INFORMED_WAYS)
+    truth, phases = (error[name] for name in INFORMED_WAYS[:2])
     assert truth < phases < error["stochastic, M and R from x"] < error["x alone"]
     assert phases < 0.2 and error["nearest training record"] < 0.6 and error["x alone"] > 1.0
     assert made()["x alone"].errors.mean() < -1
     assert 0.8 < np.median(made()[INFORMED_WAYS[1]].duration_ratio) < 1.25
     assert made()["nearest training record"].low_pass_error.max() < 0.1
+
+
+def test_errors_of_the_spectrum_cost_the_envelope_and_drawn_ones_cost_more():
+    few, rng = parts()._replace(test=parts().test.take(slice(0, 40))), np.random.default_rng(0)
+    predicted = few.test.target + rng.normal(0, 0.2, (40, 1))
+    given = Given(few, {"extra trees, spectrum and energy": predicted}, np.empty(0), rng)
+    scores = [quality(WAYS[name](given), few.test).envelope.mean() for name in INFORMED_WAYS[1:]]
+    assert 7 > scores[0] > scores[1] + 0.3 > scores[2] + 0.6
 
 
 # --- Words

@@ -28,6 +28,7 @@ Tensor = Any  # of the backend
 Side = Sequence[Tensor]  # what a critic takes
 RECONSTRUCTED = ("cycle", "envelope")  # how the names of losses end that compare records or latents
 JOINT = "joint"  # the game of D_x, D_z and D_xz; those of pairs have the names of their critics
+TO_BROADBAND = ("F_x", "G_z", "G_y")  # from a filtered record to a broadband one
 LEARNING = CODERS | {
     "hb": ("G_z", "F_z")
 }  # the generators that a band trains; hb leaves those of bb and fl as they are
@@ -87,7 +88,7 @@ class Alice(keras.Model):
 
     def call(self, x: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Return broadband records from filtered ones, G_y(G_z(F_x(x))); further channels of x do not count."""
-        return self.through(("F_x", "G_z", "G_y"), x[..., :N_COMPONENTS], noise)
+        return self.through(TO_BROADBAND, x[..., :N_COMPONENTS], noise)
 
     def reconstruct(self, y: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Return broadband records from their latents, G_y(F_y(y))."""

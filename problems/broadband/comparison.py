@@ -12,9 +12,9 @@ import numpy as np
 from dataGeneration import stream_generator
 from problems.broadband.bands import Leak, leak, low_pass, published_low_pass
 from problems.broadband.parts import SHORT_PERIODS, Part, Parts
-from problems.broadband.scores import bias, coverage, paired_difference, rms
+from problems.broadband.scores import bias, coverage, mean, paired_difference, rms
 from problems.broadband.spectral import BAND, INFORMED, METHODS, Method, Prediction
-from problems.broadband.waveforms import INFORMED_WAYS, WAYS, Given, Quality, quality, stochastic_motion
+from problems.broadband.waveforms import INFORMED_WAYS, N_SCORED, WAYS, Given, Quality, quality, stochastic_motion
 from support.bootstrap import CONFIDENCE, Interval
 from support.checks import check_names
 from support.text import explained_table
@@ -153,8 +153,9 @@ def table_of_ways(found: Mapping[str, Quality]) -> str:
         "Whole records, one for each of the test. 'Bias' is the mean error of log10 PSA at all short periods, and "
         "'largest' the one of the period where it is largest. The duration is that from 5 to 95% of the Arias "
         "intensity; of its ratio to the true one, the median and the 16th and 84th percentiles are given. 'Low-pass' "
-        "is the median of the largest difference of the low-passed record from x, relative to the largest x. What is "
-        "in brackets knows more than x."
+        "is the median of the largest difference of the low-passed record from x, relative to the largest x. 'EG' is "
+        f"the goodness of fit of envelopes, of which 10 is perfect, on the first {N_SCORED:,} records. What is in "
+        "brackets knows more than x."
     )
     lines = []
     for name, each in found.items():
@@ -168,9 +169,10 @@ def table_of_ways(found: Mapping[str, Quality]) -> str:
                 f"{by_period[np.abs(by_period).argmax()]:+.2f}",
                 "{:.2f} ({:.2f}-{:.2f})".format(*ratio),
                 f"{np.median(each.low_pass_error):.1%}",
+                "{:.2f} ({:.2f}-{:.2f})".format(*mean(each.envelope)),
             ]
         )
-    headings = ["Way", "rms of log10 PSA", "Bias", "largest", "Duration ratio", "Low-pass"]
+    headings = ["Way", "rms of log10 PSA", "Bias", "largest", "Duration ratio", "Low-pass", "EG"]
     return explained_table(explanation, headings, lines)
 
 

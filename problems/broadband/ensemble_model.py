@@ -16,9 +16,9 @@ import numpy as np
 from baseML import BaseMLClass
 from networks.rows import NetworkConfig
 from problems.broadband.alice_design import BANDS, REDUCED, Design, Player
-from problems.broadband.alice_model import Alice
+from problems.broadband.alice_model import TO_BROADBAND, Alice
 from problems.broadband.alice_networks import N_COMPONENTS, N_SAMPLES
-from problems.broadband.operators import LEAST, log_psa, matched
+from problems.broadband.operators import LEAST, log_psa, low_passed, matched
 from problems.broadband.parts import SHORT_PERIODS
 from problems.broadband.spectral_networks import PSA
 from support.startup import load_keras
@@ -125,18 +125,21 @@ class EnsembleModel(Alice):
         """Return log10 PSA of the median of ensembles, (batch, 9, 1)."""
         return ops.median(self._spectra_of(self.records(x, N_MEMBERS, ANSWER_SEED)), axis=1)[..., None]
 
-    def records(self, x: Tensor, n_members: int, seed: int) -> Tensor:
-        """Return ``n_members`` broadband records for each x, (batch, n_members, n_samples, 3) in cm/s^2."""
+    def records(self, x: Tensor, n_members: int, seed: int, drawn: bool = True) -> Tensor:
+        """Return ``n_members`` broadband records for each x, (batch, n_members, n_samples, 3) in cm/s^2.
+
+        The spectrum of each is drawn, or, without ``drawn``, the likeliest one.
+        """
         many = ops.repeat(ops.convert_to_tensor(x), n_members, axis=0)
-        steps, n = self.design.latent_length, ops.shape(many)[0]
-        shapes = ((n, *x.shape[1:]), *((n, steps, self.design.channels(band)) for band in ("fl", "bb")))
+        n = ops.shape(many)[0]
+        shapes = [(n, *self.generators[name].inputs[0].shape[1:]) for name in TO_BROADBAND]
         noise = [keras.random.normal(shape, seed=seed + number) for number, shape in enumerate(shapes)]
-        generated = self.through(("F_x", "G_z", "G_y"), self._in_units(many), noise)
-        drawn = keras.random.normal((n, N_PERIODS), seed=seed + len(noise))
-        errors = ops.matmul(
-            drawn, ops.transpose(ops.cholesky(self.covariance + LEAST * np.eye(N_PERIODS, dtype="float32")))
-        )
-        target = ops.repeat(self.spectra(x)[..., 0], n_members, axis=0) + errors
+        generated = self.through(TO_BROADBAND, self._in_units(many), noise)
+        target = ops.repeat(self.spectra(x)[..., 0], n_members, axis=0)
+        if drawn:
+            standard = keras.random.normal((n, N_PERIODS), seed=seed + len(noise))
+            factor = ops.cholesky(self.covariance + LEAST * np.eye(N_PERIODS, dtype="float32"))
+            target = target + ops.matmul(standard, ops.transpose(factor))
         level = ops.mean(target - log_psa(generated, SHORT_PERIODS), axis=1)
         generated = generated * ops.power(10.0, level)[:, None, None]
         return ops.reshape(matched(many, generated, target, N_MATCHINGS), (-1, n_members, *x.shape[1:]))
@@ -150,7 +153,7 @@ class EnsembleModel(Alice):
         return super().reconstruct(self._in_units(y), noise) * self._unit(y)
 
     def translate_back(self, y: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        return super().translate_back(self._in_units(y), noise) * self._unit(y)
+        return super().translate_back(self._in_units(y), noise) * self._unit(low_passed(y))
 
     # --- Training
 

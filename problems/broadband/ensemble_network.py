@@ -132,15 +132,16 @@ class EnsembleNetwork(BaseMLClass):
             rows += [(name, f"critic of {band}", part, part.output_shape[-1]) for name, part in critics.items()]
         return [(name, role, str(shape[1:]), part.count_params()) for name, role, part, shape in rows]
 
-    def records(self, x: np.ndarray, n_members: int, seed: int = 0) -> np.ndarray:
+    def records(self, x: np.ndarray, n_members: int, seed: int = 0, drawn: bool = True) -> np.ndarray:
         """Ensembles (n, n_members, 3, n_samples) of low-passed records x (n, 3, n_samples), all in cm/s^2.
 
-        The low-pass of each is x. Equal seeds give equal ensembles for equal numbers of records.
+        The low-pass of each is x. Its spectrum is drawn for each member, or, without ``drawn``, the likeliest one for
+        all. Equal seeds give equal ensembles for equal numbers of records.
         """
         model, made = self.get_model(), []
         for number, one in enumerate(np.asarray(x, np.float32)):
             own_seed = int(np.random.default_rng([seed, number]).integers(2**30))
-            made.append(keras.ops.convert_to_numpy(model.records(one.T[None], n_members, own_seed)))
+            made.append(keras.ops.convert_to_numpy(model.records(one.T[None], n_members, own_seed, drawn)))
         return np.concatenate(made).transpose(0, 1, 3, 2)
 
 

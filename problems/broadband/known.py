@@ -119,9 +119,15 @@ def ways_beside(known: Known, test: Part, seed: int) -> dict[str, np.ndarray]:
 def ensembles_beside(
     task: Task, makers: Mapping[str, EnsembleNetwork], test: Part, seed: int
 ) -> tuple[dict[str, np.ndarray], str]:
-    """Return the ensembles of the classical ways and of networks on records of a test, and the table of them."""
+    """Return the ensembles of the classical ways and of networks on records of a test, and the table of them.
+
+    Those of each network are there twice: with spectra that are drawn, and with the likeliest one, which is what may
+    stand beside a way that makes one record.
+    """
     made = ways_beside(task.known(seed, task.usual_protocol), test, seed)
-    made |= {name: network.records(test.x, N_MEMBERS, seed) for name, network in makers.items()}
+    for name, network in makers.items():
+        made[name] = network.records(test.x, N_MEMBERS, seed)
+        made[f"{name}, likeliest spectrum"] = network.records(test.x, N_STOCHASTIC, seed, drawn=False)
     return made, table_of_ensembles({name: measured(records, test) for name, records in made.items()})
 
 

@@ -14,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from problems.broadband.bands import F_C, join, low_pass
+from problems.broadband.goodness import goodness
 from problems.broadband.parts import INPUTS, SHORT_PERIODS, Part, Parts, log_psa
 from problems.broadband.response import significant_duration
 from problems.broadband.source import DISTANCES, DT, MAGNITUDES, draw_sources, ground_motion
@@ -21,6 +22,7 @@ from problems.broadband.spectral import BOTH, source_estimator
 
 N_ITERATIONS = 6  # of the matching
 RECORDS_AT_ONCE = 100
+N_SCORED, N_FREQUENCIES = 100, 40  # records and frequencies of the score of envelopes, which takes long
 
 
 class Given(NamedTuple):
@@ -38,6 +40,7 @@ class Quality(NamedTuple):
     errors: np.ndarray  # of log10 PSA at SHORT_PERIODS, predicted minus true, (n, 9)
     duration_ratio: np.ndarray  # 5-95 % durations of the horizontals, mean of the two over that of the true ones, (n,)
     low_pass_error: np.ndarray  # largest difference of the low-pass from x, over the largest |x|, (n,)
+    envelope: np.ndarray  # the score EG of the first N_SCORED records
 
 
 def stochastic_motion(parts: Parts, rng: np.random.Generator) -> np.ndarray:
@@ -99,6 +102,18 @@ def _matched(given: Given, method: str) -> np.ndarray:
     return match_spectrum(given.parts.test.x, given.stochastic, given.predictions[method])
 
 
+def _other_phases(given: Given) -> np.ndarray:
+    """Return records of the true sources, paths and sites; their envelopes are as the true ones."""
+    return join(given.parts.test.x, ground_motion(given.rng, given.parts.test.sources))
+
+
+def _enveloped(given: Given, with_errors: bool) -> np.ndarray:
+    """Return the same with the spectrum that extra trees predict, or with one whose errors are as large and drawn."""
+    test, predicted = given.parts.test, given.predictions["extra trees, spectrum and energy"]
+    target = predicted + given.rng.permutation(test.target - predicted) if with_errors else predicted
+    return match_spectrum(test.x, _other_phases(given), target)
+
+
 WAYS: Mapping[str, Callable[[Given], np.ndarray]] = {
     "x alone": lambda given: given.parts.test.x,
     "nearest training record": _nearest,
@@ -108,11 +123,16 @@ WAYS: Mapping[str, Callable[[Given], np.ndarray]] = {
     "the same, matched to the true spectrum": lambda given: match_spectrum(
         given.parts.test.x, given.stochastic, given.parts.test.target
     ),
-    "other phases of the true source, path and site": lambda given: join(
-        given.parts.test.x, ground_motion(given.rng, given.parts.test.sources)
-    ),
+    "other phases of the true source, path and site": _other_phases,
+    "the same, matched to extra trees, too": lambda given: _enveloped(given, with_errors=False),
+    "the same, matched to extra trees with errors drawn": lambda given: _enveloped(given, with_errors=True),
 }
-INFORMED_WAYS = ("the same, matched to the true spectrum", "other phases of the true source, path and site")
+INFORMED_WAYS = (
+    "the same, matched to the true spectrum",
+    "other phases of the true source, path and site",
+    "the same, matched to extra trees, too",
+    "the same, matched to extra trees with errors drawn",
+)
 
 
 def horizontal_duration(records: np.ndarray) -> np.ndarray:
@@ -128,4 +148,6 @@ def low_pass_error(records: np.ndarray, x: np.ndarray) -> np.ndarray:
 def quality(records: np.ndarray, part: Part) -> Quality:
     """Compare records (n, 3, n_samples) with the true ones of a part."""
     duration_ratio = horizontal_duration(records) / horizontal_duration(part.y)
-    return Quality(log_psa(records, SHORT_PERIODS) - part.target, duration_ratio, low_pass_error(records, part.x))
+    errors, wrong = log_psa(records, SHORT_PERIODS) - part.target, low_pass_error(records, part.x)
+    scores = goodness(records[:N_SCORED], part.y[:N_SCORED], n_frequencies=N_FREQUENCIES)
+    return Quality(errors, duration_ratio, wrong, scores.envelope)
