@@ -15,6 +15,7 @@ from networks.rows import make_config
 from networks.size import estimate
 from problems.broadband import actions, ensemble_model, known
 from problems.broadband.actions import trained_network
+from problems.broadband.alice_model import Alice
 from problems.broadband.bands import low_pass
 from problems.broadband.ensemble_model import EnsembleLoss
 from problems.broadband.ensemble_network import ALICE, EnsembleConfig, EnsembleNetwork
@@ -102,6 +103,14 @@ def test_members_are_matched_to_spectra_that_are_drawn_or_to_the_likeliest_one(n
     difference = np.abs(targets[0] - likeliest).max(axis=1)
     assert (difference > 0.01).all() if drawn else (difference < 1e-6).all()
     assert np.abs(np.diff(members, axis=1)).max() > 0  # The noise differs from member to member.
+
+
+def test_the_way_back_has_the_level_of_low_passed_records(network, monkeypatch):
+    part = make_part(0, "blind", 2)
+    monkeypatch.setattr(Alice, "translate_back", lambda model, values, noise: keras.ops.ones_like(values))
+    found = np.array(network.get_model().translate_back(part.y.transpose(0, 2, 1)))
+    rms = np.sqrt(np.mean(part.x**2, axis=(1, 2)))
+    np.testing.assert_allclose(found[:, 0, 0], rms, rtol=1e-3)
 
 
 def test_an_answer_is_the_spectrum_of_the_median_whatever_the_size_of_a_batch(network):
