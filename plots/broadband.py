@@ -112,7 +112,7 @@ def plot_goodness(scores: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
     figure, axes = plt.subplots(
         2,
         2,
-        figsize=(5.4, 5.9),
+        figsize=(5.4, 6.3),
         width_ratios=(4, 1),
         height_ratios=(1, 4),
         layout="constrained",
@@ -130,7 +130,7 @@ def plot_goodness(scores: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
         ax.axhline(score, color="0.8", linewidth=0.6, zorder=0)
         ax.text(score + 0.1, 0.1, f"{word} from here", fontsize="x-small", color="0.4", rotation=90, va="bottom")
     ax.set(xlim=(0, 10), ylim=(0, 10), xlabel="Envelope (EG)", ylabel="Phase (PG)")
-    figure.legend(loc="outside lower center", fontsize="small", title="mean EG, PG", ncols=2)
+    figure.legend(loc="outside lower center", fontsize="small", title="mean EG, PG")
     for margin, shared in ((above, "x"), (beside, "y")):
         margin.sharex(ax) if shared == "x" else margin.sharey(ax)
         margin.tick_params(labelbottom=shared == "y", labelleft=shared == "x")
