@@ -508,7 +508,9 @@ def test_a_further_network_is_one_row(arrivals, tmp_path):
 
 
 def test_a_type_of_networks_has_standard_units_where_it_has_a_row_of_them(arrivals, monkeypatch):
-    with pytest.raises(ValueError, match="standard_units must be False for BILSTM ARRIVAL.*SEQ, AE.* have such units"):
+    with pytest.raises(
+        ValueError, match="standard_units must be False for BILSTM ARRIVAL.*SEQ, AE(, PSA)? have such units"
+    ):
         replace(arrivals, standard_units=True)
     monkeypatch.setitem(STANDARD_UNITS, "ARRIVAL", STANDARD_UNITS["SEQ"])
     config = replace(arrivals, standard_units=True)
