@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from evaluation.scores import snr_db
 from networks.backends import hardware
 from problems.broadband.alice_design import PUBLISHED, REDUCED, Design
 from problems.broadband.ensemble_model import EnsembleModel
@@ -63,9 +64,9 @@ def row(name: str, model: EnsembleModel, n_steps: int, y: np.ndarray) -> list[st
     """Return how networks make records y (n, 3, n_samples) again, in words."""
     records = y.transpose(0, 2, 1)
     made = np.concatenate([keras.ops.convert_to_numpy(model.reconstruct(each[None])) for each in records])
-    ratio = np.sum(records**2, axis=(1, 2)) / np.sum((records - made) ** 2, axis=(1, 2))
     errors = log_psa(made.transpose(0, 2, 1), SHORT_PERIODS) - log_psa(y, SHORT_PERIODS)
-    low, middle, high = np.percentile(10 * np.log10(ratio), (16, 50, 84))
+    of_records = snr_db(*(each.reshape(len(y), -1) for each in (records, made)))
+    low, middle, high = np.percentile(of_records, (16, 50, 84))
     of_psa = "{:+.3f} ({:+.3f} to {:+.3f})".format(*bias(errors)), "{:.3f} ({:.3f}-{:.3f})".format(*rms(errors))
     n_weights = model.generators["F_y"].count_params() + model.generators["G_y"].count_params()
     return [name, f"{n_weights:,}", f"{n_steps:,}", f"{middle:.1f} ({low:.1f} to {high:.1f})", *of_psa]

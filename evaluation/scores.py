@@ -60,7 +60,7 @@ def trace_rmse(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.sqrt(np.mean((predicted - y) ** 2, axis=1))
 
 
-def _snr_db(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def snr_db(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """10 log10(sum y^2 / sum (predicted - y)^2) of each trace, (n_traces,), within SNR_LIMITS; 0 where both are 0."""
     smallest = np.finfo(np.float64).tiny
     of_signal, of_error = (np.log10(np.maximum(np.sum(part**2, axis=1), smallest)) for part in (y, predicted - y))
@@ -69,7 +69,7 @@ def _snr_db(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 def _gain_db(y: np.ndarray, predicted: np.ndarray, x: np.ndarray) -> np.ndarray:
     """How much higher the SNR of the prediction is than that of the input, (n_traces,)."""
-    return _snr_db(y, predicted) - _snr_db(*same_shape(y=y, x=x))
+    return snr_db(y, predicted) - snr_db(*same_shape(y=y, x=x))
 
 
 def _trace_correlation(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -97,7 +97,7 @@ AMPLITUDE_RMSE = Metric(
     "rmse", "RMSE", "", 5, lambda y, predicted, x: [trace_rmse(y, predicted)], higher_is_better=False
 )
 VELOCITY_RMSE = AMPLITUDE_RMSE._replace(unit="ft/s", decimals=0)
-SNR = Metric("snr_db", "SNR", "dB", 2, lambda y, predicted, x: [_snr_db(y, predicted)])
+SNR = Metric("snr_db", "SNR", "dB", 2, lambda y, predicted, x: [snr_db(y, predicted)])
 SNR_GAIN = Metric("gain_db", "Gain", "dB", 2, lambda y, predicted, x: [_gain_db(y, predicted, x)])
 # No measure of quality: a method that is wrong everywhere may have none.
 VELOCITY_BIAS = Metric(

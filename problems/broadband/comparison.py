@@ -14,7 +14,15 @@ from problems.broadband.bands import Leak, leak, low_pass, published_low_pass
 from problems.broadband.parts import SHORT_PERIODS, Part, Parts
 from problems.broadband.scores import bias, coverage, mean, paired_difference, rms
 from problems.broadband.spectral import BAND, INFORMED, METHODS, Method, Prediction
-from problems.broadband.waveforms import INFORMED_WAYS, N_SCORED, WAYS, Given, Quality, quality, stochastic_motion
+from problems.broadband.waveforms import (
+    INFORMED_WAYS,
+    RECORDS_SCORED,
+    WAYS,
+    Given,
+    Quality,
+    quality,
+    stochastic_motion,
+)
 from support.bootstrap import CONFIDENCE, Interval
 from support.checks import check_names
 from support.text import explained_table
@@ -154,8 +162,8 @@ def table_of_ways(found: Mapping[str, Quality]) -> str:
         "'largest' the one of the period where it is largest. The duration is that from 5 to 95% of the Arias "
         "intensity; of its ratio to the true one, the median and the 16th and 84th percentiles are given. 'Low-pass' "
         "is the median of the largest difference of the low-passed record from x, relative to the largest x. 'EG' is "
-        f"the goodness of fit of envelopes, of which 10 is perfect, on the first {N_SCORED:,} records. What is in "
-        "brackets knows more than x."
+        f"the goodness of fit of envelopes, of which 10 is perfect, on the first {RECORDS_SCORED:,} records. What is "
+        "in brackets knows more than x."
     )
     lines = []
     for name, each in found.items():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from problems.broadband.bands import F_C
-from problems.broadband.goodness import goodness
+from problems.broadband.goodness import FEW_FREQUENCIES, goodness
 from problems.broadband.parts import SHORT_PERIODS, Part, log_psa
 from problems.broadband.response import arias_intensity, band_amplitudes
 from problems.broadband.scores import mean, quantiles, rms
@@ -25,7 +25,6 @@ from support.text import explained_table
 
 PERCENTILES = (50, 16, 84, 5, 95)  # of the bands
 FREQUENCY_BANDS = ((0.1, 1.0), (1.0, 3.0), (3.0, 8.0), (8.0, 16.0), (16.0, 30.0))  # Hz
-N_FREQUENCIES = 40  # of the goodness of fit; the mean of many records is that of 100
 N_SCORED = 5  # members of each record whose goodness of fit is measured, as that takes longer than all else
 
 
@@ -58,7 +57,7 @@ class Measured(NamedTuple):
 
 
 def measured(
-    generated: Iterable[np.ndarray], part: Part, n_scored: int = N_SCORED, n_frequencies: int = N_FREQUENCIES
+    generated: Iterable[np.ndarray], part: Part, n_scored: int = N_SCORED, n_frequencies: int = FEW_FREQUENCIES
 ) -> Measured:
     """Compare ensembles with the true records of a part.
 

@@ -20,6 +20,7 @@ from support.checks import check_number, check_whole
 
 LOWEST, HIGHEST = 0.1, 30.0  # Hz
 N_FREQUENCIES = 100
+FEW_FREQUENCIES = 40  # for many records, as the mean of their scores is that of 100 frequencies
 W0 = 6.0  # of the Morlet wavelet: a wavelet of the frequency f has a spectrum of the width f / W0
 PERFECT = 10.0  # the score without misfit
 SAMPLES_PER_PERIOD = 4  # of a transform; its spectrum is below 1e-5 of its largest value from 1.8 f on

@@ -14,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from problems.broadband.bands import F_C, join, low_pass
-from problems.broadband.goodness import goodness
+from problems.broadband.goodness import FEW_FREQUENCIES, goodness
 from problems.broadband.parts import INPUTS, SHORT_PERIODS, Part, Parts, log_psa
 from problems.broadband.response import significant_duration
 from problems.broadband.source import DISTANCES, DT, MAGNITUDES, draw_sources, ground_motion
@@ -22,7 +22,7 @@ from problems.broadband.spectral import BOTH, source_estimator
 
 N_ITERATIONS = 6  # of the matching
 RECORDS_AT_ONCE = 100
-N_SCORED, N_FREQUENCIES = 100, 40  # records and frequencies of the score of envelopes, which takes long
+RECORDS_SCORED = 100  # by their envelopes, as this score takes long
 
 
 class Given(NamedTuple):
@@ -40,7 +40,7 @@ class Quality(NamedTuple):
     errors: np.ndarray  # of log10 PSA at SHORT_PERIODS, predicted minus true, (n, 9)
     duration_ratio: np.ndarray  # 5-95 % durations of the horizontals, mean of the two over that of the true ones, (n,)
     low_pass_error: np.ndarray  # largest difference of the low-pass from x, over the largest |x|, (n,)
-    envelope: np.ndarray  # the score EG of the first N_SCORED records
+    envelope: np.ndarray  # the score EG of the first RECORDS_SCORED records
 
 
 def stochastic_motion(parts: Parts, rng: np.random.Generator) -> np.ndarray:
@@ -149,5 +149,5 @@ def quality(records: np.ndarray, part: Part) -> Quality:
     """Compare records (n, 3, n_samples) with the true ones of a part."""
     duration_ratio = horizontal_duration(records) / horizontal_duration(part.y)
     errors, wrong = log_psa(records, SHORT_PERIODS) - part.target, low_pass_error(records, part.x)
-    scores = goodness(records[:N_SCORED], part.y[:N_SCORED], n_frequencies=N_FREQUENCIES)
+    scores = goodness(records[:RECORDS_SCORED], part.y[:RECORDS_SCORED], n_frequencies=FEW_FREQUENCIES)
     return Quality(errors, duration_ratio, wrong, scores.envelope)
