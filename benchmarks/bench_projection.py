@@ -80,6 +80,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="after which no other network begins (default 60)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the seconds to this file")
     options = parser.parse_args()
+    if not 0 <= options.skip < options.networks:
+        parser.error(f"--skip must be 0 to {options.networks - 1} of {options.networks} networks, not {options.skip}")
     print(hardware(), flush=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     found, end = [], time.perf_counter() + 60 * options.minutes
