@@ -79,8 +79,22 @@ def join(
     if x.shape != generated.shape:
         raise ValueError(f"x and generated must be of one shape, not {x.shape} and {generated.shape}")
     difference = x.astype(np.float64) - low_pass(generated.astype(np.float64), cutoff, dt)
-    added = _filtered(difference, lambda h: h / (h**2 + least_gain**2), cutoff, dt)
-    return (generated + added).astype(generated.dtype)
+    return (generated + restored(difference, least_gain, cutoff, dt)).astype(generated.dtype)
+
+
+def restored(x: np.ndarray, least_gain: float = JOIN_GAIN, cutoff: float = F_C, dt: float = DT) -> np.ndarray:
+    """Return low-passed records x divided by their gain h, as h / (h^2 + least_gain^2), in their dtype.
+
+    What the low-pass has left of motion above the cutoff comes back as large as it was, to 1.33 cutoff with a least
+    gain of 0.01 and to 1.78 cutoff with 1e-4. Raises ValueError for records that are not finite.
+
+    >>> time = np.arange(4096) * 0.01
+    >>> record = np.cos(2 * np.pi * 1.1 * time)
+    >>> x = low_pass(record)
+    >>> [float(abs(each)[500:-500].max().round(2)) for each in (x, restored(x, least_gain=1e-4) - record)]
+    [0.18, 0.0]
+    """
+    return _filtered(check_records("x", x), lambda h: h / (h**2 + least_gain**2), cutoff, dt)
 
 
 def _filtered(records: np.ndarray, of_gain: Callable[[np.ndarray], np.ndarray], cutoff: float, dt: float) -> np.ndarray:

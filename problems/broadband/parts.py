@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dataGeneration import TRACES_PER_BLOCK, stream_generator
-from problems.broadband.bands import low_pass
+from problems.broadband.bands import low_pass, restored
 from problems.broadband.response import horizontal_psa
 from problems.broadband.source import DT, Sources, make_records
 from support.checks import check_whole
@@ -121,11 +121,13 @@ def true_source(part: Part) -> np.ndarray:
 
 
 INPUTS: Mapping[str, Callable[[Part], np.ndarray]] = {  # name: features (n, n_features)
-    # The first two are in what is `Seen`; no simulation gives the last four.
+    # The first two are in what is `Seen`; no simulation to 1 Hz gives the others.
     "spectrum of x": lambda part: part.spectrum,
     "spectrum of x and its energy in time": lambda part: np.hstack([part.spectrum, part.energy]),
     "spectrum of y": lambda part: part.own_spectrum,
     "spectrum of y and energy of x in time": lambda part: np.hstack([part.own_spectrum, part.energy]),
     "true M and R": true_source,
     "spectrum of x, true M and R": lambda part: np.hstack([part.spectrum, true_source(part)]),
+    "x restored to 1.33 Hz": lambda part: np.hstack(seen_in(restored(part.x))),
+    "x restored to 1.78 Hz": lambda part: np.hstack(seen_in(restored(part.x, least_gain=1e-4))),
 }

@@ -166,12 +166,20 @@ METHODS: Mapping[str, Callable[[], Learned]] = {
     "quadratic in true M and log R": lambda: Learned([_quadratic()], "true M and R"),
     "ridge, spectrum of y": lambda: Learned(_ridges(), "spectrum of y"),
     "ridge, spectrum of y and energy of x": lambda: Learned(_ridges(), "spectrum of y and energy of x in time"),
+    "extra trees, spectrum of y and energy of x": lambda: Learned(
+        _extra_trees(), "spectrum of y and energy of x in time"
+    ),
     "ridge, spectrum of x, true M and R": lambda: Learned(_ridges(), "spectrum of x, true M and R"),
+    "ridge, x restored to 1.33 Hz": lambda: Learned(_ridges(), "x restored to 1.33 Hz"),
+    "ridge, x restored to 1.78 Hz": lambda: Learned(_ridges(), "x restored to 1.78 Hz"),
 }
 CHEAP = ("mean spectrum", "its shape scaled at 0.75 s", "ridge, spectrum of x", "ridge, spectrum and energy")
 INFORMED = (  # methods that know more than x
     "quadratic in true M and log R",
     "ridge, spectrum of y",
     "ridge, spectrum of y and energy of x",
+    "extra trees, spectrum of y and energy of x",
     "ridge, spectrum of x, true M and R",
+    "ridge, x restored to 1.33 Hz",
+    "ridge, x restored to 1.78 Hz",
 )
