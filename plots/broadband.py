@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from plots.style import COLOURS, PAGE_WIDTH, PREDICTION_COLOURS, picture
 
 MEMBER_COLOUR = COLOURS["sky blue"]
+MANY_COLOURS = [*PREDICTION_COLOURS, COLOURS["sky blue"], "0.5"]
 LOWEST_SHOWN = 0.1  # Hz
 LEAST_SHOWN = 1e-6  # of the largest amplitude
 GRADES = {4: "fair", 6: "good", 8: "excellent"}  # lower ends of scores, after Kristekova and others (2009)
@@ -120,7 +121,7 @@ def plot_goodness(scores: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure
     axes[0, 1].remove()
     above, ax, beside = axes[0, 0], axes[1, 0], axes[1, 1]
     bins = np.linspace(0, 10, 41)
-    for colour, (name, (envelope, phase)) in zip(cycle(PREDICTION_COLOURS), scores.items(), strict=False):
+    for colour, (name, (envelope, phase)) in zip(cycle(MANY_COLOURS), scores.items(), strict=False):
         label = f"{name}: {np.mean(envelope):.1f}, {np.mean(phase):.1f}"
         ax.scatter(envelope, phase, 8, color=colour, alpha=0.5, linewidths=0, label=label)
         above.hist(envelope, bins, color=colour, histtype="step")
@@ -154,7 +155,7 @@ def plot_losses(histories: Mapping[str, Mapping[str, np.ndarray]], bands: Sequen
     styles = dict(zip(histories, cycle(("-", "--", ":")), strict=False))
     columns = dict.fromkeys(name for own in histories.values() for name in own if name.partition(" ")[0] in shown)
     losses = list(dict.fromkeys(name.partition(" ")[2] for name in columns))
-    colours = dict(zip(losses, cycle([*PREDICTION_COLOURS, COLOURS["sky blue"], "0.5"]), strict=False))
+    colours = dict(zip(losses, cycle(MANY_COLOURS), strict=False))
     for training, own in histories.items():
         for ax, band in zip(axes[0], shown, strict=False):
             for loss in losses:

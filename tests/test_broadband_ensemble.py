@@ -1,6 +1,7 @@
 """The adversarial networks as networks of the house: ensembles, their loss, files, actions and options."""
 
 import csv
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from hpo.tree import ResultsTree
 from networks.rows import make_config
 from networks.size import estimate
 from problems.broadband import actions, ensemble_model, known
-from problems.broadband.actions import trained_network
+from problems.broadband.actions import trained_networks
 from problems.broadband.alice_model import Alice
 from problems.broadband.bands import low_pass
 from problems.broadband.ensemble_model import EnsembleLoss
@@ -178,7 +179,9 @@ def test_settings_outside_of_their_ranges_are_named(options, words):
 
 def test_a_final_training_stands_beside_other_ways(tree):
     results = ResultsTree(tree, "Broadband")
-    trained = trained_network(SimpleNamespace(problem=PROBLEM, tree=results))
+    found = trained_networks(SimpleNamespace(problem=PROBLEM, tree=results))
+    assert list(found) == ["Adversarial"]
+    trained = found["Adversarial"]
     assert trained.network.config == TINY
     rows = list(csv.DictReader((results.repeatability / "repeatability_summary.csv").open()))
     assert [row["FIL"] for row in rows] == ["2"]
@@ -197,6 +200,18 @@ def test_generating_writes_ensembles_and_pictures(tree, capsys):
         assert file["members"].shape == (4, FEW, 3, 4096) and str(file["unit"]) == "cm/s^2"
     assert len(list(folder.glob("record_*.png"))) == 4
     assert "Ensembles" in capsys.readouterr().out
+
+
+def test_all_final_networks_are_compared_with_other_ways(tree, tmp_path, capsys, monkeypatch):
+    shutil.copytree(tree, tmp_path / "two")
+    results = ResultsTree(tmp_path / "two", "Broadband")
+    shutil.copytree(results.final_model("Adversarial"), results.final_model("Without critics"))
+    monkeypatch.setattr(actions, "N_COMPARED", 2)
+    assert run(tmp_path / "two", "--action", "compare") == 0
+    (headings,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Metric")]
+    for name in ("nearest training record", "Adversarial", "Without critics", "Without critics, likeliest spectrum"):
+        assert name in headings
+    assert (results.root / "Ensembles" / "goodness.png").is_file()
 
 
 def test_own_records_get_ensembles_and_too_few_no_score(tree, tmp_path, capsys):

@@ -38,14 +38,17 @@ class Trained(NamedTuple):
     network: EnsembleNetwork
 
 
-def trained_network(run: object) -> Trained:
-    """Return the adversarial network that is the best of a study, or else of the final trainings, of a run's tree.
+def trained_networks(run: object) -> dict[str, Trained]:
+    """Return the adversarial networks of a run's tree, by approach: the best of a study, and the final ones behind it.
 
     Raises UserError where there is none.
     """
+    found = {}
     for approach in run.problem.approaches:
-        for path in sorted(run.tree.final_model(approach).glob("ALICE_*.keras"), reverse=True):
-            return Trained(path, BaseMLClass.load_model(path))
+        for path in sorted(run.tree.final_model(approach).glob("ALICE_*.keras"))[-1:]:
+            found[approach] = Trained(path, BaseMLClass.load_model(path))
+    if found:
+        return found
     raise UserError(
         f"there is no adversarial network in {run.tree.root / 'Final_Model'}; this command trains one: "
         "python run_BroadbandML.py --action train --mode final_model"
@@ -67,8 +70,11 @@ def records_asked_for(path: Path | None, unit: str | None, n: int, seed: int) ->
 
 
 def generate(task: Task, path: Path | None, unit: str | None, run: object) -> None:
-    """Write ensembles of blind or own records, and a picture of each of the first ones, below the root of results."""
-    trained = trained_network(run)
+    """Write ensembles of blind or own records, and a picture of each of the first ones, below the root of results.
+
+    They are those of the first network.
+    """
+    trained = next(iter(trained_networks(run).values()))
     part, words = records_asked_for(path, unit, N_GENERATED, run.settings.seed)
     print(words)
     folder = run.tree.root / "Ensembles"
@@ -88,19 +94,21 @@ def generate(task: Task, path: Path | None, unit: str | None, run: object) -> No
 
 def compare(task: Task, path: Path | None, unit: str | None, run: object) -> None:
     """Print the metrics of ensembles beside those of other ways, and draw the scores of envelopes and phases."""
-    trained = trained_network(run)
+    trained = trained_networks(run)
     part, words = records_asked_for(path, unit, N_COMPARED, run.settings.seed)
     print(words)
     if path is not None and len(part.y) < FEWEST_SCORED:
         print(f"{number_of(len(part.y), 'record')} are too few for scores, which need {FEWEST_SCORED} or more.")
         return
-    made, table = ensembles_beside(task, {"adversarial networks": trained.network}, part, run.settings.seed)
+    makers = {approach: each.network for approach, each in trained.items()}
+    made, table = ensembles_beside(task, makers, part, run.settings.seed)
     print(table)
     scores = {name: goodness(records[:, 0], part.y) for name, records in made.items()}
     folder = run.tree.root / "Ensembles"
     folder.mkdir(parents=True, exist_ok=True)
     save(plot_goodness({name: (each.envelope, each.phase) for name, each in scores.items()}), folder / "goodness.png")
-    print(f"Network       {trained.path}")
+    for each in trained.values():
+        print(f"Network       {each.path}")
     print(f"Picture       {folder / 'goodness.png'}")
 
 
