@@ -52,7 +52,7 @@ def main() -> None:
             rows.append([name, *found.split(";")])
         print(text_table(["Memory", "CPU", "in the system", "Page faults", "Largest"], rows))
         return
-    with mock.patch.object(startup, "keep_memory", startup.keep_memory if mode == "kept" else lambda: None):
+    with mock.patch.dict(startup.MALLOC, clear=mode == "given back"):
         print(*figures(), sep=";")
 
 

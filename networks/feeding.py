@@ -9,7 +9,7 @@ import numpy as np
 from dataPreProcessing import CustomDataGen
 from networks.backends import device_name
 from networks.size import VALIDATION_BATCH
-from support.startup import load_keras
+from support.startup import keep_memory, load_keras
 from support.stopping import stop_was_asked
 
 keras = load_keras()
@@ -69,6 +69,7 @@ def _dataset(stream: CustomDataGen, batch_size: int):
     at_once = max(1, TRACES_AT_ONCE // stream.batch_size) * stream.batch_size
 
     def one_pass() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        keep_memory()  # Just before its first pass, TensorFlow has told glibc to give back every large block.
         stream.on_epoch_begin()
         for first in range(0, stream.n, at_once):
             yield _traces(stream, first, min(first + at_once, stream.n))

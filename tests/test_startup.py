@@ -72,23 +72,32 @@ def test_the_requirements_of_jax_are_those_of_tensorflow_without_it():
 FAULTS = """
 import resource
 import numpy as np
-from support.startup import keep_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
-        [np.ones(100_000) for _ in range(20)]
+        [np.ones(400_000) for _ in range(20)]
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 as_before = faults()
-keep_memory()
+{kept_by}
 faults()
 print(as_before, faults())
 """
+KEPT_BY = {
+    "start": "from support.startup import keep_memory\nkeep_memory()",
+    "training": """
+from dataPreProcessing import CustomDataGen
+from networks.feeding import fit_input
+next(iter(fit_input(CustomDataGen(n=1, n_samples=100))))
+""",
+}
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's memory is kept")
-def test_memory_that_was_freed_is_used_again_without_the_system():
-    found = subprocess.run([sys.executable, "-c", FAULTS], cwd=ROOT, capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("kept_by", KEPT_BY)
+def test_memory_that_was_freed_is_used_again_without_the_system(kept_by):
+    code = FAULTS.format(kept_by=KEPT_BY[kept_by])
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     as_before, kept = map(int, found.stdout.split())
     assert kept < 100 < as_before
