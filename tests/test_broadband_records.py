@@ -91,9 +91,9 @@ def test_a_trend_is_taken_out(tmp_path):
 
 
 def test_what_the_user_says_replaces_what_the_file_says_and_is_noted(tmp_path):
-    path = write(tmp_path / "own.npz", unit="counts", dt=None)
+    path = write(tmp_path / "own.npz", samples=motion() / 100, unit="counts", dt=None)
     records, report = read_records(path, unit="m/s^2", dt=DT)
-    assert_same_motion(records.y, 100 * expected())
+    assert_same_motion(records.y, expected())
     assert "taken to be m/s^2, as given, although files say counts" in report.describe()
 
 
@@ -302,6 +302,7 @@ def test_a_spoilt_record_is_left_out_and_named(tmp_path, spoil, words):
         ({"onset": np.nan}, None),  # unknown, and picked
         ({"unit": b"cm/s^2"}, None),
         ({"quantity": "velocity"}, "velocity and not acceleration"),
+        ({"samples": 1e6 * motion()}, r"a peak above 5,000 cm/s\^2, so that the unit may be wrong"),
         ({"samples": motion()[:, :2]}, "records must be numbers"),
         ({"samples": np.array([["text"]])}, "records must be numbers"),
         ({"samples": 1e-3 * np.random.default_rng(0).standard_normal((1, 3, 5096)), "onset": None}, "no onset of P"),
@@ -350,10 +351,13 @@ def test_a_missing_path_an_empty_folder_and_damaged_files_are_named(tmp_path):
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason="real records are not in the repository")
-def test_real_records_in_counts_are_refused_and_read_once_a_unit_is_given():
+def test_real_records_in_counts_are_refused_and_read_once_they_are_in_a_unit(tmp_path):
     with pytest.raises(ValueError, match="in an unknown unit"):
         read_records(REAL, dt=0.01)
-    records, report = read_records(REAL, dt=0.01, unit="cm/s^2", onset=2.0)
+    _, report = read_records(REAL, dt=0.01, unit="cm/s^2", onset=2.0)
+    assert "18 records or files were left out (a peak above 5,000 cm/s^2" in report.describe()
+    np.savez(tmp_path / "own.npz", acceleration=np.load(REAL)["acc"] / 1000)
+    records, report = read_records(tmp_path, dt=0.01, unit="cm/s^2", onset=2.0)
     assert len(records.y) + len(report.left_out) == 27 and len(records.y) > 20 and np.isfinite(records.y).all()
     assert f"The event of {len(records.y)} is unknown." in report.describe()
 

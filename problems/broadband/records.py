@@ -28,6 +28,7 @@ from traces.resampling import resample
 UNITS = {"cm/s^2": 1.0, "m/s^2": 100.0, "g": GRAVITY}  # in cm/s^2
 ACCELEROMETERS = "NLG"  # SEED's instrument codes; L and G are old ones
 SHORTEST, LONGEST = DT_LIMITS[0], 0.02  # s, sampling intervals of files
+LARGEST = 5000.0  # cm/s^2; the largest record of an earthquake so far, Iwate-Miyagi in 2008, has 4,022
 TAPER = 0.5  # s, at the beginning, before P
 ONSET_SLACK = 0.5  # s, by which P may be earlier or later than P_TIME where a file is too short for more
 CLIPPED_SAMPLES = 4  # in a row at the largest or smallest value
@@ -187,6 +188,8 @@ def _standard(stored: Stored, reading: Reading) -> _Used | LeftOut:
     if reason:
         return LeftOut(stored.name, reason)
     motion = detrend(samples) * UNITS[unit]
+    if np.abs(motion).max() > LARGEST:
+        return LeftOut(stored.name, f"a peak above {LARGEST:,.0f} cm/s^2, so that the unit may be wrong")
     known = reading.onset if stored.onset is None else stored.onset
     onset = pick_onset(motion[2], dt) if known is None else known
     if onset is None:
