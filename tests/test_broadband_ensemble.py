@@ -55,6 +55,7 @@ def few_members():
     with pytest.MonkeyPatch.context() as patch:
         for module in (actions, known):
             patch.setattr(module, "N_MEMBERS", FEW)
+            patch.setattr(module, "N_LIKELIEST", 1)
         patch.setattr(known, "N_STOCHASTIC", 1)
         patch.setattr(ensemble_model, "N_MEMBERS", FEW)
         yield
@@ -198,6 +199,7 @@ def test_generating_writes_ensembles_and_pictures(tree, capsys):
     folder = ResultsTree(tree, "Broadband").root / "Ensembles"
     with np.load(folder / "ensembles.npz") as file:
         assert file["members"].shape == (4, FEW, 3, 4096) and str(file["unit"]) == "cm/s^2"
+        assert file["likeliest"].shape == (4, 1, 3, 4096)
     assert len(list(folder.glob("record_*.png"))) == 4
     assert "Ensembles" in capsys.readouterr().out
 

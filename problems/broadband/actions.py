@@ -18,7 +18,7 @@ from plots.broadband import plot_ensemble, plot_goodness
 from plots.style import save
 from problems.broadband.ensemble_network import EnsembleNetwork
 from problems.broadband.goodness import goodness
-from problems.broadband.known import N_COMPARED, N_MEMBERS, ensembles_beside
+from problems.broadband.known import N_COMPARED, N_LIKELIEST, N_MEMBERS, ensembles_beside
 from problems.broadband.parts import Part, make_part, part_of
 from problems.broadband.records import read_records
 from problems.broadband.source import DT
@@ -72,7 +72,7 @@ def records_asked_for(path: Path | None, unit: str | None, n: int, seed: int) ->
 def generate(task: Task, path: Path | None, unit: str | None, run: object) -> None:
     """Write ensembles of blind or own records, and a picture of each of the first ones, below the root of results.
 
-    They are those of the first network.
+    They are those of the first network, and have spectra that are drawn ("members") or the likeliest one ("likeliest").
     """
     trained = next(iter(trained_networks(run).values()))
     part, words = records_asked_for(path, unit, N_GENERATED, run.settings.seed)
@@ -80,9 +80,11 @@ def generate(task: Task, path: Path | None, unit: str | None, run: object) -> No
     folder = run.tree.root / "Ensembles"
     folder.mkdir(parents=True, exist_ok=True)
     members = trained.network.records(part.x, N_MEMBERS, run.settings.seed)
+    likeliest = trained.network.records(part.x, N_LIKELIEST, run.settings.seed, drawn=False)
     target = folder / "ensembles.npz"
     with replacing(target) as unfinished:
-        np.savez_compressed(unfinished, x=part.x, y=part.y, members=members, dt=DT, unit="cm/s^2")
+        arrays = {"x": part.x, "y": part.y, "members": members, "likeliest": likeliest}
+        np.savez_compressed(unfinished, **arrays, dt=DT, unit="cm/s^2")
     for number in range(min(N_GENERATED, len(members))):
         picture = folder / f"record_{number}.png"
         shown = members[number, :MEMBERS_SHOWN]

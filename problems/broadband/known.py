@@ -29,7 +29,8 @@ from support.files import line_of, replace_file
 
 N_TRAINING, N_VALIDATION = 2000, 500  # records
 N_COMPARED = 100  # blind records, of which ensembles are made
-N_MEMBERS, N_STOCHASTIC = 20, 5  # of the ensembles of networks and of the stochastic method
+N_MEMBERS, N_LIKELIEST = 20, 5  # of the ensembles of networks, with spectra that are drawn and with the likeliest one
+N_STOCHASTIC = 5  # of the ensembles of the stochastic method
 COMPARED = (  # the methods that are fitted beside networks; `benchmarks/bench_broadband.py` has all of them
     "mean spectrum",
     "ridge, spectrum of x",
@@ -127,7 +128,7 @@ def ensembles_beside(
     made = ways_beside(task.known(seed, task.usual_protocol), test, seed)
     for name, network in makers.items():
         made[name] = network.records(test.x, N_MEMBERS, seed)
-        made[f"{name}, likeliest spectrum"] = network.records(test.x, N_STOCHASTIC, seed, drawn=False)
+        made[f"{name}, likeliest spectrum"] = network.records(test.x, N_LIKELIEST, seed, drawn=False)
     return made, table_of_ensembles({name: measured(records, test) for name, records in made.items()})
 
 
