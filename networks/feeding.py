@@ -69,7 +69,8 @@ def _dataset(stream: CustomDataGen, batch_size: int):
     at_once = max(1, TRACES_AT_ONCE // stream.batch_size) * stream.batch_size
 
     def one_pass() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        keep_memory()  # Just before its first pass, TensorFlow has told glibc to give back every large block.
+        # TensorFlow changes this setting before the first pass of a process.
+        keep_memory()
         stream.on_epoch_begin()
         for first in range(0, stream.n, at_once):
             yield _traces(stream, first, min(first + at_once, stream.n))

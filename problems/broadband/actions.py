@@ -8,7 +8,6 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from baseML import BaseMLClass
 from evaluation.task import Task
 from plots.broadband import plot_ensemble, plot_goodness
 from plots.style import save
-from problems.broadband.ensemble_network import EnsembleNetwork
 from problems.broadband.goodness import goodness
 from problems.broadband.known import N_COMPARED, N_LIKELIEST, N_MEMBERS, ensembles_beside
 from problems.broadband.parts import Part, make_part, part_of
@@ -31,22 +29,16 @@ FEWEST_SCORED = 100  # own records; fewer are shown without a score
 MEMBERS_SHOWN = 6
 
 
-class Trained(NamedTuple):
-    """A trained network of a results tree."""
-
-    path: Path
-    network: EnsembleNetwork
-
-
-def trained_networks(run: object) -> dict[str, Trained]:
-    """Return the adversarial networks of a run's tree, by approach: the best of a study, and the final ones behind it.
+def trained_networks(run: object) -> dict[str, Path]:
+    """Return the files of adversarial networks in a run's tree, by approach: that of a study before the final ones.
 
     Raises UserError where there is none.
     """
-    found = {}
-    for approach in run.problem.approaches:
-        for path in sorted(run.tree.final_model(approach).glob("ALICE_*.keras"))[-1:]:
-            found[approach] = Trained(path, BaseMLClass.load_model(path))
+    found = {
+        approach: path
+        for approach in run.problem.approaches
+        for path in sorted(run.tree.final_model(approach).glob("ALICE_*.keras"))[-1:]
+    }
     if found:
         return found
     raise UserError(
@@ -74,13 +66,14 @@ def generate(task: Task, path: Path | None, unit: str | None, run: object) -> No
 
     They are those of the first network, and have spectra that are drawn ("members") or the likeliest one ("likeliest").
     """
-    trained = next(iter(trained_networks(run).values()))
+    network_path = next(iter(trained_networks(run).values()))
     part, words = records_asked_for(path, unit, N_GENERATED, run.settings.seed)
     print(words)
     folder = run.tree.root / "Ensembles"
     folder.mkdir(parents=True, exist_ok=True)
-    members = trained.network.records(part.x, N_MEMBERS, run.settings.seed)
-    likeliest = trained.network.records(part.x, N_LIKELIEST, run.settings.seed, drawn=False)
+    network = BaseMLClass.load_model(network_path)
+    members = network.records(part.x, N_MEMBERS, run.settings.seed)
+    likeliest = network.records(part.x, N_LIKELIEST, run.settings.seed, drawn=False)
     target = folder / "ensembles.npz"
     with replacing(target) as unfinished:
         arrays = {"x": part.x, "y": part.y, "members": members, "likeliest": likeliest}
@@ -90,7 +83,7 @@ def generate(task: Task, path: Path | None, unit: str | None, run: object) -> No
         shown = members[number, :MEMBERS_SHOWN]
         save(plot_ensemble(DT, part.x[number], shown, part.y[number], name=f"Record {number}"), picture)
         print(f"Picture       {picture}")
-    print(f"Network       {trained.path}")
+    print(f"Network       {network_path}")
     print(f"Ensembles     {target}")
 
 
@@ -102,7 +95,7 @@ def compare(task: Task, path: Path | None, unit: str | None, run: object) -> Non
     if path is not None and len(part.y) < FEWEST_SCORED:
         print(f"{number_of(len(part.y), 'record')} are too few for scores, which need {FEWEST_SCORED} or more.")
         return
-    makers = {approach: each.network for approach, each in trained.items()}
+    makers = {approach: BaseMLClass.load_model(each) for approach, each in trained.items()}
     made, table = ensembles_beside(task, makers, part, run.settings.seed)
     print(table)
     scores = {name: goodness(records[:, 0], part.y) for name, records in made.items()}
@@ -110,7 +103,7 @@ def compare(task: Task, path: Path | None, unit: str | None, run: object) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     save(plot_goodness({name: (each.envelope, each.phase) for name, each in scores.items()}), folder / "goodness.png")
     for each in trained.values():
-        print(f"Network       {each.path}")
+        print(f"Network       {each}")
     print(f"Picture       {folder / 'goodness.png'}")
 
 
