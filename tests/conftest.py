@@ -22,6 +22,12 @@ collect_ignore = [path.name for path in Path(__file__).parent.glob("*.py") if no
 # Several processes share the cores, and threads that wait for work take them away from each other.
 os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
 prepare_environment()  # A test may load Keras before the project does.
+# What JAX compiles for a test is small, and runs a few times.
+QUICK_TO_COMPILE = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+)
+if os.environ.get("KERAS_BACKEND") == "jax":  # TensorFlow would end at a flag that it does not know.
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}"
 # The files that take long, those that take longest first.
 LONG = [
     f"test_{name}"

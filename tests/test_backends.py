@@ -10,15 +10,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from conftest import QUICK_TO_COMPILE
 from other_backend import DRAWN, N_SAMPLES, PRETRAINED, main
 from test_networks import small_config
 from toys import NETWORKS_OF_TRACES, eagerly
 
 from baseML import create_model
 
-QUICK_TO_COMPILE = (
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
-)
 OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != keras.backend.backend()]
 
 

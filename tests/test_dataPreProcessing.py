@@ -175,9 +175,9 @@ def test_the_papers_loss_has_a_value_per_batch_and_per_trace():
 def test_scaling_takes_velocities_to_the_unit_interval_and_back():
     plain, scaled = stream(gen_type="ML_VEL"), stream(gen_type="ML_VEL", scaling_flag=1)
     (x, y), (x_scaled, y_scaled) = epoch_of(plain), epoch_of(scaled)
-    assert x_scaled == pytest.approx(x, abs=1e-6)
-    assert y_scaled == pytest.approx(y / 30_000)
-    assert scaled.in_data_units(y_scaled) == pytest.approx(y, rel=1e-5)
+    np.testing.assert_allclose(x_scaled, x, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(y_scaled, y / 30_000, rtol=1e-6)
+    np.testing.assert_allclose(scaled.in_data_units(y_scaled), y, rtol=1e-5)
     assert (plain.unit_per_output, scaled.unit_per_output) == (1, 30_000)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from test_backends import QUICK_TO_COMPILE
+from conftest import QUICK_TO_COMPILE
 
 from dataPreProcessing import CustomDataGen
 from networks.backends import tidy_cache

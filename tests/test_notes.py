@@ -10,10 +10,9 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upl
 from optuna.trial import create_trial
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from test_dashboard import once, serving
-from toys import DENOISING, INVERSION, TOY, load, run_here, toy
+from toys import DENOISING, INVERSION, TOY, load, run_here, toy, with_few_forests
 
 import hpo.asked
-import hpo.importance
 import hpo.notes
 import hpo.options
 from hpo.dashboard import dashboard_command
@@ -48,9 +47,9 @@ def card_of(study):
 
 
 @pytest.fixture
-def few_forests(monkeypatch):
-    """Two random forests in the place of five, for a test that asks for no number of theirs."""
-    monkeypatch.setattr(hpo.importance, "FORESTS", 2)
+def few_forests():
+    with with_few_forests():
+        yield
 
 
 def section(note, heading):

@@ -19,12 +19,12 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.importance import get_param_importances
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 from test_dataPlotting import assert_boxes_hold
 from test_storage import make_old
-from toys import DENOISING, INVERSION, ROOT, TOY, hastily
+from toys import DENOISING, INVERSION, ROOT, TOY, hastily, with_few_forests
 
 import hpo.command
 import hpo.importance
@@ -66,6 +66,12 @@ OWN_SPACE = {
 def closed_figures():
     yield
     plt.close("all")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_forests():
+    with with_few_forests():
+        yield
 
 
 # --- Trees
@@ -704,7 +710,7 @@ def test_importances_are_those_of_trained_trials_and_repeat_exactly():
     assert score.shares.equals(importances_of(trained, "score").shares)
     study = optuna.create_study()
     study.add_trials(trained)
-    evaluators = [FanovaImportanceEvaluator(seed=seed) for seed in range(hpo.importance.FORESTS)]
+    evaluators = [hpo.importance.FanovaImportanceEvaluator(seed=seed) for seed in range(hpo.importance.FORESTS)]
     single = [get_param_importances(study, evaluator=evaluator)["arch_type"] for evaluator in evaluators]
     assert score.shares["mean"]["arch_type"] == pytest.approx(np.mean(single))
     assert score.shares["spread"]["arch_type"] == pytest.approx(np.std(single, ddof=1)) and np.ptp(single) > 0

@@ -4,9 +4,7 @@ import os
 import re
 import warnings
 from datetime import datetime, timedelta
-from functools import partial
 from html.parser import HTMLParser
-from unittest.mock import patch
 
 import numpy as np
 import optuna
@@ -14,15 +12,13 @@ import pandas as pd
 import pytest
 from conftest import SECONDS
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import TrialState, create_trial
 from selenium.webdriver.support.wait import WebDriverWait
+from toys import DENOISING, INVERSION, with_few_forests
 
 import hpo.results.html
 import hpo.names
 from hpo.results.studies import KINDS, study_results
-from run_DenoisingML_HPO_Paper import PROBLEM as DENOISING
-from run_InversionML_HPO_Paper import PROBLEM as INVERSION
 
 N_TRIALS = 300
 BEGAN = datetime(2026, 1, 5, 8)
@@ -95,9 +91,7 @@ def big(tmp_path_factory):
     """Two studies with N_TRIALS trials each, and the report on them."""
     studies = [make_study(problem, f"study_{problem.name}", all_kinds()) for problem in (DENOISING, INVERSION)]
     path = tmp_path_factory.mktemp("report") / "report of a test.html"
-    # The forests of so many trials would take half a minute.
-    small = partial(FanovaImportanceEvaluator, n_trees=8)
-    with patch.multiple("hpo.importance", FORESTS=2, FanovaImportanceEvaluator=small):
+    with with_few_forests():
         hpo.results.html.write_report(path, studies, TABLES, ["Fig 3 was not made: there is no grid."])
     return studies, path
 

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,6 +16,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import optuna  # noqa: E402
 from optuna.distributions import CategoricalDistribution, IntDistribution  # noqa: E402
+from optuna.importance import FanovaImportanceEvaluator  # noqa: E402
 
 import hpo.command  # noqa: E402
 import run_DenoisingML_HPO_Paper  # noqa: E402
@@ -101,6 +103,12 @@ def on_one_thread():
 
         tensorflow.config.threading.set_intra_op_parallelism_threads(1)
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def with_few_forests():
+    """Have importances computed by two forests of few trees, as those of all trials of a test take half a minute."""
+    small = partial(FanovaImportanceEvaluator, n_trees=8)
+    return patch.multiple("hpo.importance", FORESTS=2, FanovaImportanceEvaluator=small)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import matplotlib.figure
 import optuna
 import PIL.PngImagePlugin  # noqa: F401 - a picture would import it
 
+from hpo.old_studies import is_old
 from hpo.urls import sqlite_url
 from support.startup import load_keras
 
@@ -20,10 +21,12 @@ if load_keras().backend.backend() == "tensorflow":  # A training would import th
 level = optuna.logging.get_verbosity()
 optuna.logging.set_verbosity(logging.WARNING)
 with TemporaryDirectory() as folder:
-    storage = optuna.storages.RDBStorage(sqlite_url(Path(folder) / "warm.db"))
+    path = Path(folder) / "warm.db"
+    storage = optuna.storages.RDBStorage(sqlite_url(path))
     study = optuna.create_study(storage=storage)
     trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
     study.tell(trial, 1.0)
+    is_old(path)  # It asks for all schemas of Optuna.
     storage.remove_session()
     storage.engine.dispose()
 optuna.logging.set_verbosity(level)
