@@ -106,7 +106,7 @@ def test_x_has_all_of_the_motion_below_its_cutoff():
 
 @pytest.mark.parametrize("n_frequencies", [100, 30])
 def test_scores_are_those_of_obspy(n_frequencies):
-    reference = pytest.importorskip("obspy.signal.tf_misfit", reason="requirements-dev.txt brings obspy")
+    reference = pytest.importorskip("obspy.signal.tf_misfit", reason="requirements-tests.txt brings obspy")
     y = records()[:2]
     for record in (0.5 * y[0], low_pass(y[0]), published_low_pass(y[0]).astype(np.float64), y[1]):
         found = misfits(record[None], y[:1], n_frequencies=n_frequencies)

@@ -21,7 +21,7 @@ def expected_ln_psa(model, magnitude, distance):
 
 
 def test_the_records_have_about_the_level_of_real_ones():
-    model = pytest.importorskip("pygmm", reason="pip install -r requirements-dev.txt brings pygmm")
+    model = pytest.importorskip("pygmm", reason="pip install -r requirements-tests.txt brings pygmm")
     made = make_records(np.random.default_rng(1), 300)
     large = made.sources.magnitude >= 4.5
     sources = made.sources.take(large)

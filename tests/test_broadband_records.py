@@ -203,7 +203,7 @@ def test_counts_noise_and_seismometers_of_stead_are_not_taken_for_acceleration(t
 
 
 def stream(row=0, codes="ENZ", channel="HN"):
-    obspy = pytest.importorskip("obspy", reason="pip install -r requirements-dev.txt brings obspy")
+    obspy = pytest.importorskip("obspy", reason="pip install -r requirements-tests.txt brings obspy")
     header = {"network": "XX", "station": "ABC", "delta": DT, "starttime": obspy.UTCDateTime(2020, 1, 1)}
     return obspy.Stream(
         [

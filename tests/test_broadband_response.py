@@ -50,7 +50,7 @@ def test_limits_of_short_and_of_no_periods(motion):
 
 
 def test_the_responses_are_those_of_eqsig(motion):
-    sdof = pytest.importorskip("eqsig.sdof", reason="pip install -r requirements-dev.txt brings eqsig")
+    sdof = pytest.importorskip("eqsig.sdof", reason="pip install -r requirements-tests.txt brings eqsig")
     for record in motion[:3, 0].astype(np.float64):
         _, _, expected = sdof.pseudo_response_spectra(record, DT, PERIODS[2:], 0.05)
         assert np.allclose(psa(record, DT, PERIODS[2:]), expected, rtol=1e-6)
