@@ -21,7 +21,14 @@ from optuna.exceptions import OptunaError, StorageInternalError, UpdateFinishedT
 from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
 from optuna.trial import TrialState
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 from tqdm import tqdm
 
 from hpo.file_systems import network_file_system
@@ -149,7 +156,7 @@ class PatientBackend:
                 name = f"storage {public_url(self._backend.url)!r}"
                 if since is None:
                     since = time.monotonic()
-                    reason = first_line(getattr(error.__cause__ or error, "orig", error), self._backend.url)
+                    reason = first_line(getattr(_of_database(error), "orig", error), self._backend.url)
                     tqdm.write(f"{name} is away ({reason}); it is waited for, {LONGEST_ABSENCE:.0f} s at most")
                 if time.monotonic() - since > LONGEST_ABSENCE:
                     self._given_up = True
@@ -176,9 +183,16 @@ class PatientBackend:
 
     def _is_waited_for(self, error: Exception) -> bool:
         """Whether the server is away and the main thread is asking: the heartbeat asks again by itself."""
-        away = isinstance(error.__cause__ or error, (OperationalError, InterfaceError))
+        away = isinstance(_of_database(error), (OperationalError, InterfaceError))
         in_main = threading.current_thread() is threading.main_thread()
         return away and in_main and not self._given_up and not stop_was_asked()
+
+
+def _of_database(error: Exception) -> BaseException:
+    """The error of the database behind one of Optuna's."""
+    found = error.__cause__ or error
+    # Optuna asks again when a query of trials fails, on the same connection, which may be lost by then.
+    return found.__context__ or found if isinstance(found, PendingRollbackError) else found
 
 
 @contextmanager

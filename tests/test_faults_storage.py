@@ -23,6 +23,7 @@ from forked import N_TRIALS, Run, finished, go_on, left, set_constant, start, wa
 from optuna.trial import TrialState
 from test_workers import assert_whole
 
+import hpo.storage
 import support.stopping
 from hpo.storage import open_storage
 from hpo.trials import TrialQueue
@@ -285,6 +286,35 @@ def test_a_result_whose_answer_is_lost_counts_once(queue, lost_answers, capsys):
     assert queue.tell(trial, optuna.trial.TrialState.COMPLETE, 1.0)
     assert queue.study.best_value == 1.0
     assert "server closed the connection" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [lambda study: study.get_trials(), lambda study: study.set_user_attr("x", 1)],
+    ids=["read trials", "set an attribute"],
+)
+def test_a_connection_that_breaks_at_any_statement_is_made_anew(queue, request_of, monkeypatch, capsys):
+    monkeypatch.setattr(hpo.storage, "RETRY", 0.01)
+    engine = queue.storage._backend.engine
+    others = sqlalchemy.create_engine(engine.url, poolclass=sqlalchemy.pool.NullPool)
+    statements, breaking = [], set()
+
+    def count_and_break(connection, cursor, statement, *_):
+        statements.append(statement)
+        if len(statements) in breaking:
+            with others.connect() as other:
+                pid = cursor.connection.info.backend_pid
+                other.execute(sqlalchemy.text(f"SELECT pg_terminate_backend({pid}, {1000 * SECONDS})"))
+
+    request_of(queue.study)  # The first attribute of a name takes one statement more.
+    sqlalchemy.event.listen(engine, "before_cursor_execute", count_and_break)
+    request_of(queue.study)
+    n_statements = len(statements)
+    for number in range(1, n_statements + 1):
+        statements.clear()
+        breaking = {number}
+        request_of(queue.study)
+    assert capsys.readouterr().out.count("is away (") == n_statements > 1
 
 
 def test_a_wait_ends_with_ctrl_c(queue, lost_answers, monkeypatch):
