@@ -185,6 +185,7 @@ def huge_networks():
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (2**36, 2**36))
+    os.environ.pop("XLA_FLAGS", None)  # What XLA compiles quickly ends the process where memory is missing.
     forked.set_constant("hpo.run:memory_limit", lambda: math.inf)
     problem = forked.toy(forked.DENOISING, num_filt=CategoricalDistribution([2, HUGE]))
     forked.SEARCHED = replace(problem, parameter_limits={"CNN": 10**13})
