@@ -192,7 +192,7 @@ def _of_database(error: Exception) -> BaseException:
     """The error of the database behind one of Optuna's."""
     found = error.__cause__ or error
     # Optuna asks again when a query of trials fails, on the same connection, which may be lost by then.
-    return found.__context__ or found if isinstance(found, PendingRollbackError) else found
+    return (found.__context__ or found) if isinstance(found, PendingRollbackError) else found
 
 
 @contextmanager

@@ -254,6 +254,8 @@ def queue(server, tmp_path):
     with TrialQueue(study, study._storage, tmp_path) as found:
         found.plan(1)
         yield found
+    storage.remove_session()
+    storage._backend.engine.dispose()  # The server has few connections, which other tests need.
 
 
 @pytest.fixture
