@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import postgresql
 import pytest
 from filelock import FileLock
@@ -26,7 +27,7 @@ prepare_environment()  # A test may load Keras before the project does.
 QUICK_TO_COMPILE = (
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
 )
-if os.environ.get("KERAS_BACKEND") == "jax":  # TensorFlow would end at a flag that it does not know.
+if os.environ.get("KERAS_BACKEND") == "jax":  # On TensorFlow, tests have XLA compile as users do.
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_TO_COMPILE}"
 # The files that take long, those that take longest first.
 LONG = [
@@ -85,6 +86,15 @@ def first_on_path(*names):
     return next((found for found in map(shutil.which, names) if found), None)
 
 
+# --- Comparisons
+
+
+def assert_close(found, expected, rtol=1e-6, atol=0.0):
+    """Large arrays are close, as `pytest.approx` has it, which takes seconds: of one shape, and without any NaN."""
+    assert np.shape(found) == np.shape(expected)
+    np.testing.assert_allclose(found, expected, rtol, atol, equal_nan=False)
+
+
 # --- PostgreSQL
 
 
@@ -106,6 +116,15 @@ def hasty():
     import toys  # which loads all of Keras
 
     with toys.hastily():
+        yield
+
+
+@pytest.fixture
+def few_forests():
+    """Have the importances of a test take little time (`toys.with_few_forests`)."""
+    import toys
+
+    with toys.with_few_forests():
         yield
 
 

@@ -32,7 +32,7 @@ keras = load_keras()
 
 TINY = EnsembleConfig(ALICE, PSA, num_filt=2, latent_channels=2, bands="bb")
 METHODS = ("mean spectrum", "published network")
-FEW, BLIND = 2, 2  # members, records, in the place of N_MEMBERS
+FEW, BLIND = 2, 2  # members of an ensemble, and records that get one
 
 
 def small(problem, options):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import assert_close
 
 import dataGeneration as dg
 import traces.wavelets
@@ -93,7 +94,7 @@ def test_empirical_density_is_the_polynomial_of_velocity(layers):
     a, b, c = table[layers.lithology].transpose(2, 0, 1)
     v = layers.velocity / dg.FT_PER_KM
     present = layers.thickness > 0
-    np.testing.assert_allclose(layers.density[present], (a * v**2 + b * v + c)[present], rtol=1e-6)
+    assert_close(layers.density[present], (a * v**2 + b * v + c)[present])
 
 
 def test_random_density_lies_between_1_9_and_3_2():
@@ -153,7 +154,7 @@ def test_impedance_is_velocity_times_density(block):
 def test_reflectivity_is_the_paper_formula_and_zero_at_the_ends(block):
     z = block["IMP"].astype(float)
     r = (z[:, 2:-1] - z[:, 1:-2]) / (z[:, 2:-1] + z[:, 1:-2])
-    np.testing.assert_allclose(block["REFL"][:, 1:-2], r, rtol=0, atol=1e-6)
+    assert_close(block["REFL"][:, 1:-2], r, rtol=0, atol=1e-6)
     assert (block["REFL"][:, [0, -2, -1]] == 0).all()
 
 

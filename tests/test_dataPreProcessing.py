@@ -5,6 +5,7 @@ import tracemalloc
 import keras
 import numpy as np
 import pytest
+from conftest import assert_close
 
 from dataGeneration import TRACES_PER_BLOCK, generate_block, stream_generator
 from dataPreProcessing import (
@@ -175,9 +176,9 @@ def test_the_papers_loss_has_a_value_per_batch_and_per_trace():
 def test_scaling_takes_velocities_to_the_unit_interval_and_back():
     plain, scaled = stream(gen_type="ML_VEL"), stream(gen_type="ML_VEL", scaling_flag=1)
     (x, y), (x_scaled, y_scaled) = epoch_of(plain), epoch_of(scaled)
-    np.testing.assert_allclose(x_scaled, x, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(y_scaled, y / 30_000, rtol=1e-6)
-    np.testing.assert_allclose(scaled.in_data_units(y_scaled), y, rtol=1e-5)
+    assert_close(x_scaled, x, rtol=0, atol=1e-6)
+    assert_close(y_scaled, y / 30_000)
+    assert_close(scaled.in_data_units(y_scaled), y, rtol=1e-5)
     assert (plain.unit_per_output, scaled.unit_per_output) == (1, 30_000)
 
 

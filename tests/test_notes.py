@@ -10,7 +10,7 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upl
 from optuna.trial import create_trial
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from test_dashboard import once, serving
-from toys import DENOISING, INVERSION, TOY, load, run_here, toy, with_few_forests
+from toys import DENOISING, INVERSION, TOY, load, run_here, toy
 
 import hpo.asked
 import hpo.notes
@@ -44,12 +44,6 @@ def add_trials(run, study, n_trials):
 
 def card_of(study):
     return get_plotly_graph_objects(study._storage.get_study_system_attrs(study._study_id)).get(CARD)
-
-
-@pytest.fixture
-def few_forests():
-    with with_few_forests():
-        yield
 
 
 def section(note, heading):

@@ -24,7 +24,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState, create_trial
 from test_dataPlotting import assert_boxes_hold
 from test_storage import make_old
-from toys import DENOISING, INVERSION, ROOT, TOY, hastily, with_few_forests
+from toys import DENOISING, INVERSION, ROOT, TOY, hastily
 
 import hpo.command
 import hpo.importance
@@ -48,6 +48,7 @@ from hpo.tree import ResultsTree
 from resultsPlotting import Results
 
 PUBLISHED = ROOT.parent / "shared" / "paper" / "published"
+pytestmark = pytest.mark.usefixtures("few_forests")
 published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published archive is not here")
 PROBLEMS = {problem.name: problem for problem in (DENOISING, INVERSION)}
 TREE_SPACE = {
@@ -66,12 +67,6 @@ OWN_SPACE = {
 def closed_figures():
     yield
     plt.close("all")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def few_forests():
-    with with_few_forests():
-        yield
 
 
 # --- Trees
