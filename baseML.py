@@ -32,6 +32,7 @@ from networks.backends import choose_compilation, computing_in, gradients_forgot
 from networks.backends import device_name
 from networks.callbacks import CLR_CB, OPTIMIZERS, SCHEDULES, Dwell_CB, log_columns
 from networks.callbacks import Backup, BestModel, FirstEpoch, LossHistory, StopWhenAsked
+from networks.convolution import quick
 from networks.feeding import build_losses, fit_input, in_loops, loop_on_device
 from networks.files import BACKUP, UNREADABLE, check_model_file, keep_best, loss_history_path, shape_of, short_reason
 from networks.layers import ACTIVATION, LAYER_KINDS, Layer
@@ -311,6 +312,8 @@ class BaseMLClass:
                 model = keras.models.load_model(path, safe_mode=True)
         except UNREADABLE as error:
             raise ValueError(f"{str(path)!r} is not a Keras model that can be loaded: {short_reason(error)}") from error
+        for layer in model.layers:
+            quick(layer)
         network = _class_of(config, cls)(config, *shape_of(model, path), transform, precision, loss)
         network.model = model
         network.provenance = provenance

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from networks.convolution import quick
 from networks.tcn import TCN
 from support.startup import load_keras
 
@@ -62,7 +63,7 @@ def _penalties(layer: Layer, n_samples: int) -> dict:
 def _convolution(layer: Layer, n_samples: int) -> keras.layers.Layer:
     kind = keras.layers.Conv1D if layer.kind == "conv" else keras.layers.Conv1DTranspose
     options = {"padding": "same", "activation": layer.activation, **_penalties(layer, n_samples)}
-    return kind(layer.width, layer.kernel, strides=layer.stride, dilation_rate=layer.dilation, **options)
+    return quick(kind(layer.width, layer.kernel, strides=layer.stride, dilation_rate=layer.dilation, **options))
 
 
 def _tcn(layer: Layer, n_samples: int) -> keras.layers.Layer:

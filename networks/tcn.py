@@ -1,5 +1,6 @@
 """The layer of a temporal convolutional network (Bai et al., 2018), in operations that every Keras backend has."""
 
+from networks.convolution import quick
 from support.startup import load_keras
 
 keras = load_keras()
@@ -20,7 +21,7 @@ class ResidualBlock(keras.layers.Layer):
         make = {"filters": filters, "padding": "same", "kernel_initializer": "he_normal", "dtype": self.dtype_policy}
         dilated = {**make, "kernel_size": kernel_size, "dilation_rate": dilation}
         # Files of networks name the weights by these attributes.
-        self.conv1D_0 = keras.layers.Conv1D(**dilated, name="conv1D_0")
+        self.conv1D_0 = quick(keras.layers.Conv1D(**dilated, name="conv1D_0"))
         self.conv1D_1 = keras.layers.Conv1D(**dilated, name="conv1D_1")
         self.matching_conv1D = (
             None if channels == filters else keras.layers.Conv1D(**make, kernel_size=1, name="matching_conv1D")
