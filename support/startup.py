@@ -29,8 +29,14 @@ SETTINGS = {
 }
 
 # Of glibc's mallopt, by its own names of them: the largest block that comes from the heap, how much that is free there
-# stays with the process, and by how much a heap grows.
-MALLOC = {"M_MMAP_THRESHOLD": (-3, 2**28), "M_TRIM_THRESHOLD": (-1, 2**29), "M_TOP_PAD": (-2, 2**26)}
+# stays with the process, by how much a heap grows, and the number of heaps. A thread would have a heap of its own, in
+# which there is no room for the arrays of a large network.
+MALLOC = {
+    "M_MMAP_THRESHOLD": (-3, 2**30),
+    "M_TRIM_THRESHOLD": (-1, 2**29),
+    "M_TOP_PAD": (-2, 2**26),
+    "M_ARENA_MAX": (-8, 1),
+}
 
 
 @contextlib.contextmanager

@@ -71,19 +71,20 @@ def test_the_requirements_of_jax_are_those_of_tensorflow_without_it():
 
 FAULTS = """
 import resource
-import numpy as np
+from concurrent.futures import ThreadPoolExecutor
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
-        [np.ones(400_000) for _ in range(20)]
+    for _ in range(4):
+        [bytearray({megabytes} * 1_000_000) for _ in range(96 // {megabytes})]
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 as_before = faults()
 {kept_by}
-faults()
-print(as_before, faults())
+{calls}
+print(as_before, {calls})
 """
+IN_THREADS = {"first": "faults()", "another": "ThreadPoolExecutor(1).submit(faults).result()"}
 KEPT_BY = {
     "start": "from support.startup import keep_memory\nkeep_memory()",
     "training": """
@@ -96,8 +97,9 @@ next(iter(fit_input(CustomDataGen(n=1, n_samples=100))))
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's memory is kept")
 @pytest.mark.parametrize("kept_by", KEPT_BY)
-def test_memory_that_was_freed_is_used_again_without_the_system(kept_by):
-    code = FAULTS.format(kept_by=KEPT_BY[kept_by])
+@pytest.mark.parametrize(("thread", "megabytes"), [("first", 3), ("another", 96)])
+def test_memory_that_was_freed_is_used_again_without_the_system(kept_by, thread, megabytes):
+    code = FAULTS.format(kept_by=KEPT_BY[kept_by], calls=IN_THREADS[thread], megabytes=megabytes)
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     as_before, kept = map(int, found.stdout.split())
     assert kept < 100 < as_before
