@@ -13,6 +13,7 @@ from test_networks import conv1d_same, small_config
 from baseML import BaseMLClass, create_model
 from networks import convolution
 from networks.convolution import CHANNELS_A_FILTER, convolve, quick
+from networks.tcn import TCN
 
 RNG = np.random.default_rng(0)
 CHANNELS, SAMPLES = 2 * CHANNELS_A_FILTER, 40
@@ -40,11 +41,11 @@ def test_a_convolution_is_that_of_the_oracle(points, filters, dilation):
     assert_close(found, conv1d_same(X.astype(float), kernel.astype(float), 0, dilation=dilation), 0, 1e-4)
 
 
-def trained(layer):
+def trained(layer, eagerly):
     """The answer of a layer behind a Dense layer, its losses in three steps, and the weights after them."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input(X.shape[1:]), keras.layers.Dense(CHANNELS), layer()])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", run_eagerly=eagerly)
     answer = model.predict(X, verbose=0)
     losses = [model.train_on_batch(X, np.ones_like(answer)) for _ in range(3)]
     return [answer, np.array(losses), *model.get_weights()]
@@ -73,9 +74,10 @@ LEFT_TO_KERAS = {
 def test_a_layer_answers_and_learns_as_that_of_keras(name, convolved):
     options = {"filters": 1, "kernel_size": 5, "padding": "same", "activation": "swish"}
     options |= (OPTIONS | LEFT_TO_KERAS)[name]
-    expected = trained(lambda: keras.layers.Conv1D(**options))
+    eagerly = name != "narrow"  # Compiling each of them takes most of the time.
+    expected = trained(lambda: keras.layers.Conv1D(**options), eagerly)
     assert not convolved
-    found = trained(lambda: quick(keras.layers.Conv1D(**options)))
+    found = trained(lambda: quick(keras.layers.Conv1D(**options)), eagerly)
     assert bool(convolved) == (name in OPTIONS)
     assert len(found) == len(expected)
     for ours, as_keras in zip(found, expected, strict=True):
@@ -109,7 +111,9 @@ def test_a_convolution_in_half_of_the_precision_is_near(convolved):
         ("TCN", {"num_layers": 2, "num_dnn": 80, "num_filt": 8, "num_dil": 1}, (6, 80, 4)),
     ],
 )
-def test_networks_and_their_files_have_quick_convolutions(arch_type, changes, narrow, convolved, tmp_path):
+def test_networks_and_their_files_have_quick_convolutions(arch_type, changes, narrow, convolved, tmp_path, monkeypatch):
+    # The layer of keras-tcn takes this name when another test imports it.
+    monkeypatch.setitem(keras.saving.get_custom_objects(), "Custom>TCN", TCN)
     network = create_model(small_config(arch_type, "SEQ", **changes), SAMPLES)
     model, traces = network.get_model(), X[..., :1]
     with mock.patch.object(convolution, "CHANNELS_A_FILTER", np.inf):
