@@ -33,17 +33,17 @@ CHANNELS, FILTERS = (16, 64, 256, 1024), (1, 4, 16)
 NETWORKS = {3: 4, 5: 4, 16: 100, 28: 25}  # numbers, and steps of an epoch
 STEPS_OF_OTHERS = 4
 SECONDS = 0.5  # of steps that are timed
-WAYS = {"Keras": math.inf, "convolve": 0}  # channels for each filter that a convolution must have
+BY_KERAS = math.inf  # channels for each filter that `convolve` needs: more than there are
 
 
-def step_ms(way: str, xla: bool, channels: int, filters: int, points: int, dilation: int) -> float:
-    """Measure a training step of a Dense layer and a convolution, in ms."""
+def step_ms(least: float, xla: bool, channels: int, filters: int, points: int, dilation: int) -> float:
+    """Measure a step of a Dense layer and a convolution, in ms, with `convolve` from ``least`` channels a filter."""
     keras.utils.clear_session()
     layer = convolution.quick(keras.layers.Conv1D(filters, points, padding="same", dilation_rate=dilation))
     model = keras.Sequential([keras.Input((N_SAMPLES, 1)), keras.layers.Dense(channels), layer])
     model.compile("sgd", "mse", jit_compile=xla)
     batch = np.ones((1, N_SAMPLES, 1), np.float32), np.ones((1, N_SAMPLES, filters), np.float32)
-    with mock.patch.multiple(convolution, CHANNELS_A_FILTER=WAYS[way], MOST_SHIFTED=math.inf):
+    with mock.patch.multiple(convolution, CHANNELS_A_FILTER=least, MOST_SHIFTED=math.inf):
         model.train_on_batch(*batch)
         started, n_steps = time.perf_counter(), 0
         while n_steps < 2 or time.perf_counter() - started < SECONDS:
@@ -52,11 +52,10 @@ def step_ms(way: str, xla: bool, channels: int, filters: int, points: int, dilat
     return (time.perf_counter() - started) / n_steps * 1e3
 
 
-def fit_ms(way: str, config: NetworkConfig, n_steps: int) -> float:
-    """Measure an epoch of `fit_model`, in ms per training step."""
+def fit_ms(least: float, config: NetworkConfig, n_steps: int) -> float:
+    """Measure an epoch of `fit_model`, in ms per training step, likewise."""
     keras.utils.clear_session()
-    here = convolution.CHANNELS_A_FILTER if way == "convolve" else WAYS[way]
-    with mock.patch.object(convolution, "CHANNELS_A_FILTER", here):
+    with mock.patch.object(convolution, "CHANNELS_A_FILTER", least):
         return whole(study_epochs(baseML.create_model(config, N_SAMPLES), n_steps))
 
 
@@ -72,7 +71,7 @@ def main() -> None:
         row = [f"{kernel[0]} points, dilation {kernel[1]}, {channels} channels"]
         for filters in (number for number in FILTERS if number < channels):
             sizes = channels, filters, *kernel
-            times = [[step_ms(way, xla, *sizes) for way in WAYS] for xla in compiled]
+            times = [[step_ms(least, xla, *sizes) for least in (BY_KERAS, 0)] for xla in compiled]
             row.append(", ".join(f"{by_keras / ours:.1f}" for by_keras, ours in times))
         rows.append(row)
     print(hardware(), "Times by Keras / by convolve, by filters; on TensorFlow without and with XLA:", sep="\n")
@@ -80,7 +79,8 @@ def main() -> None:
     drawn, rows = random_networks(max(options.networks, default=-1) + 1), []
     for number in options.networks:
         n_steps = NETWORKS.get(number, STEPS_OF_OTHERS)
-        by_keras, ours = (fit_ms(way, drawn[number], n_steps) for way in WAYS)
+        ways = BY_KERAS, convolution.CHANNELS_A_FILTER
+        by_keras, ours = (fit_ms(least, drawn[number], n_steps) for least in ways)
         rows.append([f"{number} {drawn[number].label}", f"{by_keras:.0f}", f"{ours:.0f}", f"{by_keras / ours:.2f}"])
     print(text_table(["Network", "Keras, ms", "ours, ms", "ratio"], rows))
 

@@ -48,11 +48,12 @@ def quick(layer: keras.layers.Layer) -> keras.layers.Layer:
     """
     if type(layer) is not keras.layers.Conv1D:
         return layer
+    if (layer.padding, layer.strides, layer.groups, layer.data_format) != ("same", (1,), 1, "channels_last"):
+        return layer
     as_keras = layer.call
-    alike = (layer.padding, layer.strides, layer.groups, layer.data_format) == ("same", (1,), 1, "channels_last")
 
     def call(inputs: keras.KerasTensor) -> keras.KerasTensor:
-        if not (alike and _has_few_filters(inputs, layer.kernel, layer.dilation_rate[0])):
+        if not _has_few_filters(inputs, layer.kernel, layer.dilation_rate[0]):
             return as_keras(inputs)
         outputs = convolve(inputs, layer.kernel, layer.dilation_rate[0])
         return layer.activation(ops.add(outputs, layer.bias) if layer.use_bias else outputs)
